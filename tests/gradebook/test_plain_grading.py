@@ -1,7 +1,12 @@
 """Assignments without a rubric, graded by the command: the same gradebook as nbgrader's, and nothing is run twice."""
 
 import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +14,7 @@ import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
 from command_line import autograder
+from listening import standing_by
 
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
@@ -17,6 +23,7 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
+from autograder.sandbox.standby import IDLE_S
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
 RIGHT, WRONG = "def f(x):\n    return 2 * x", "def f(x):\n    return x"
@@ -198,3 +205,20 @@ def test_regrading_shows_who_moves_before_it_counts(course):
     assert json.loads(kept.read_text().splitlines()[0])["score"] == 12
     said, _ = autograder("regrade", "hw", "--lang", "en", cwd=course.root)
     assert "0 of 4 change" in said
+
+
+def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):
+    runtime = tmp_path_factory.mktemp("run")
+    environment = {"XDG_RUNTIME_DIR": str(runtime), IDLE_S: "60"}
+    hand_in(course, "gil", a=RIGHT, b=RIGHT)
+    autograder("grade", Path("submitted", "gil"), cwd=course.root, **environment)
+    (place,) = (runtime / "autograder").glob("*.socket")
+    process = standing_by(place, socket.SOCK_SEQPACKET)
+    try:
+        command = [sys.executable, "-m", "nbgrader", "autograde", "hw", "--student=gil", "--force"]
+        subprocess.run(command, cwd=course.root, env=os.environ | environment, check=True, capture_output=True)
+        assert scores(course, "gil", "b_0")[0] == 4
+        assert list((runtime / "autograder").glob("*.socket")) == [place]
+        assert standing_by(place, socket.SOCK_SEQPACKET) == process
+    finally:
+        os.kill(process, signal.SIGKILL)

@@ -2,9 +2,11 @@
 
 import contextlib
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import psutil
 
@@ -23,6 +25,14 @@ with socket.socket(family) as end:
     end.settimeout(5)
     end.connect(place)
 """
+
+
+def standing_by(place: Path, kind: int = socket.SOCK_STREAM) -> int:
+    """Return the number of the process behind a socket."""
+    with socket.socket(socket.AF_UNIX, kind) as connection:
+        connection.connect(str(place))
+        found: int = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    return found
 
 
 def doors(processes: Iterable[psutil.Process]) -> set[tuple[int, str]]:

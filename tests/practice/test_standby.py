@@ -7,12 +7,12 @@ import select
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 
 import pytest
 import tiny_course as tiny
+from listening import standing_by
 
 from autograder.base.errors import ConfigError
 from autograder.practice import standby
@@ -32,7 +32,7 @@ def runtime(tmp_path_factory):
         yield folder
     for place in folder.rglob("*.socket"):
         with contextlib.suppress(OSError):
-            os.kill(listening(place), signal.SIGKILL)
+            os.kill(standing_by(place), signal.SIGKILL)
 
 
 @pytest.fixture
@@ -47,13 +47,6 @@ def mine(tmp_path):
 def write(path, **answers):
     path.write_text(json.dumps(tiny.answers(**answers)), encoding="utf-8")
     return path
-
-
-def listening(place):
-    """The process behind a socket."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(place))
-        return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
 
 
 def places(runtime):
@@ -74,7 +67,7 @@ def warm(runtime, mine):
 
 
 def test_the_same_process_answers_again_and_the_asking_one_stays_light(warm, mine):
-    before = listening(warm)
+    before = standing_by(warm)
     script = (
         "import sys; from pathlib import Path; from autograder.practice import standby\n"
         f"_, report = standby.check_file(Path({str(mine)!r}))\n"
@@ -82,7 +75,7 @@ def test_the_same_process_answers_again_and_the_asking_one_stays_light(warm, min
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["graded", "5.0", "False", "False"]
-    assert listening(warm) == before
+    assert standing_by(warm) == before
 
 
 def test_what_it_says_is_what_a_check_here_says(warm, mine, monkeypatch):
@@ -163,13 +156,13 @@ def test_who_asks_for_nothing_disturbs_nobody(warm, mine):
 
 
 def test_one_that_was_killed_is_replaced(warm, mine):
-    before = listening(warm)
+    before = standing_by(warm)
     handle = os.pidfd_open(before)
     os.kill(before, signal.SIGKILL)
     select.select([handle], [], [])
     os.close(handle)
     assert outcomes(mine)["double.values"] == "passed"
-    assert listening(warm) != before
+    assert standing_by(warm) != before
 
 
 def test_it_ends_by_itself_and_leaves_nothing(mine, tmp_path, monkeypatch):
@@ -178,7 +171,7 @@ def test_it_ends_by_itself_and_leaves_nothing(mine, tmp_path, monkeypatch):
     standby.check_file(mine)
     for place in places(tmp_path):  # it may have ended already
         with contextlib.suppress(OSError):
-            handle = os.pidfd_open(listening(place))
+            handle = os.pidfd_open(standing_by(place))
             assert select.select([handle], [], [], 120)[0]
             os.close(handle)
     assert list((tmp_path / "autograder").iterdir()) == []

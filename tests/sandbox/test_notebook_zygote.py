@@ -5,11 +5,11 @@ import os
 import select
 import signal
 import socket
-import struct
 import subprocess
 import sys
 
 import pytest
+from listening import standing_by
 
 from autograder.base.i18n import same
 from autograder.gradebook.imported import imported_by
@@ -102,7 +102,7 @@ def test_the_next_one_finds_it_and_one_that_was_killed_is_replaced(tmp_path, tmp
         (place,) = (runtime / "autograder").glob("*.socket")
         assert shown(first, folders[0], "open('mine', 'w').close(); print(1)") == "1\n"
         assert shown(second, folders[1], "import os; print(os.listdir())") == "[]\n"
-        before = _listening(place)
+        before = standing_by(place, socket.SOCK_SEQPACKET)
         handle = os.pidfd_open(before)
         os.kill(before, signal.SIGKILL)
         select.select([handle], [], [])
@@ -110,13 +110,7 @@ def test_the_next_one_finds_it_and_one_that_was_killed_is_replaced(tmp_path, tmp
         assert shown(first, folders[0], "print(2)") == "2\n"  # what was begun goes on
         with NotebookZygote.begin(settings(folders[0])) as third:
             assert shown(third, folders[0], "print(3)") == "3\n"
-            assert _listening(place) != before
-
-
-def _listening(place):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        connection.connect(str(place))
-        return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            assert standing_by(place, socket.SOCK_SEQPACKET) != before
 
 
 def test_what_a_source_imports_as_it_runs_and_not_what_lies_beside_it(tmp_path):
