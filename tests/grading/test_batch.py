@@ -239,12 +239,12 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("def test_double_shape", "def test_shape")},
      "test_tiny.py:5: test_shape: the name of a criterion of 'double' must start with 'test_double_'; rename the test"),
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, rgn)")},
-     "test_tiny.py:5: double.shape: there is no fixture 'rgn'; did you mean rng? there are: student, rng"),
+     "test_tiny.py:5: double.shape: there is no fixture 'rgn'; did you mean rng? there are: student, variables, rng"),
     ({"hidden": tiny.HIDDEN.replace("double_gradient(student, reference, rng)", "double_gradient(student, refrence, rng)")},
-     "double.gradient: there is no fixture 'refrence'; did you mean reference? there are: student, reference, rng"),
+     "double.gradient: there is no fixture 'refrence'; did you mean reference? there are: student, variables, reference, rng"),
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, bathc, rng)").replace(
         "\n\n\n@", "\nimport pytest\n@pytest.fixture\ndef batch():\n    return 3\n\n@", 1)},
-     "double.shape: there is no fixture 'bathc'; did you mean batch? there are: student, rng, batch"),
+     "double.shape: there is no fixture 'bathc'; did you mean batch? there are: student, variables, rng, batch"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "test_tiny.py:5: double.shape: title.zh: this key is missing; the course is in zh, en"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [
