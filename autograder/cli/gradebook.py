@@ -274,15 +274,12 @@ def _regrade_by_tests(
     from autograder.base.i18n import text
     from autograder.gradebook import plain_grading
     from autograder.grading.batch import default_jobs
-    from autograder.grading.regrade import keep_old
+    from autograder.grading.regrade import keep_old, refuse_nothing
     from autograder.results.journal import Journal
     from autograder.results.moves import compare
 
     submissions = plain_grading.find(course, name)
-    if not submissions:
-        raise UsageError(text("{submitted}: no submissions of {name}", submitted=course.submitted, name=name))
-    if not results.is_file():
-        raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
+    refuse_nothing(course, name, results, is_handed_in=bool(submissions))
     with (
         Journal(results) as journal,
         plain_grading.PlainGrading(course, journal, processes=jobs or default_jobs()) as grading,

@@ -99,8 +99,11 @@ class PlainAssignment:
         Raises:
             SandboxError: this machine cannot confine them.
         """
-        imported = imported_by(self._nbgrader.folder("source", ".", self.name))
-        return plain_notebooks.NotebookRunner(self.timeout_s, imported)
+        return plain_notebooks.NotebookRunner(self.rules.timeout_s, self._imported)
+
+    @cached_property
+    def _imported(self) -> tuple[str, ...]:
+        return imported_by(self._source)
 
     def _load_sources(self, gradebook: Gradebook) -> tuple[SourceNotebook, ...]:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""
@@ -112,11 +115,6 @@ class PlainAssignment:
         return found
 
     @cached_property
-    def timeout_s(self) -> float | None:
-        """How long a cell may take, as ``c.Execute.timeout`` says."""
-        return self.rules.timeout_s
-
-    @cached_property
     def provenance(self) -> dict[str, Any]:
         """The fields of a report that say what produced it, apart from the submission."""
         digest = hashlib.sha256(json.dumps([asdict(source) for source in self.sources], sort_keys=True).encode())
@@ -124,7 +122,7 @@ class PlainAssignment:
             digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
             digest.update(file.read_bytes())
         steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
-        digest.update(repr((self.timeout_s, steps)).encode())
+        digest.update(repr((self.rules.timeout_s, steps)).encode())
         return {
             "rubric_sha256": digest.hexdigest(),
             "seed": "",

@@ -83,6 +83,7 @@ class PlainAudit:
     def __init__(self, nbgrader: NbgraderCourse, name: str) -> None:
         self._source = PlainSource.read(nbgrader, name)
         self._rules, self._own = AutogradeRules(nbgrader), nbgrader.folder("source", ".", name)
+        self._imported = imported_by(self._own)
         self._excuses = mutants.excuses(self._own)
         self._made = [self._excused(made) for answer in self._source.answers for made in _versions_of(answer)]
 
@@ -118,7 +119,7 @@ class PlainAudit:
         answers = [one for one in self._source.answers if not chosen.exercises or one.name in chosen.exercises]
         with (
             tempfile.TemporaryDirectory(prefix="autograder-audit-") as place,
-            Runners(processes, self._runner) as runners,
+            Runners(processes, self._start_runner) as runners,
         ):
             folder = Path(place, self._source.name)
             folder.mkdir()
@@ -139,8 +140,8 @@ class PlainAudit:
             unjudged=tuple(self._unjudged(judge, answers)) if is_whole else (),
         )
 
-    def _runner(self) -> NotebookRunner:
-        return NotebookRunner(self._rules.timeout_s, imported_by(self._own), pictures=False)
+    def _start_runner(self) -> NotebookRunner:
+        return NotebookRunner(self._rules.timeout_s, self._imported, pictures=False)
 
     def _criteria(
         self, judge: _Judge, judged: Sequence[Version], answers: Sequence[Answer]

@@ -38,12 +38,7 @@ class Regrading:
             if course.submitted.is_dir()
             else []
         )
-        if not self._jobs:
-            raise UsageError(
-                text("{submitted}: no submissions of {name}", submitted=course.submitted, name=assignment.name)
-            )
-        if not results.is_file():
-            raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
+        refuse_nothing(course, assignment.name, results, is_handed_in=bool(self._jobs))
         self.pending = results.with_name(f"{results.name}.{assignment.name}.regraded")
         self.reports: list[GradeReport] = []
 
@@ -79,6 +74,18 @@ class Regrading:
             journal.finish()
         self.pending.unlink()
         return kept
+
+
+def refuse_nothing(course: Course, name: str, results: Path, *, is_handed_in: bool) -> None:
+    """Refuse to regrade an assignment that nobody has handed in, or whose grades are not there.
+
+    Raises:
+        UsageError: which of the two.
+    """
+    if not is_handed_in:
+        raise UsageError(text("{submitted}: no submissions of {name}", submitted=course.submitted, name=name))
+    if not results.is_file():
+        raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
 
 
 def keep_old(reports: Mapping[Key, GradeReport], name: str, results: Path) -> Path:
