@@ -33,7 +33,7 @@ SCRIPT = next(attack for attack in CODE.values() if attack.is_script)
 UNREADABLE = corpus.parse("", "honest: none\nstatus: unreadable", EXERCISES, {})
 UPLOADS = [*(name for name in FILES if name not in FOLDERS), *(f"name{n}" for n in range(len(NAMES))), SCRIPT.name]
 REFUSED = {"long_cell": 413, f"name{len(NAMES) - 1}": 400}
-LIMITS = {"call_s": 1, "cell_s": 1, "submission_s": 6}
+LIMITS = {"call_s": 2, "cell_s": 1, "submission_s": 10}
 """What waits in every call, as `lying_net` does, costs a whole submission's time."""
 AT_ONCE = 8
 PATIENCE_S = 240
@@ -188,7 +188,7 @@ def criteria_in(report, met):
 def tells(answer, own):
     """Return what an answer tells of this machine, of our code and of the course, and the sender did not know."""
     answer = re.sub(
-        r"Exception in thread .*?</pre>", "", answer, flags=re.DOTALL
+        r"Exception (?:ignored )?in thread .*?</pre>", "", answer, flags=re.DOTALL
     )  # what their own threads have printed
     found = re.findall(r"(?<!\w)(?:/[\w.@+-]+){2,}\.pyc?\b|Traceback \(most|autograder[./]\w+[./]\w+", unescape(answer))
     return [word for word in found if word not in own]
