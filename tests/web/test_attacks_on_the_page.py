@@ -33,8 +33,10 @@ SCRIPT = next(attack for attack in CODE.values() if attack.is_script)
 UNREADABLE = corpus.parse("", "honest: none\nstatus: unreadable", EXERCISES, {})
 UPLOADS = [*(name for name in FILES if name not in FOLDERS), *(f"name{n}" for n in range(len(NAMES))), SCRIPT.name]
 REFUSED = {"long_cell": 413, f"name{len(NAMES) - 1}": 400}
-LIMITS = {"call_s": 2, "cell_s": 1, "submission_s": 10}
+LIMITS = {"call_s": 1, "cell_s": 1, "submission_s": 6}
 """What waits in every call, as `lying_net` does, costs a whole submission's time."""
+SELF_HARMING = ("thread_bomb",)
+"""What it has left of its own process when its honest part is called depends on how busy the machine is."""
 AT_ONCE = 8
 PATIENCE_S = 240
 TAGS = "ul|li|span|div|p|pre|details|summary|section|h3|h4|img"
@@ -201,7 +203,8 @@ def test_what_is_written_into_cells_gains_nothing(attacked, name):
     _, part = attacked.checks[name]
     honest = criteria_in(full, passed(attacked.alone[attack.honest][1]))
     everything = [c.id for exercise in full.exercises for c in exercise.criteria]
-    assert passed(part) == rows(full, attack.may_pass(honest, everything))
+    found, fair = passed(part), rows(full, attack.may_pass(honest, everything))
+    assert found <= fair if name in SELF_HARMING else found == fair
 
 
 @pytest.mark.parametrize("name", CODE)
