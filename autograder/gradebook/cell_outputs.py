@@ -58,9 +58,9 @@ class CellOutputs:
         self._noticed = []
         if "failed" not in answer:
             worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
-        shown: Any = answer["result"]
-        failed: Any = answer["failed"]
         try:
+            shown: Any = answer["result"]
+            failed: Any = answer["failed"]
             left_out = list(_left_out(answer.get("notes", ())))
             outputs = [_output(value, count) for value in shown]
             outputs += [_stream("stderr", f"{words.both}\n") for words in left_out]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import platform
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import autograder
 from autograder.base.errors import ConfigError, GradebookError, SandboxError, SubmissionError
 from autograder.base.i18n import Text, printable, same, text
+from autograder.base.run_folder import RunFolder
 from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
@@ -119,7 +120,7 @@ class PlainAssignment:
         """The fields of a report that say what produced it, apart from the submission."""
         digest = hashlib.sha256(json.dumps([asdict(source) for source in self.sources], sort_keys=True).encode())
         for file in sorted(self.rules.own_files(self.name)):
-            digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
+            digest.update(os.fsencode(f"\0{file.name}\0{file.stat().st_size}\0"))
             digest.update(file.read_bytes())
         steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
         digest.update(repr((self.rules.timeout_s, steps)).encode())
@@ -146,7 +147,8 @@ class PlainAssignment:
         digest = hashlib.sha256()
         for path in sorted(submission.folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path.name != "timestamp.txt":
-                digest.update(f"{path.relative_to(submission.folder)}\0{submissions.sha256(path)}\0".encode())
+                name = os.fsencode(path.relative_to(submission.folder))  # an archive's may be no text at all
+                digest.update(name + f"\0{submissions.sha256(path)}\0".encode())
         return digest.hexdigest()
 
     # -- running -------------------------------------------------------------------------------------------------------
@@ -158,8 +160,8 @@ class PlainAssignment:
         problems: list[Problem] = []
         notes: list[Text] = []
         try:
-            with tempfile.TemporaryDirectory(prefix="autograder-run-") as place:
-                folder = Path(place, self.name)
+            with RunFolder() as place:
+                folder = place / self.name
                 folder.mkdir()
                 self.rules.bring_along(self.name, submission.folder, folder, notes.append)
                 for source in self.sources:
@@ -167,6 +169,9 @@ class PlainAssignment:
                         notebooks[source.name] = self._execute(path, source, folder, runner, problems)
         except SandboxError as error:
             return Executed(submission, self._failed(submission, error.text), {}, notes)
+        except OSError as error:  # such as a full disk: the others are graded all the same
+            words = text("its files could not be copied: {reason}", reason=printable(str(error)))
+            return Executed(submission, self._failed(submission, words), {}, notes)
         return Executed(submission, self._report(submission, notebooks, problems, begun), notebooks, notes)
 
     def run_source(self, runner: plain_notebooks.NotebookRunner) -> Executed:
@@ -290,7 +295,7 @@ class PlainAssignment:
 
     def _fields_of(self, submission: PlainSubmission) -> dict[str, Any]:
         """Return the fields that every report on a submission has, whatever came of it."""
-        named = {"student": submission.student, "assignment": self.name, "file": str(submission.folder)}
+        named = {"student": submission.student, "assignment": self.name, "file": printable(str(submission.folder))}
         return {**named, "max_score": self.max_score, **self.provenance}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import time
@@ -50,6 +51,8 @@ class Zygote(ForkServer):
         SandboxError: it does not start.
     """
 
+    shares_folder = False
+    """Its workers write to one folder, one after the other."""
     _ahead: tuple[socket.socket, int] | None = None  # our socket and output file of the worker that was asked for
 
     @classmethod
@@ -156,6 +159,8 @@ class NotebookZygote(Zygote):
         SandboxError: it does not start.
     """
 
+    shares_folder = True
+
     @classmethod
     def begin(cls, settings: WorkerSettings) -> Self:
         """Find the one that stands by, or start it."""
@@ -247,7 +252,9 @@ class ForkedProcess:
         return os.fstat(self.output).st_size >> 10
 
     def close(self) -> None:
-        """Close its descriptors."""
+        """Close its descriptors; where its folder is another one's next, wait until it is out of there."""
+        if self.zygote.shares_folder:
+            select.select([self.child.handle], [], [], _GRACE_S)
         os.close(self.child.handle)
         os.close(self.output)
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import tiny_course as tiny
 from command_line import autograder
 from listening import standing_by
 
+from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook import plain_grading, releasing, source_check
@@ -149,6 +151,40 @@ def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     hand_in(course, "ann", a=WRONG)
     grade(course)
     assert scores(course, "ann", "a_0")[0] == 0 and scores(course, "ann", "a_why")[1] == 2.5
+
+
+FORGED = """
+import gc, json
+worker = next(found for found in gc.get_objects() if type(found).__name__ == "NotebookWorker")
+worker._send({"failed": None})
+"""
+
+
+def test_no_submission_stops_the_others(course):
+    """A cell that no frame holds, an answer without a result, a name that is no text; and other runs begin and end."""
+    hand_in(course, "big", a=RIGHT + "\n#" + "x" * (1 << 20), b=RIGHT)
+    hand_in(course, "fay", a=FORGED + RIGHT, b=RIGHT)
+    odd = hand_in(course, "odd", b=RIGHT)
+    (odd / os.fsdecode("作业.csv".encode("gbk"))).write_text("named on another system")
+    (odd / "b.ipynb").rename(odd / os.fsdecode(b"\xff.ipynb"))
+    (odd / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
+    done = threading.Event()
+
+    def begin_and_end():
+        while not done.is_set():
+            RunFolder().close()
+
+    other = threading.Thread(target=begin_and_end)
+    other.start()
+    reports, _ = grade(course)
+    done.set()
+    other.join()
+    assert {s: (one.status, one.score) for s, one in reports.items() if s in ("big", "fay", "odd")} == {
+        "big": ("graded", 4.0),
+        "fay": ("graded", 4.0),
+        "odd": ("graded", 8.0),
+    }
+    assert "a: this cell is too long and was left out" in [p.text.en for p in reports["big"].problems]
 
 
 def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
