@@ -268,7 +268,7 @@ class _GivenContainers:
         for i, (name, argument, kept) in enumerate(self._kept):
             if kept.is_changed():
                 if name in self._changes:
-                    refill(argument, kept.value)
+                    refill(argument, kept.value, kept.moved())
                 else:
                     self._frozen.note(name)
                 self._kept[i] = (name, argument, Containers(kept.value))
