@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ _MEMORY_MB, _OUTPUT_KB, _CPU_S = 4096, 4096, 3600
 _MAX_FOLDER = 512 << 20
 _MAX_FILES, _MAX_DEPTH = 20_000, 32
 _WATCH_S = 0.2
+_MOST_TIMES = 50
+"""A notebook may take so many times as long as a cell may: others are waiting."""
 _RESERVE = 1 << 30
 """Bytes of the disk that code of ours leaves to everybody else."""
 _TEMPORARY, _WORK = "tmp", "work"
@@ -68,6 +71,7 @@ class NotebookRunner:
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
+        self._ends = 0.0
         self._noticed: list[Problem] = []
         preload = (_PRETTY, *imported)
         self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, preload, folder=str(self._base), many=False)
@@ -88,6 +92,7 @@ class NotebookRunner:
             Which limits of the sandbox were in the way of which cell, and what was left out there.
         """
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        self._ends = time.monotonic() + _MOST_TIMES * self._timeout_s
         bad: set[int] = set()
         for last in range(MAX_WORKERS, 0, -1):
             self._fill(folder)
@@ -157,6 +162,11 @@ class NotebookRunner:
                 for number, cell in enumerate(cells):
                     if not cell.source.strip():
                         continue
+                    if time.monotonic() > self._ends:
+                        words = text("the cells before took {minutes} minutes in all", minutes=self._most_minutes)
+                        say_not_run(cells[number:], words)
+                        self._noticed.append(Problem.of("cell-skipped", words, cell=number + 1))
+                        return None
                     count += 1
                     cell.execution_count = count
                     source = cell.source if number not in bad else ""  # the numbers of the others stay as they are
@@ -176,6 +186,10 @@ class NotebookRunner:
         finally:
             worker.close()
         return None
+
+    @property
+    def _most_minutes(self) -> int:
+        return round(_MOST_TIMES * self._timeout_s / 60)
 
     @property
     def _late(self) -> Text:

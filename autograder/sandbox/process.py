@@ -85,7 +85,8 @@ class Zygote(ForkServer):
         ours, output = self._ahead or self._request_worker()
         self._ahead = None
         try:
-            worker = WorkerProcess(ForkedProcess(self, self.collect_fork(), output), self._connection(ours))
+            process = ForkedProcess(self, self.collect_fork(), output, shares_folder=self.shares_folder)
+            worker = WorkerProcess(process, self._connection(ours))
         except SandboxError:
             ours.close()
             os.close(output)
@@ -216,11 +217,13 @@ class ForkedProcess:
         zygote: whose child it is.
         child: the process.
         output: the file it prints to.
+        shares_folder: the next worker gets its folder.
     """
 
     zygote: Zygote
     child: Child
     output: int
+    shares_folder: bool = False
 
     @property
     def pid(self) -> int:
@@ -253,7 +256,7 @@ class ForkedProcess:
 
     def close(self) -> None:
         """Close its descriptors; where its folder is another one's next, wait until it is out of there."""
-        if self.zygote.shares_folder:
+        if self.shares_folder:
             select.select([self.child.handle], [], [], _GRACE_S)
         os.close(self.child.handle)
         os.close(self.output)

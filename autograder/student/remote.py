@@ -134,7 +134,7 @@ class RemoteRunner:
             result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        return self.instances.accept(function.name, result), changed
+        return self.instances.of_call(function.name, result), changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
@@ -395,6 +395,8 @@ class RemoteRunner:
             )
             held = make(reference, iterator=iterator is True)
             self.host.held.remember(handle, held)
+            if self.instances.is_learning:
+                self.instances.returned.learn_object(origin)
         return held
 
     def _ours(self, number: object) -> Any:

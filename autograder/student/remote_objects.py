@@ -26,6 +26,7 @@ from autograder.student.effects import Effects
 from autograder.student.failures import MissingAttribute
 from autograder.student.host import Host
 from autograder.student.kept import KeptDict, KeptList, KeptSet
+from autograder.student.returned import Returned
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
@@ -38,6 +39,8 @@ _OF_ITS_KIND = ("__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__c
 
 class Accepts(Protocol):
     """Decides which values may answer for themselves; see `instances`."""
+
+    returned: Returned
 
     def accept(self, place: str, value: Any) -> Any:
         """Return the value that came from a place, as one that answers for itself if it may."""
@@ -158,6 +161,10 @@ class Reference:
     def __hash__(self) -> int:
         return hash((self._generation, self._number))
 
+    def check_items(self, count: int) -> None:
+        """Refuse to be empty where the reference's function returned numbers."""
+        self.runner.instances.returned.check_items(self.origin, count, self.kind)
+
     def accept(self, step: str, value: Any) -> Any:
         """Return what a step from here gave; an instance where the same steps gave one in the reference."""
         return self.runner.instances.accept(f"{self.place}{step}" if self.place else "", value)
@@ -179,6 +186,8 @@ class RemoteObject:
 
     def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
         reference = self._reference
+        if positional or keywords:
+            reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
         result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
         return reference.accept("()", result)
 
@@ -223,6 +232,7 @@ class RemoteObject:
         length = self._reference.operate("__len__", self)
         if type(length) is not int or not 0 <= length <= MAX_RANGE:
             raise _unusable(f"a length of {str(length)[:40]}")
+        self._reference.check_items(length)
         return length
 
     def __float__(self) -> float:
@@ -305,6 +315,7 @@ class RemoteIterator(RemoteObject):
                 text("`{name}` yields more than {megabytes} MB", name=reference.origin, megabytes=megabytes)
             )
         if not isinstance(items, list) or not items:
+            reference.check_items(reference.items)
             raise StopIteration
         reference.items += 1
         if reference.items > MAX_ITEMS:
