@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.sandbox import commands, notes, shell_lines
+from autograder.sandbox import bundles, commands, notes, shell_lines
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.line_magics import LineMagics
 from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings, in_units
@@ -39,6 +39,8 @@ _TIMING = {
 """Magics that run code, each with the letters of its options: those with a value, those without."""
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
+_FOR_FILES = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Backends of matplotlib's that show nothing."""
 _MARKUP = {"html": "HTML", "latex": "Latex", "markdown": "Markdown", "svg": "SVG", "javascript": "Javascript"}
 """Cell magics that show their cell, each with the class of IPython's that holds it."""
 _COMMANDS = {name: name for name in ("cat", "cp", "ls", "mkdir", "mv", "rm", "rmdir")} | {"ll": "ls"}
@@ -95,6 +97,9 @@ class Shell:
         self.ast_node_interactivity = "last_expr"
         self.float_format = ""  # of what is shown, as %precision sets it
         self._magics: LineMagics | None = None
+        self._formatter: Any = None
+        self.display_pub: Any = None  # where what is displayed goes instead, while somebody captures it
+        self.draws_inline = True  # figures are shown where their cell ends, and closed
 
     @property
     def user_ns(self) -> dict[str, Any]:
@@ -107,9 +112,36 @@ class Shell:
 
     def display(self, *values: Any, display_id: object = None, **options: Any) -> Handle | None:
         """Show values below the cell, where anybody looks at it."""
+        if self.display_pub is not None:
+            self._publish(values, **options)
+            return None
         name = os.urandom(16).hex() if display_id is True else display_id
         self._sinks[-1](*values, display_id=name, **options)
         return Handle(self.display, name) if name and not options.get("update") else None
+
+    def _publish(self, values: tuple[Any, ...], *, raw: bool = False, **_: Any) -> None:
+        for value in values:
+            self.display_pub.publish(data=bundles.raw(value) if raw else bundles.bundle(value, self))
+
+    @property
+    def display_formatter(self) -> Any:
+        """IPython's own, as soon as somebody wants to change how a kind of value is shown."""
+        if self._formatter is None:
+            try:
+                from IPython.core.formatters import DisplayFormatter
+            except ImportError:
+                return Ignored()
+            self._formatter = DisplayFormatter()
+        return self._formatter
+
+    def formatted(self, kind: str, value: Any) -> Any:
+        """Return a value in the form that somebody has chosen for its kind; None if nobody has chosen any.
+
+        Args:
+            kind: ``text/plain`` or ``image/png``.
+            value: anything.
+        """
+        return None if self._formatter is None else self._formatter.formatters[kind](value)
 
     def show_by(self, sink: Callable[..., None], clear: Callable[..., None]) -> None:
         """From now on what is displayed goes there, and is taken back there."""
@@ -132,10 +164,26 @@ class Shell:
             source: the text of its cell.
             is_last: nothing comes after it.
         """
-        shells = sys.modules.get("IPython.core.interactiveshell")
-        asked = [getattr(shells.InteractiveShell, "ast_node_interactivity", None)] if shells else []
-        chosen = next((one for one in asked if isinstance(one, str)), self.ast_node_interactivity)
+        chosen = self._interactivity()
         return chosen != "none" and (is_last or chosen == "all") and is_shown(statement, source)
+
+    def assigned(self, statement: ast.stmt) -> ast.Expr | None:
+        """Return the name that a cell's last statement assigns to, where the notebook has asked for its value."""
+        if self._interactivity() != "last_expr_or_assign":
+            return None
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if len(targets) != 1 or not isinstance(name := targets[0], ast.Name) or isinstance(statement, ast.For):
+            return None
+        return ast.copy_location(ast.Expr(ast.copy_location(ast.Name(name.id, ast.Load()), statement)), statement)
+
+    def _interactivity(self) -> str:
+        shells = sys.modules.get("IPython.core.interactiveshell")
+        asked = getattr(shells.InteractiveShell, "ast_node_interactivity", None) if shells else None
+        return asked if isinstance(asked, str) else self.ast_node_interactivity
+
+    def choose_backend(self, name: str) -> None:
+        """Draw figures by a backend of matplotlib's: one for files leaves them open, and shows none."""
+        self.draws_inline = name.lower() not in _FOR_FILES
 
     def forget_outputs(self) -> None:
         """Forget what the cells have shown."""
@@ -238,6 +286,8 @@ class Shell:
             return None if name == "prun" else value
         if name == "run":
             return self._run_file(line)
+        if name == "matplotlib":
+            self.choose_backend(line.strip())
         if name == "pylab":
             return self._program(_PYLAB, caller)()
         if name in ("sx", "system", "sc"):
