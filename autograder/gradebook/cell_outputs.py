@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autograder.sandbox.protocol import Reply
 
 _MAX_FAILURE = 4000
-_MAX_NOTES = 20
+_MAX_NOTES = 200
 _FOR_A_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Colours and titles."""
 
@@ -42,6 +42,8 @@ class CellOutputs:
 
     room: Room
     late: Text
+    is_undone: bool = field(default=False, init=False)
+    """The cell that was last asked for asked for a program in turn, and nothing was done."""
     _noticed: list[Text] = field(default_factory=list)
 
     def of(self, worker: WorkerProcess, answer: Reply, count: int) -> list[NotebookNode]:
@@ -62,13 +64,14 @@ class CellOutputs:
         failed: Any = answer["failed"]
         try:
             left_out = list(_left_out(answer.get("notes", ())))
+            self.is_undone = any(what == "command" for what, _ in left_out)
             outputs = [_output(value, count) for value in shown]
-            outputs += [_stream("stderr", f"{words.both}\n") for words in left_out]
+            outputs += [_stream("stderr", f"{words.both}\n") for _, words in left_out]
             if failed is not None:
                 outputs.append(self._failure(worker, failed))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
             worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
-        self._noticed += left_out
+        self._noticed += [words for what, words in left_out if what != "unseen"]
         return outputs
 
     def noticed(self, cell: int) -> list[Problem]:
@@ -123,10 +126,10 @@ def _overwritten(line: str) -> str:
     return "".join(shown)
 
 
-def _left_out(notes: Any) -> Iterator[Text]:
+def _left_out(notes: Any) -> Iterator[tuple[str, Text]]:
     for what, name, _, _ in islice(notes, _MAX_NOTES):
         if (words := passed_over(what, printable(str(name)[:80]))) is not None:
-            yield words
+            yield what, words
 
 
 def _output(value: dict[str, Any], count: int) -> NotebookNode:

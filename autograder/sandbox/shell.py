@@ -24,7 +24,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.sandbox import bundles, commands, notes, shell_lines
+from autograder.sandbox import bundles, notes, shell_lines
+from autograder.sandbox.command_lines import CommandLines
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.line_magics import LineMagics
 from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings, in_units
@@ -47,9 +48,9 @@ _COMMANDS = {name: name for name in ("cat", "cp", "ls", "mkdir", "mv", "rm", "rm
 """Line magics that are commands."""
 _WITHOUT_EFFECT = re.compile(
     "alias|alias_magic|autoawait|autocall|automagic|bookmark|code_wrap|colors|conda|debug|dhist|dirs|doctest_mode|ed|"
-    "edit|gui|killbgscripts|less|load|load_ext|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
-    "man|matplotlib|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
-    "psource|pushd|pycat|quickref|recall|rehashx|reload_ext|rep|rerun|save|tb|unalias|unload_ext|uv"
+    "edit|gui|killbgscripts|less|load|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
+    "man|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
+    "psource|pushd|pycat|quickref|recall|rehashx|rep|rerun|save|subshell|tb|unalias|unload_ext|uv"
 )
 """IPython's other line magics, which nobody misses in a notebook that runs by itself; without IPython, to know them."""
 _SCRIPTS = re.compile("!|bash|perl|pypy|python[23]?|ruby|script|sh")
@@ -98,6 +99,7 @@ class Shell:
         self.float_format = ""  # of what is shown, as %precision sets it
         self._magics: LineMagics | None = None
         self._formatter: Any = None
+        self._commands = CommandLines(self)
         self.display_pub: Any = None  # where what is displayed goes instead, while somebody captures it
         self.draws_inline = True  # figures are shown where their cell ends, and closed
 
@@ -254,6 +256,7 @@ class Shell:
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
         """``%%name line`` with the lines below it."""
         caller = sys._getframe(1)
+        line = self._filled(magic_name, line)
         if own := self._own_magics.get(("cell", magic_name)):
             return own(line, cell)
         if magic_name == "timeit":
@@ -269,14 +272,17 @@ class Shell:
             return None if magic_name == "prun" else value
         if (kind := _MARKUP.get({"js": "javascript"}.get(magic_name, magic_name.lower()))) is not None:
             return self._show_markup(kind, cell)
-        if magic_name in ("bash", "sh") and self.did(cell):
-            return None
-        _note_command(commands.missed_of_cell(magic_name, line, cell))
-        if not _SCRIPTS.fullmatch(magic_name):
-            print(f"UsageError: Cell magic `%%{magic_name}` not found.", file=sys.stderr)
+        if _SCRIPTS.fullmatch(magic_name):
+            return self._commands.run_cell(magic_name, line, cell)
+        print(f"UsageError: Cell magic `%%{magic_name}` not found.", file=sys.stderr)
         return None
 
+    def _filled(self, magic: str, line: str) -> str:
+        """Put in values behind ``$`` and in braces, as IPython does for magics that do not run their line as code."""
+        return line if magic in _TIMING else shell_lines.expanded(line, self._notebook.names, in_a_shell=False)
+
     def _line_magic(self, name: str, line: str, caller: types.FrameType) -> Any:
+        line = self._filled(name, line)
         if own := self._own_magics.get(("line", name)):
             return own(line)
         if name in _TIMING:
@@ -286,8 +292,6 @@ class Shell:
             return None if name == "prun" else value
         if name == "run":
             return self._run_file(line)
-        if name == "matplotlib":
-            self.choose_backend(line.strip())
         if name == "pylab":
             return self._program(_PYLAB, caller)()
         if name in ("sx", "system", "sc"):
@@ -429,36 +433,15 @@ class Shell:
 
     def system(self, command: str) -> None:
         """``!command``: no program is started; what can be had without one is printed or done."""
-        if not self.did(command):
-            _note_command(commands.missed(command))
+        self._commands.system(command)
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
         """``!command`` that is assigned: what it would print, as far as that can be had without a program."""
-        if (found := self._result_of(command, self._notebook.names)) is None:
-            _note_command(commands.missed(command, is_read=True))
-        return found or Lines()
+        return self._commands.getoutput(command)
 
-    def did(self, command: str, *, in_a_cell: bool = True) -> bool:
-        """Do what a command asks for and print what it prints, if that can be had without a program.
-
-        Args:
-            command: a line of a shell, or several.
-            in_a_cell: it may hold values of the notebook's.
-        """
-        found = self._result_of(command, self._notebook.names if in_a_cell else None)
-        if found:
-            print(*found, sep="\n")
-        return found is not None
-
-    def _result_of(self, command: str, names: dict[str, Any] | None) -> Lines | None:
-        """What a command has printed; None if it cannot be done here."""
-        try:
-            return shell_lines.run(command, names)
-        except Exception as error:  # noqa: BLE001 -- an archive that is none, a name of the wrong kind: as in a shell
-            if self.has_files:
-                shell_lines.complain(error)
-                return Lines()
-            return Lines() if shell_lines.is_missed_by_nobody(command) else None
+    def did(self, command: str) -> int | None:
+        """Do what a program asks of a shell, if that can be had without another one; gives the exit code."""
+        return self._commands.did(command)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -493,11 +476,6 @@ def _number(words: str | None, default: int) -> int:
         return int(words) if words else default
     except ValueError:
         return default
-
-
-def _note_command(program: str) -> None:
-    if program:
-        notes.add("command", program, once=True)
 
 
 def _code_cells(source: str) -> Iterator[str]:

@@ -15,13 +15,15 @@ import sys
 import tempfile
 from typing import Any
 
-from autograder.sandbox import bundles, workfolder
+from autograder.sandbox import bundles, notes, workfolder
 from autograder.sandbox.cells import Failure, Notebook
 
 Output = dict[str, Any]
 
-_MAX_TEXT, _MAX_IMAGES = 60_000, 500_000
+_MAX_TEXT, _MAX_IMAGES = 60_000, 2_000_000
 _MAX_OUTPUTS = 200
+_CUT = "cut"
+"""The word for more output than there is room for."""
 _OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])")
 """What a progress bar has shown before it began its line again."""
 
@@ -68,6 +70,8 @@ class CellDisplay:
     @property
     def shown(self) -> list[Output]:
         """What the cell has shown so far."""
+        if len(self._outputs) > _MAX_OUTPUTS:
+            notes.add(_CUT, once=True)
         return self._outputs[:_MAX_OUTPUTS]
 
     def _run(self, label: str, source: str) -> Failure | None:
@@ -91,8 +95,7 @@ class CellDisplay:
 
     def write(self, name: str, words: str) -> None:
         """Keep what is printed, while there is room."""
-        kept = words[: self._text_left]
-        self._text_left -= len(kept)
+        kept = self._fitting(words)
         last = self._outputs[-1] if self._outputs and not self._is_stale else {}
         if last.get("name") == name:
             last["text"] += kept
@@ -103,6 +106,14 @@ class CellDisplay:
             before = len(last["text"])
             last["text"] = _OVERWRITTEN.sub("", last["text"])
             self._text_left += before - len(last["text"])
+
+    def _fitting(self, words: str) -> str:
+        """Return as much of a text as there is room for."""
+        kept = words[: self._text_left]
+        self._text_left -= len(kept)
+        if len(kept) < len(words):
+            notes.add(_CUT, once=True)
+        return kept
 
     def _display(
         self,
@@ -147,10 +158,10 @@ class CellDisplay:
     def _bundle(self, value: Any, *, is_raw: bool = False) -> dict[str, str]:
         """Return a value as text, and as a picture if it is one, as far as there is room."""
         data = bundles.raw(value) if is_raw else bundles.bundle(value, self._notebook.shell)
-        data[bundles.TEXT] = data[bundles.TEXT][: self._text_left]
-        self._text_left -= len(data[bundles.TEXT])
+        data[bundles.TEXT] = self._fitting(data[bundles.TEXT])
         if len(data.get(bundles.PNG, "")) > self._images_left:
             del data[bundles.PNG]
+            notes.add(_CUT, once=True)
         self._images_left -= len(data.get(bundles.PNG, ""))
         return data
 

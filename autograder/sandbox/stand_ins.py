@@ -132,8 +132,8 @@ def _adapt_system() -> None:
 
     def system(command: Any) -> int:
         words = os.fsdecode(command)
-        if _shells and _shells[0].did(words, in_a_cell=False):
-            return 0
+        if _shells and (code := _shells[0].did(words)) is not None:
+            return code << 8
         if program := commands.missed(words):
             notes.add("command", program, once=True)
         return original(command)
@@ -188,7 +188,7 @@ def _adapt_pools() -> None:
         ours = getattr(threading, name)  # one of several processes would need a place that they share
         setattr(multiprocessing, name, ours)
         setattr(BaseContext, name, staticmethod(ours))
-    multiprocessing.Pipe = _pipe  # type: ignore[assignment]
+    multiprocessing.Pipe = _pipe
     BaseContext.Pipe = staticmethod(_pipe)  # type: ignore[assignment, method-assign]
     heap.Arena._dir_candidates = []  # type: ignore[attr-defined]  # what would lie in shared memory lies among the temporary files
     multiprocessing.Pool = _pool  # type: ignore[assignment]
@@ -292,7 +292,7 @@ def _adapt_tasks() -> None:
             asyncio.set_event_loop(own)  # else it would be nobody's, and the tasks in it with it
 
     asyncio.create_task, asyncio.get_running_loop = create_task, get_running_loop  # type: ignore[assignment]
-    asyncio.run = run_beside  # type: ignore[assignment]
+    asyncio.run = run_beside
 
 
 def _loop() -> Any:
