@@ -217,7 +217,7 @@ class PlainAssignment:
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
             released_notebook.restore(notebook, source)
-            noticed = runner.run(notebook, folder)
+            noticed = runner.run(notebook, folder, path.parent)
             problems += [self._in_notebook(source.name, problem) for problem in noticed]
             self._do_further_steps(notebook, source, path.parent.parent.name)
         repair.name_cells(notebook.cells)

@@ -23,6 +23,7 @@ from autograder.course.jobs import student_of
 from autograder.gradebook import autograded, released_notebook, repair, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
+from autograder.gradebook.plain_notebooks import UNDONE
 from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
@@ -33,7 +34,7 @@ from autograder.results.journal import Journal
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
-_ADDED = (RUN, "kernelspec", "nbgrader")
+_ADDED = (RUN, UNDONE, "kernelspec", "nbgrader")
 
 
 def find(course: Course, name: str, paths: Sequence[Path] = ()) -> list[PlainSubmission]:

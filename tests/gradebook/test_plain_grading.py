@@ -136,6 +136,14 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == grade(course)[1].notes == []
 
 
+def test_a_test_that_nobody_can_pass_without_a_person_is_named(course):
+    asks = json.dumps(notebook("b", RIGHT)).replace("assert f(1) == 2", "!make\\nassert f(1) == 2")
+    (course.source / "hw" / "b.ipynb").write_text(asks)
+    releasing.register(NbgraderCourse(course.root), "hw")
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
+    assert words.en.startswith("hw: `b_0` waits for a person in every submission") and "`make` did nothing" in words.en
+
+
 def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     with NbgraderCourse(course.root).open() as gradebook:
         given = gradebook.find_grade("a_why", "a", "hw", "ann")
