@@ -92,7 +92,15 @@ def test_it_is_released_without_a_secret_and_has_wrong_versions(imported, tmp_pa
     assert done.exit_code == 0, done.output
     release = "".join(p.read_text(encoding="utf-8") for p in sorted((root / "release" / "lab").glob("*.*")))
     assert "# prime = ..." in release and "Because ..." in release and "Write your thing here." in release
-    for secret in ("prime = 2", "secret reasons", "hidden test", "0.0763", "by * x for"):
+    for secret in (
+        "prime = 2",
+        "secret reasons",
+        "hidden test",
+        "0.0763",
+        "by * x for",
+        "It is even",
+        "teachers' talk",
+    ):
         assert secret not in release
     versions = {v.exercise: v.id for v in audit.versions_of(course.assignment("lab")) if v.kind == "generated"}
     assert versions.keys() == {"q1", "q1_b", "q2", "q3", "q6"} and versions["q1"] == "prime: constant `2` -> `1`"

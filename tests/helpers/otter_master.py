@@ -55,7 +55,7 @@ LAB = [
     code("import types\nimport numpy as np\nfrom halves import *\ngiven = 3"),
     *question(
         "name: q1",
-        words("Name the smallest prime."),
+        words("Name the smallest prime.\nIt is even. # IGNORE\n# BEGIN IGNORE\nteachers' talk\n# END IGNORE"),
         solution=[code("prime = 2  # SOLUTION")],
         tests=[
             code("isinstance(prime, int)", "True"),

@@ -15,7 +15,7 @@ from autograder.course.otter.cells import Cell
 from autograder.course.otter.criteria import Names, Treatment, Written
 from autograder.course.otter.files import Files, files_of
 from autograder.course.otter.master import Master, Question
-from autograder.course.otter.solutions import Solution, converted
+from autograder.course.otter.solutions import Solution, converted, without_ignored
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,13 @@ class Plan:
     def solution_of(self, cell: Cell) -> Solution:
         """Return a code cell with nbgrader's marks."""
         return self.solutions[id(cell)]
+
+    def words_of(self, cell: Cell) -> str:
+        """Return the text of a cell that is not code."""
+        try:
+            return self.files.rewritten(without_ignored(cell.source), cell.kind)
+        except UsageError as error:
+            self.master.refuse(cell, error.text)
 
     def _code(self) -> Iterator[Cell]:
         for part in self.master.parts:
