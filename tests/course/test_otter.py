@@ -142,6 +142,19 @@ def written(folder, path):
     return [(mark, "".join(cell["source"])) for mark, cell in zip(marks, cells, strict=True) if mark], rubrics
 
 
+def test_configuration_means_what_it_means_to_otter(tmp_path):
+    (tmp_path / "shared.yml").write_text("files: [a.csv]\nname: first\nname: lab\n", encoding="utf-8")
+    test = code('""" # BEGIN TEST CONFIG\nhidden: no\n""" # END TEST CONFIG\nx', "1")
+    cells = [
+        raw("# ASSIGNMENT CONFIG", "config_file: shared.yml", "files: []", "tests: {ok_format: yes}"),
+        *question("name: q1; manual: off; all_or_nothing: No; points: &worth 2", **ANSWERED | {"tests": [test, test]}),
+    ]
+    plan = Plan(master.read(write(tmp_path / "m.ipynb", *cells)))
+    (exercise,) = plan.exercises()
+    assert [(c.points, c.case.is_hidden) for c in exercise.criteria] == [(1, False), (1, False)]
+    assert plan.master.config["name"] == "lab" and not plan.files.paths
+
+
 def test_fenced_cells_and_the_oldest_format_mean_the_same(tmp_path):
     solution, public, hidden = code("x = 4 # SOLUTION"), code("x > 3", "True"), code("x", "4")
     asked = [words("What is `x`?"), words("Why?")]

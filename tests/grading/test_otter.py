@@ -59,6 +59,7 @@ def test_answers_get_what_otter_documents(imported, tmp_path):
         reports = {report.student: report for report in running.reports()}
     found = {name: {e.title.en: e.score for e in report.exercises} for name, report in reports.items()}
     assert found == {name: earned for name, (_, earned) in ANSWERS.items()}
+    assert not reports["right"].problems  # a cell that shows an error in the master notebook is meant to
     told = {c.id: c.message.en for e in reports["wrong_value"].exercises for c in e.criteria if c.outcome != "passed"}
     assert told.keys() == {"q1.case2", "q1_b.case3"}  # hidden ones, of which nothing is told
     assert told["q1.case2"] == "what the test shows is not what was expected"
@@ -76,6 +77,7 @@ def test_what_was_made_and_what_was_not_is_told(imported):
         "q3, test 2: passes without an answer; here it asks for one first",
         "q5, test 1: was left out, with its 1 points: the source notebook does not meet it: ",
         "words of a solution were left out",
+        "it shows an error, so it is tagged `raises-exception`",
     ):
         assert words in notes
     cells = json.loads((course.source / "lab" / "lab.ipynb").read_text(encoding="utf-8"))["cells"]

@@ -27,6 +27,11 @@ def code(source: str, shows: str | None = None, *, prints: str | None = None) ->
     return {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": outputs, "source": source}
 
 
+def failing(source: str) -> Cell:
+    """A code cell that shows an error."""
+    return code(source) | {"outputs": [{"output_type": "error", "ename": "E", "evalue": "", "traceback": []}]}
+
+
 def question(
     config: str,
     *text: Cell,
@@ -97,6 +102,8 @@ LAB = [
         tests=[code("max([1, 3, 2])", "3"), code("open('numbers.txt').read() == '4 5' and max([half(4)]) == 2", "True")],
     ),
     code("prime = 'rebound'\ndrawn[:] = 0"),
+    failing("print('This line is missing something.'"),
+    failing("eleven + 8"),
     *question("name: q5", solution=[code("total = 1 # SOLUTION")], tests=[code("total", "2")]),
 ]  # fmt: skip
 """Every kind of question: what it gets from Otter is in `tests/grading/test_otter.py`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from autograder.course.notebook_cells import nbgrader_mark, new_cell
-from autograder.course.otter.cells import Cell
+from autograder.course.otter.cells import MAY_FAIL, Cell
 from autograder.course.otter.master import Question
 from autograder.course.otter.plan import Exercise, Plan, is_kept
 from autograder.course.otter.solutions import BEGIN, END
@@ -114,6 +114,8 @@ class SourceNotebook:
             if not source.strip():
                 return
             made = new_cell("code", self._id(name or f"cell-{cell.number}"), source, mark)
+            if self._plan.may_fail(cell):
+                made["metadata"]["tags"] = [MAY_FAIL]
         else:
             words = self._plan.words_of(cell)
             if cell.source.strip() and not words.strip():

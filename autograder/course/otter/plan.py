@@ -11,7 +11,7 @@ from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
 from autograder.course.otter import criteria, names
 from autograder.course.otter.cases import Case, cases_of
-from autograder.course.otter.cells import Cell
+from autograder.course.otter.cells import MAY_FAIL, Cell
 from autograder.course.otter.criteria import Names, Treatment, Written
 from autograder.course.otter.files import Files, files_of
 from autograder.course.otter.master import Master, Question
@@ -120,6 +120,10 @@ class Plan:
         """Return a code cell with nbgrader's marks."""
         return self.solutions[id(cell)]
 
+    def may_fail(self, cell: Cell) -> bool:
+        """Shows a cell an error that is meant: one without a solution?"""
+        return cell.may_fail and not self.solution_of(cell).is_marked
+
     def words_of(self, cell: Cell) -> str:
         """Return the text of a cell that is not code."""
         try:
@@ -145,6 +149,9 @@ class Plan:
         for cell in self._code():
             if self.solution_of(cell).has_plugin:
                 yield Note(cell.number, text("a plugin was left out: there is nothing like it here"))
+            if self.may_fail(cell):
+                words = text("it shows an error, so it is tagged `{tag}`: it may fail in grading, too", tag=MAY_FAIL)
+                yield Note(cell.number, words)
         for part in self.master.parts:
             if isinstance(part, Cell) and part.kind == "code" and self.solution_of(part).is_marked:
                 yield Note(part.number, text("a solution outside of a question: students get a stub in its place"))
