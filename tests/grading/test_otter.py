@@ -77,6 +77,7 @@ def test_what_was_made_and_what_was_not_is_told(imported):
         "q3, test 2: passes without an answer; here it asks for one first",
         "q5, test 1: was left out, with its 1 points: the source notebook does not meet it: ",
         "words of a solution were left out",
+        "calls of Otter were left out",
         "it shows an error, so it is tagged `raises-exception`",
     ):
         assert words in notes

@@ -57,7 +57,7 @@ def write(path: Path, *cells: Cell, language: str = "python") -> Path:
 
 LAB = [
     raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt, halves.py]", "solutions_pdf: true", "generate: {seed: 7}"),
-    code("import types\nimport numpy as np\nfrom halves import *\ngiven = 3"),
+    code("import types\nimport numpy as np\nimport otter\nfrom halves import *\ngrader = otter.Notebook('lab.ipynb')\ngiven = 3"),
     *question(
         "name: q1",
         words("Name the smallest prime.\nIt is even. # IGNORE\n# BEGIN IGNORE\nteachers' talk\n# END IGNORE"),
@@ -104,6 +104,8 @@ LAB = [
     code("prime = 'rebound'\ndrawn[:] = 0"),
     failing("print('This line is missing something.'"),
     failing("eleven + 8"),
+    code("grader.check('q1')"),
+    code("# Hand this in.\ngrader.export(pdf=False)"),
     *question("name: q5", solution=[code("total = 1 # SOLUTION")], tests=[code("total", "2")]),
 ]  # fmt: skip
 """Every kind of question: what it gets from Otter is in `tests/grading/test_otter.py`."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
-from autograder.course.otter import criteria, names
+from autograder.course.otter import client, criteria, names
 from autograder.course.otter.cases import Case, cases_of
 from autograder.course.otter.cells import MAY_FAIL, Cell
 from autograder.course.otter.criteria import Names, Treatment, Written
@@ -106,10 +106,17 @@ class Plan:
         found = {}
         for cell in self._code():
             try:
-                found[id(cell)] = converted(self.files.rewritten(cell.source, "code"), is_seeded=self._is_seeded)
+                found[id(cell)] = converted(self._code_of(cell), is_seeded=self._is_seeded)
             except UsageError as error:
                 self.master.refuse(cell, error.text)
         return found
+
+    def _code_of(self, cell: Cell) -> str:
+        return self.files.rewritten(client.without(cell.source, self._graders), "code")
+
+    @cached_property
+    def _graders(self) -> frozenset[str]:
+        return client.graders(cell.source for cell in self._code())
 
     @property
     def _is_seeded(self) -> bool:
@@ -149,6 +156,8 @@ class Plan:
         for cell in self._code():
             if self.solution_of(cell).has_plugin:
                 yield Note(cell.number, text("a plugin was left out: there is nothing like it here"))
+            if client.without(cell.source, self._graders) != cell.source:
+                yield Note(cell.number, text("calls of Otter were left out: every question has its `check` here"))
             if self.may_fail(cell):
                 words = text("it shows an error, so it is tagged `{tag}`: it may fail in grading, too", tag=MAY_FAIL)
                 yield Note(cell.number, words)
