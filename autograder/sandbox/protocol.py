@@ -385,6 +385,7 @@ class ValueReply(_EffectsReply):
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
         parameters: what has been done to linked parameters, see `links`.
+        classes: after the last cell, the facts of declared names that are classes; absent without any.
     """
 
     result: object
@@ -393,6 +394,7 @@ class ValueReply(_EffectsReply):
     linked: NotRequired[object]
     graph: NotRequired[object]
     parameters: NotRequired[object]
+    classes: NotRequired[object]
 
 
 @final
@@ -457,10 +459,14 @@ class FailureReply(_Reply):
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
             what the process has around it: ``full`` where its scratch folder is, else ``confined``, or nothing.
         base: the exception of Python's own that its type is derived from; absent where it is one itself.
+        raised: the handle of the exception; absent where there is no room for it.
+        declared: the declared names of the classes that it is of, the nearest first; absent without any.
     """
 
     failure: object
     base: NotRequired[object]
+    raised: NotRequired[object]
+    declared: NotRequired[object]
 
 
 Result = ValueReply | CallReply | VjpReply
@@ -534,11 +540,13 @@ class CallbackError(TypedDict):
     Attributes:
         kind: the name of its type.
         error: its message, in at most 500 characters.
+        raised: the handle of the student's exception that it is; absent for others.
         parameters: as in a `CallbackResult`.
     """
 
     kind: str
     error: str
+    raised: NotRequired[int]
     parameters: NotRequired[list[object]]
 
 

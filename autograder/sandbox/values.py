@@ -13,7 +13,7 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``z``      frozen set             ``a``     any other numpy array
 ``f``      nan, inf or -inf       ``o``     numpy array of objects
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
-..                                others    given to a hook: handles
+``w``      see `subclasses`       others    given to a hook: handles
 ========== =====================  ========= =======================
 
 A named tuple is its type's name, the names of its fields and its values; an array of a type that no tensor has is its
@@ -35,7 +35,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from autograder.sandbox import bounds, standard_values
+from autograder.sandbox import bounds, standard_values, subclasses
 from autograder.sandbox.frames import WireError
 
 MAX_DEPTH = 32
@@ -87,12 +87,13 @@ class Encoder:
     Args:
         hook: returns the tree of a value this module does not know, or raises `WireError`. One that holds the encoder
             would be garbage with it after each message; a subclass is not.
+        kept: classes of tuples, dicts and sets that the hook gets, instead of copies of what they hold.
     """
 
-    def __init__(self, hook: Hook | None = None) -> None:
+    def __init__(self, hook: Hook | None = None, kept: Container[type] = ()) -> None:
         self.tensors: list[torch.Tensor] = []
         self._index: dict[int, int] = {}
-        self._hook = hook
+        self._hook, self._kept = hook, kept
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
@@ -140,6 +141,8 @@ class Encoder:
         kind = type(value)
         if kind is tuple:
             return {"u": inner(value)}
+        if self._kept and kind in self._kept:
+            return self._encode_other(value)
         if kind is not dict and (found := standard_values.take_apart(value)) is not None:
             return {"v": [found[0], *inner(found[1])]}
         if isinstance(value, tuple):
@@ -193,9 +196,15 @@ class Encoder:
 
     def _encode_other(self, value: Any) -> Tree:
         """Return the tree of a value that this module does not know."""
-        if self._hook is not None:
-            return self._hook(value)
-        raise WireError(f"a {type(value).__name__} cannot be sent")
+        if self._hook is None:
+            raise WireError(f"a {type(value).__name__} cannot be sent")
+        tree, found = self._hook(value), subclasses.content_of(value)
+        if found is None or "h" not in tree:
+            return tree
+        content, anew = found
+        fields = getattr(type(value), "_fields", None) if isinstance(value, tuple) else None
+        inner = self.encode(content) if fields is None else self._encode_named(value, self.encode(list(content)))
+        return {"w": [tree["h"], inner, anew]}
 
     def _encode_sparse(self, tensor: torch.Tensor, depth: int) -> Tree:
         found = standard_values.parts_of_sparse(tensor)
@@ -283,7 +292,7 @@ class Decoder:
             return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
-        if tag in ("k", "o", "x", "v"):
+        if tag in ("k", "o", "x", "v", "w"):
             return self._decode_typed(tag, inner, depth)
         return self._decode_scalar(tag, inner)
 
@@ -316,6 +325,9 @@ class Decoder:
         if tag == "v":
             name, *parts = inner
             return self._noted(standard_values.put_together(name, self._decode(parts, depth + 1)))
+        if tag == "w":
+            handle, content, anew = inner
+            return self._decode_other(tag, [handle, self._decode(content, depth + 1), anew])
         kind, fields, items = inner
         return self._noted(self._named_tuple(kind, fields)(*self._decode(self._list(items), depth + 1)))
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from autograder.base.environment import overridden
+from autograder.base.errors import StudentException
 from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
@@ -27,13 +28,14 @@ from autograder.sandbox.frozen import (
 )
 from autograder.sandbox.generator_states import KINDS, hand_over
 from autograder.sandbox.operations import OPERATIONS
-from autograder.sandbox.plain_functions import make_here
+from autograder.sandbox.plain_functions import is_theirs, make_here
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.values import is_block
 from autograder.sandbox.variables import copied, shown_by
 from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
+from autograder.student.raised import raised_here
 from autograder.student.variables import Ran
 from autograder.student.worker_settings import cell_seed_of
 
@@ -107,7 +109,7 @@ class LocalRunner:
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
-            raise student_exception(function.name, self._failure(error)) from None
+            raise self._as_theirs(function.name, error) from None
         containers.settle()
         return result, frozen.changed
 
@@ -124,6 +126,14 @@ class LocalRunner:
         """See `Runner`."""
         return self._look(function, lambda found: getattr(found, name))
 
+    def error_class(self, function: Function) -> type[Exception] | None:
+        """See `Runner`; it is the student's class itself."""
+        try:
+            found = self._find(function.name)
+        except KeyError:
+            return None
+        return found if isinstance(found, type) and issubclass(found, Exception) else None
+
     def is_instance(self, function: Function, value: object) -> bool:
         """See `Runner`."""
         return self._look(function, lambda found: OPERATIONS["isinstance"](value, found)) is True
@@ -136,7 +146,11 @@ class LocalRunner:
         try:
             return look(target)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
-            raise student_exception(function.name, self._failure(error)) from None
+            raise self._as_theirs(function.name, error) from None
+
+    def _as_theirs(self, function: str, error: Exception) -> StudentException:
+        cls: Any = type(error)
+        return student_exception(function, self._failure(error), raised_here(cls), error)
 
     def parameters(self, function: Function) -> Parameters | None:
         """See `Runner`."""
@@ -179,14 +193,9 @@ class LocalRunner:
             return {key: self._own(inner, name) for key, inner in argument.items()}
         if isinstance(argument, KINDS):
             return hand_over(argument)
-        if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not _is_theirs(argument):
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not is_theirs(argument):
             return make_here(argument, name)
         return argument
-
-
-def _is_theirs(value: Any) -> bool:
-    """Return whether a value is of a class that the cells define, and not only something of the rubric's to call."""
-    return type(value).__module__ in ("__main__", "submission")
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:

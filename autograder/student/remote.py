@@ -27,6 +27,7 @@ from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     BackwardRequest,
+    CallbackError,
     CallbackReply,
     CallbackRequest,
     CallbackResult,
@@ -46,13 +47,9 @@ from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
 from autograder.student.instances import Instances
+from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_graph import RemoteGraph
-from autograder.student.remote_objects import (
-    Reference,
-    RemoteObject,
-    make,
-    reference_to,
-)
+from autograder.student.remote_values import make, make_value
 from autograder.student.replies import (
     accept_ran,
     accept_uses,
@@ -101,6 +98,7 @@ class RemoteRunner:
             watched=watched,
         )
         self.host.call_back = self.call_back
+        self.host.classes.object_of = self._stand_in_for
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
         self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
 
@@ -176,6 +174,14 @@ class RemoteRunner:
             raise self._noted_end(function, error) from None
         value = self.host.checked(lambda: self._value(answer, received, [], function.name))
         return self.instances.accept(f"{function.name}.{name}", value)
+
+    def error_class(self, function: Function) -> type[StudentException] | None:
+        """See `autograder.student.functions.Runner`."""
+        found = self.host.classes.error_class(function.name)
+        if self.instances.is_error(function.name, claimed=found is not None) and found is None:
+            self._require(function)
+            raise StudentError(text("`{name}` is no class of exceptions", name=function.name))
+        return found
 
     def is_instance(self, function: Function, value: object) -> bool:
         """See `autograder.student.functions.Runner`."""
@@ -378,11 +384,14 @@ class RemoteRunner:
     # -- values --------------------------------------------------------------------------------------------------------
 
     def _decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
+        content = None
+        if tag == "w":
+            inner, *content = inner
         if tag == "B":
             return self._ours(inner)
         if tag == "C":
             return _class_of(inner)
-        if tag != "h":
+        if tag not in ("h", "w"):
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator, known_as, has_operators = inner
         if type(handle) is not int or not isinstance(kind, str):
@@ -393,9 +402,13 @@ class RemoteRunner:
             reference = Reference(
                 self, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
             )
-            held = make(reference, iterator=iterator is True)
+            held = make(reference, iterator=iterator is True) if content is None else make_value(reference, *content)
             self.host.held.remember(handle, held)
         return held
+
+    def _stand_in_for(self, handle: object, kind: str, origin: str) -> Any:
+        """Return what stands for an object of which no more is said than its handle and the name of its type."""
+        return self._decode_handle("h", [handle, kind, False, None, False], origin)
 
     def _ours(self, number: object) -> Any:
         """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
@@ -442,7 +455,11 @@ class RemoteRunner:
             raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
-            return {"kind": kind, "error": words}, []
+            reply: CallbackError = {"kind": kind, "error": words}
+            original = reference_to(getattr(error, "original", None))
+            if original is not None and original.runner is self:
+                reply["raised"] = original.number
+            return reply, []
 
     def _call_back(
         self,
@@ -478,7 +495,7 @@ class RemoteRunner:
 class _Reader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
-    key_types = (*KEYS, RemoteObject)
+    key_types = (*KEYS, Remote)
 
 
 def _class_of(name: object) -> type:

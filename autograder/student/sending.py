@@ -22,7 +22,8 @@ from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
 from autograder.student.host import Host
 from autograder.student.kept import is_kept, plain
-from autograder.student.remote_objects import reference_to
+from autograder.student.raised import ErrorClass, Raised
+from autograder.student.reference import reference_to
 
 
 class Sender(Protocol):
@@ -81,9 +82,8 @@ class Sent(Encoder):
     def _encode_other(self, value: Any) -> Tree:
         if isinstance(value, StudentFunction) and value.runner is self._runner:
             return {"F": value.function.name}
-        reference = reference_to(value)
-        if reference is not None and reference.runner is self._runner:
-            return {"h": reference.number}
+        if isinstance(value, Raised | ErrorClass):
+            return self._encode_error(value)
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [self.encode(item) for item in value]}
         found = self._encode_ours(value)
@@ -95,10 +95,19 @@ class Sent(Encoder):
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
+        if (reference := reference_to(value)) is not None and reference.runner is self._runner:
+            return {"h": reference.number}
         if not is_kept(value):
             return super()._encode_container(value, depth)
         number = self._runner.host.held.number_of(value)
         return self.encode(plain(value), depth) if number is None else {"h": number}
+
+    def _encode_error(self, value: Raised | ErrorClass) -> Tree:
+        """Return the tree of an exception of the student's, or of the class of such."""
+        theirs = value.function if isinstance(value, ErrorClass) else value.original
+        if theirs is None:
+            raise WireError("this exception has no object in the student's process; pass what it says instead")
+        return self._encode_other(theirs) if isinstance(value, ErrorClass) else self.encode(theirs)
 
     def _encode_ours(self, value: Any) -> Tree:
         if isinstance(value, type):
@@ -123,7 +132,11 @@ class Sent(Encoder):
 
 def watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
     """Ask what a function does to lists, dicts and sets, where it gets any."""
-    places = [place for place, value in enumerate(positional) if holds_container(value) and not is_kept(value)]
+    places = [
+        place
+        for place, value in enumerate(positional)
+        if holds_container(value) and not is_kept(value) and reference_to(value) is None
+    ]
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
