@@ -16,7 +16,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.operations import COMBINING, DECIDING, OPERATIONS
 from autograder.sandbox.protocol import GetRequest
 from autograder.student.failures import MissingAttribute
-from autograder.student.reference import Reference, Remote, plain_value, unusable
+from autograder.student.reference import Reference, Remote, plain_value, reference_to, unusable
 from autograder.student.remote_objects import RemoteIterator, RemoteObject
 
 _BASES = (str, int, float, complex, bytes, tuple)
@@ -162,6 +162,8 @@ class _Holder(RemoteObject):
     def _decide(self, name: str, other: object) -> Any:
         if self._reference.answers:
             return self._reference.operate(name, self, other)
+        if name in ("__eq__", "__ne__") and self._reference.is_same(reference_to(other)):
+            return name == "__eq__"
         return OPERATIONS[name](self._held(), _plain(other))
 
     def _combine(self, name: str, *operands: Any) -> Any:
