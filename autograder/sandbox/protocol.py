@@ -363,6 +363,8 @@ class _EffectsReply(_Reply):
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
+        slopes: index and tree of the gradient of each parameter among the arguments that may not change and yet has
+            another gradient now: the code went back to it.
     """
 
     changed: NotRequired[object]
@@ -371,6 +373,7 @@ class _EffectsReply(_Reply):
     states: NotRequired[object]
     schedules: NotRequired[object]
     refilled: NotRequired[object]
+    slopes: NotRequired[object]
 
 
 @final
@@ -504,15 +507,17 @@ class BackwardRequest(_Reply):
     The frame's tensors are the vectors, one for each of `outputs`.
 
     Attributes:
-        callback: the number of the graph.
-        outputs: indices of that result's tensors.
+        callback: the number of the graph; None for those of the tensors that the call was given.
+        outputs: indices of that result's tensors, or of the call's.
         create_graph: whether the product is to be differentiated in turn.
+        wanted: indices of the call's tensors whose gradients come back, instead of being added over there.
         parameters: as in a `ValueReply`.
     """
 
     callback: object
     outputs: object
     create_graph: object
+    wanted: NotRequired[object]
     parameters: NotRequired[object]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
@@ -75,7 +76,7 @@ class Worker(NotebookWorker):
         self._watch: Watch | None = None
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
-        self._is_heard = False
+        self._is_heard = self._is_asked_to_go_back = False
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._count = 0
         self._links = Links(self._next_number)
@@ -219,7 +220,7 @@ class Worker(NotebookWorker):
         self, message: CallRequest, tensors: list[Received]
     ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
-        leaves, values = as_arguments(tensors, message.get("grads"))
+        leaves, values = as_arguments(tensors, message.get("grads"), self._go_back)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
@@ -234,7 +235,7 @@ class Worker(NotebookWorker):
         if "most" in message and is_iterator(result):
             result = effects.take_first(result, message["most"])
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
-        answer: CallReply = {"result": encoder.encode(result)}
+        answer: CallReply = {"result": encoder.encode_whole(result)}
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
@@ -283,17 +284,31 @@ class Worker(NotebookWorker):
         encoder = Encoder(self._handle)
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
-            products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
+            with self._gone_back_from_there():
+                products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
             self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
-        torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
+        with self._gone_back_from_there():
+            torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
         answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
         for x, gradient in zip(wanted, before, strict=True):
             x.grad = gradient  # the other side adds the new one
         self._send_values(answer, encoder)
+
+    @contextlib.contextmanager
+    def _gone_back_from_there(self) -> Iterator[None]:
+        before, self._is_asked_to_go_back = self._is_asked_to_go_back, True
+        try:
+            yield
+        finally:
+            self._is_asked_to_go_back = before
+
+    def _go_back(self, index: int, vector: torch.Tensor, others: list[int]) -> list[torch.Tensor | None] | None:
+        """Go on over there from a tensor of the call through which the student's code goes back; see `passed_graph`."""
+        return None if self._is_asked_to_go_back else self._back.go_on(index, vector, others)
 
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
@@ -451,7 +466,7 @@ class Worker(NotebookWorker):
 
     def _reply(self, value: Any, effects: Effects | None = None, *, number: int | None = None) -> None:
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
-        answer: ValueReply = {"result": encoder.encode(value)}
+        answer: ValueReply = {"result": encoder.encode_whole(value)}
         if effects is not None:
             effects.tell(answer, encoder)
         if number is not None:

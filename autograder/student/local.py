@@ -88,7 +88,7 @@ class LocalRunner:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
-        given = [self._own(argument, name) for argument, name in zip(arguments, function.parameters, strict=False)]
+        given = [self._own(argument, name, {}) for argument, name in zip(arguments, function.parameters, strict=False)]
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
@@ -176,21 +176,30 @@ class LocalRunner:
         except Exception as error:  # noqa: BLE001 -- whatever the student's code raises is shown as theirs
             raise student_exception(exercise, self._failure(error)) from None
 
-    def _own(self, argument: Any, name: str) -> Any:
+    def _own(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
+        """Return what arrives in place of an argument; a list that stands in several places is one there as well."""
+        if type(argument) not in (list, tuple, dict, set):
+            return self._own_value(argument, name)
+        if id(argument) not in copies:
+            copies[id(argument)] = self._own_container(argument, name, copies)
+        return copies[id(argument)]
+
+    def _own_container(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
+        if type(argument) is dict:
+            return {key: self._own(inner, name, copies) for key, inner in argument.items()}
+        return type(argument)(self._own(inner, name, copies) for inner in argument)
+
+    def _own_value(self, argument: Any, name: str) -> Any:
         """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
 
         The wrapper comes off the student's own functions. Networks and classes stay what they are.
         """
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
-        if type(argument) in (list, tuple, set):
-            return type(argument)(self._own(inner, name) for inner in argument)
         if isinstance(argument, deque | np.ndarray) and holds_container(argument):
             return argument.copy()
         if isinstance(argument, dict) and type(argument) is not dict:
             return copy.copy(argument)
-        if type(argument) is dict:
-            return {key: self._own(inner, name) for key, inner in argument.items()}
         if isinstance(argument, KINDS):
             return hand_over(argument)
         if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not is_theirs(argument):

@@ -41,7 +41,7 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.values import KEYS, Decoder, Tree, used_tensors
-from autograder.student.callbacks import accept_passed, run_network
+from autograder.student.callbacks import accept_passed, go_on, run_network
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
@@ -423,10 +423,19 @@ class RemoteRunner:
         received: list[Received],
         origin: str,
         parameter: str = "function",
+        inputs: Sequence[torch.Tensor] = (),
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
-        """Call a function or a network of ours that has been passed, or go back through what one of them gave."""
+        """Call a function or a network of ours that has been passed, or go back through what one of them gave.
+
+        Args:
+            message: what the student's code asks for.
+            received: its tensors.
+            origin: the declared function that runs.
+            parameter: what a function without a name is called.
+            inputs: the tensors of the call that is going on.
+        """
         self.host.checked(lambda: self._take_in(message, received))
-        reply, tensors = self._answer_back(message, received, origin, parameter)
+        reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
         parameters = self.host.held.parameters
         if parameters and (changes := parameters.changes(tensors)):
             reply["parameters"] = changes
@@ -439,9 +448,16 @@ class RemoteRunner:
             self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
 
     def _answer_back(
-        self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str, parameter: str
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str,
+        inputs: Sequence[torch.Tensor],
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         callbacks, number = self.host.held.callbacks, message["callback"]
+        if number is None and "outputs" in message:
+            return self._go_on(message, received, inputs)
         if type(number) is not int:
             raise WireError("malformed callback")
         function = callbacks.get(number)
@@ -460,6 +476,18 @@ class RemoteRunner:
             if original is not None and original.runner is self:
                 reply["raised"] = original.number
             return reply, []
+
+    @staticmethod
+    def _go_on(
+        message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        if not inputs:
+            over = "the call that this tensor was passed in is over; go back through it before the function returns"
+            return {"kind": "RuntimeError", "error": over}, []
+        try:
+            return go_on(message, received, inputs)
+        except RuntimeError as error:  # its graph is no longer there
+            return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
     def _call_back(
         self,

@@ -37,6 +37,7 @@ class Sender(Protocol):
         received: list[Received],
         origin: str,
         parameter: str = "function",
+        inputs: Sequence[torch.Tensor] = (),
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback of a function that runs."""
         ...
@@ -66,7 +67,7 @@ class Sent(Encoder):
         self, message: CallbackRequest | BackwardRequest, received: list[Received]
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback while the request is being answered."""
-        return self._sender.call_back(message, received, self.origin, self.parameter)
+        return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
 
     def may_change(self) -> set[int | None]:
         """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
@@ -157,7 +158,7 @@ def call_request(
     for index, value in enumerate(positional):
         if function is not None:
             sent.parameter = function.parameters[index]
-        trees.append(sent.encode(value))
+        trees.append(sent.encode_whole(value))
         if len(tensors) > len(owners):
             owners += [sent.parameter if function is not None else ""] * (len(tensors) - len(owners))
     request: CallRequest = {

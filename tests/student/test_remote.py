@@ -1389,7 +1389,7 @@ junk = st.recursive(
         st.lists(inner, max_size=3)
         | st.builds(
             lambda k, v: {k: v},
-            st.sampled_from([*"tnumfisrcdghbFkezyaoxCw", "zz"]),
+            st.sampled_from([*"tnumfisrcdghbFkezyaoxCw&=", "zz"]),
             st.lists(inner, max_size=3) | inner,
         )
     ),
