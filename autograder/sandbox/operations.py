@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from autograder.sandbox import plain_functions, subclasses
+from autograder.sandbox import plain_functions, subclasses, tables
 
 Operation = Callable[..., Any]
 
@@ -118,4 +118,13 @@ def _is_instance(value: Any, cls: Any) -> bool:
     return isinstance(cls, type) and isinstance(value, cls)
 
 
-OPERATIONS = LOOKING | DECIDING | COMBINING | {"isinstance": _is_instance, "held": subclasses.held_by}
+OPERATIONS = (
+    LOOKING
+    | DECIDING
+    | COMBINING
+    | {
+        "isinstance": _is_instance,
+        "held": subclasses.held_by,
+        "table": tables.take_apart,
+    }
+)

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox import data_sets
+from autograder.sandbox import data_sets, tables
 from autograder.sandbox.frames import Received
 from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.networks import Passed
@@ -36,6 +36,8 @@ class Reader(Decoder):
     def _decode_other(self, tag: str, inner: Tree) -> Any:
         if tag == "G":
             return with_state(*self.decode(inner))
+        if tag == "T":
+            return tables.put_together(self.decode(inner))
         if tag == "D":
             kind, *parts = inner
             return data_sets.make(kind, *map(self.decode, parts))

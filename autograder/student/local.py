@@ -17,7 +17,7 @@ from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
-from autograder.sandbox import stand_ins
+from autograder.sandbox import stand_ins, tables
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import (
     Containers,
@@ -196,7 +196,7 @@ class LocalRunner:
         """
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
-        if isinstance(argument, deque | np.ndarray) and holds_container(argument):
+        if (isinstance(argument, deque | np.ndarray) and holds_container(argument)) or tables.is_table(argument):
             return argument.copy()
         if isinstance(argument, dict) and type(argument) is not dict:
             return copy.copy(argument)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
-from autograder.sandbox import known_classes
+from autograder.sandbox import known_classes, tables
 from autograder.sandbox.protocol import ObjectRequest
 from autograder.student.effects import Effects
 from autograder.student.host import Host
@@ -99,6 +99,11 @@ class Reference:
         if self.known_as is None:
             return None
         return known_classes.find(self.known_as)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it claims to be a frame, a series or an index of pandas."""
+        return isinstance(self.known_as, str) and self.known_as.startswith("pandas.")
 
     @property
     def number(self) -> int:
@@ -195,6 +200,11 @@ def as_instance(value: Any) -> Any:
 
 def stays(reference: Reference, done: str) -> TypeError:
     """Return the error that something cannot be done with an object on this side."""
+    if reference.is_table and not tables.are_here():
+        return TypeError(
+            f"a {reference.kind} of the student's cannot be {done} where the rubric does not import pandas;"
+            " import it, and the rubric gets a real one"
+        )
     return TypeError(
         f"a {reference.kind} stays in the student's process and cannot be {done} on this side;"
         " do so with what it holds instead, such as its `values` or the result of a method"

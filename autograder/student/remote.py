@@ -21,7 +21,7 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import known_classes, plain_functions
+from autograder.sandbox import known_classes, plain_functions, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
@@ -49,6 +49,7 @@ from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_graph import RemoteGraph
+from autograder.student.remote_objects import RemoteObject
 from autograder.student.remote_values import make, make_value
 from autograder.student.replies import (
     accept_ran,
@@ -404,7 +405,14 @@ class RemoteRunner:
             )
             held = make(reference, iterator=iterator is True) if content is None else make_value(reference, *content)
             self.host.held.remember(handle, held)
-        return held
+        return self._table(held) if isinstance(known_as, str) and known_as.startswith("pandas.") else held
+
+    def _table(self, held: RemoteObject) -> Any:
+        """Return a frame, series or index as a real one, where the rubric has pandas and it can leave its process."""
+        if not tables.are_here():
+            return held
+        parts = held._reference.operate("table", held)
+        return held if parts is None else self.host.checked(lambda: tables.put_together(parts))
 
     def _stand_in_for(self, handle: object, kind: str, origin: str) -> Any:
         """Return what stands for an object of which no more is said than its handle and the name of its type."""

@@ -143,6 +143,8 @@ class RemoteObject(Remote):
             return self._reference.operate("__eq__", self, other)
         if answers(other):
             return NotImplemented
+        if self._reference.is_table:
+            raise stays(self._reference, "compared")
         return self._reference.is_same(reference_to(other))
 
     def __ne__(self, other: object) -> Any:
@@ -150,6 +152,8 @@ class RemoteObject(Remote):
             return self._reference.operate("__ne__", self, other)
         if answers(other):
             return NotImplemented
+        if self._reference.is_table:
+            raise stays(self._reference, "compared")
         return not self._reference.is_same(reference_to(other))
 
     def __hash__(self) -> int:

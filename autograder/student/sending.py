@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
 
 from autograder.course.settings import Function
-from autograder.sandbox import data_sets, known_classes
+from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
@@ -83,6 +83,8 @@ class Sent(Encoder):
     def _encode_other(self, value: Any) -> Tree:
         if isinstance(value, StudentFunction) and value.runner is self._runner:
             return {"F": value.function.name}
+        if tables.is_table(value):
+            return self._encode_table(value)
         if isinstance(value, Raised | ErrorClass):
             return self._encode_error(value)
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
@@ -102,6 +104,16 @@ class Sent(Encoder):
             return super()._encode_container(value, depth)
         number = self._runner.host.held.number_of(value)
         return self.encode(plain(value), depth) if number is None else {"h": number}
+
+    def _encode_table(self, value: Any) -> Tree:
+        parts = tables.take_apart(value)
+        if parts is None:
+            kind, rows = type(value).__name__, tables.MAX_ROWS
+            raise WireError(
+                f"this {kind} cannot be sent to a student's process: it has more than {rows} rows, a time zone, or a"
+                " column that is no array; send what it holds instead, such as a column's `to_numpy()`"
+            )
+        return {"T": self.encode(parts)}
 
     def _encode_error(self, value: Raised | ErrorClass) -> Tree:
         """Return the tree of an exception of the student's, or of the class of such."""
