@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.sandbox import tables
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import to_bytes
@@ -67,6 +68,7 @@ class Containers:
     def __init__(self, value: Any) -> None:
         self.value = value
         self._kept: list[tuple[Any, list[Any]]] = []
+        self._table = value.copy() if tables.is_table(value) else None
         if isinstance(value, np.ndarray):
             self._kept.append((value, _items(value)))
         else:
@@ -74,6 +76,8 @@ class Containers:
 
     def is_changed(self) -> bool:
         """Return whether one of them holds other objects than before, or in another order."""
+        if self._table is not None:
+            return not tables.is_same(self.value, self._table)
         for container, before in self._kept:
             now = _items(container)
             if len(now) != len(before) or not all(map(_is_still, now, before)):
@@ -115,7 +119,11 @@ def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a tuple with one inside."""
     if isinstance(value, np.ndarray):
         return not is_block(value)
-    return isinstance(value, _CONTAINERS) or (isinstance(value, tuple) and any(map(holds_container, value)))
+    return (
+        isinstance(value, _CONTAINERS)
+        or tables.is_table(value)
+        or (isinstance(value, tuple) and any(map(holds_container, value)))
+    )
 
 
 def _items(container: Any) -> list[Any]:
@@ -190,6 +198,8 @@ class _Refill:
             self._all(content, ())
         elif any(isinstance(old, kind) and isinstance(content, kind) for kind in _CONTAINERS) and _fits(old, content):
             self._put(old, content, ())
+        elif tables.is_table(old) and type(old) is type(content):
+            tables.refill(old, content)
         else:
             raise WireError("a change of an argument's type")
 

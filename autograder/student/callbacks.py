@@ -140,6 +140,29 @@ class Callbacks(dict[int, Callable[..., Any]]):
         return self.next_number - 1
 
 
+def go_on(
+    message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+) -> tuple[CallbackResult, list[torch.Tensor]]:
+    """Go back from a tensor that a call was given, as an untrusted message says; return the gradients that it wants.
+
+    Those of other parameters are added here, as where the student's code runs in this process.
+    """
+    (index,), (vector,) = as_list(message["outputs"]), received
+    wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
+    root, before = inputs[index_of(index, inputs)], [tensor.grad for tensor in wanted]
+    if root.is_leaf or not root.requires_grad or not all(tensor.is_leaf and tensor.requires_grad for tensor in wanted):
+        raise WireError("malformed request for gradients")
+    for tensor in wanted:
+        tensor.grad = None
+    try:
+        torch.autograd.backward([root], [vector.tensor], retain_graph=True)
+        encoder = Encoder()
+        return {"result": encoder.encode([tensor.grad for tensor in wanted])}, encoder.tensors
+    finally:
+        for tensor, gradient in zip(wanted, before, strict=True):
+            tensor.grad = gradient
+
+
 def _weight(graph: Graph) -> int:
     return sum(tensor.nbytes for tensor in (*graph.leaves, *graph.outputs))
 

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import re
 import select
 import signal
 import socket
@@ -544,7 +545,7 @@ def test_the_first_items_of_an_iterator_come_in_one_go(open_student, open_local)
     student = open_student(ITERATORS)
     with pytest.raises(StudentException, match="midway"):
         take(student.raises(), 9)
-    with pytest.raises(StudentException, match="TypeError"):
+    with pytest.raises(TypeError, match="not iterable"):
         take(student.thing(), 9)
 
 
@@ -822,7 +823,7 @@ other = Callable()
 def test_an_error_of_a_callback_is_raised_where_the_student_called_it(open_student):
     student = open_student(CALLBACKS)
     assert student.safely(lambda x: x / 0, 1) == "ZeroDivisionError: division by zero"
-    with pytest.raises(StudentException, match="ZeroDivisionError"):
+    with pytest.raises(ZeroDivisionError):
         student.apply(lambda x: x / 0, 1)
 
 
@@ -1014,8 +1015,9 @@ def test_whatever_a_function_does_is_its_own_error_and_others_work(open_student,
     if error is None:
         student.f()
     else:
-        with pytest.raises(error, match=said) as caught:
+        with pytest.raises(error) as caught:
             student.f()
+        assert said is None or re.search(said, caught.value.text.en)
         assert len(caught.value.text.en) < 10_000
         caught.value.text.model_dump_json()
     assert student.g() == 1
@@ -1396,7 +1398,9 @@ junk = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.builds(
-            lambda k, v: {k: v}, st.sampled_from([*"tnumfisrcdghbFkezyaoxC", "zz"]), st.lists(inner, max_size=3) | inner
+            lambda k, v: {k: v},
+            st.sampled_from([*"tnumfisrcdghbFkezyaoxCw&=", "zz"]),
+            st.lists(inner, max_size=3) | inner,
         )
     ),
     max_leaves=8,
