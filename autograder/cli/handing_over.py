@@ -69,7 +69,7 @@ def circumstances() -> dict[str, Any]:
 
     limits = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
     return {
-        "program": sys.argv[0],
+        "program": sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1],
         "path": [*sys.path],
         "flags": list(sys.flags),
         "variables": {name: value for name, value in os.environ.items() if name not in _GOES_ALONG},
