@@ -6,7 +6,6 @@ import copy
 import hashlib
 import json
 import platform
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import autograder
 from autograder.base.errors import ConfigError, GradebookError, SandboxError, SubmissionError
 from autograder.base.i18n import Text, printable, same, text
+from autograder.base.run_folder import RunFolder
 from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
@@ -164,8 +164,8 @@ class PlainAssignment:
         problems: list[Problem] = []
         notes: list[Text] = []
         try:
-            with tempfile.TemporaryDirectory(prefix="autograder-run-") as place:
-                folder = Path(place, self.name)
+            with RunFolder() as place:
+                folder = place / self.name
                 folder.mkdir()
                 self.rules.bring_along(self.name, submission.folder, folder, notes.append)
                 for source in self.sources:
@@ -194,7 +194,7 @@ class PlainAssignment:
             problems.append(Problem.of("missing", words))
             return others[0]
         words = text("there is no {expected}", expected=expected)
-        problems.append(self._in_notebook(source.name, Problem.of("missing", words)))
+        problems.append(self._beside_rubric(source.name, Problem.of("missing", words)))
         return None
 
     def _execute(
@@ -213,7 +213,7 @@ class PlainAssignment:
         except (SubmissionError, ValueError) as error:
             reason = error.text if isinstance(error, SubmissionError) else same(str(error))
             words = text("{file} is not a notebook: {reason}", file=printable(path.name), reason=reason)
-            problems.append(self._in_notebook(source.name, Problem.of("unreadable", words)))
+            problems.append(self._beside_rubric(source.name, Problem.of("unreadable", words)))
             notebook = autograded.read(None)
             released_notebook.restore(notebook, source)
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
@@ -234,6 +234,10 @@ class PlainAssignment:
         if self.is_one_notebook:
             return problem
         return problem.model_copy(update={"text": same(f"{name}: ") + problem.text})
+
+    def _beside_rubric(self, name: str, problem: Problem) -> Problem:
+        """Return a problem whose words name the file; `mixed` knows by the beginning that it is no rubric's."""
+        return problem if self.judged is None else self._in_notebook(name, problem)
 
     def _load_further_steps(self) -> list[type]:
         """Return the steps of the course's autograding that are neither running nor scoring."""

@@ -243,12 +243,21 @@ class _Writer:
         """Write some submissions; what could not be judged is not written."""
         for executed in batch:
             self._outcome.notes += [note for note in executed.notes if note not in self._outcome.notes]
+        for executed in batch:
+            executed.is_shown = executed.is_shown or self._has_nothing_to_show(executed)
         judged = [executed for executed in batch if executed.report.status == "graded"]
         for start in range(0, len(judged), BATCH):
             part = judged[start : start + BATCH]
             written = until_written(partial(self._write_batch, part))
             self._outcome.written += written
             self._outcome.unchanged += len(part) - written
+
+    def _has_nothing_to_show(self, executed: Executed) -> bool:
+        """Whether none of the notebooks beside a rubric's was handed in, and the folder says nothing else."""
+        if self._assignment.judged is None or executed.notebooks:
+            return False
+        folder = self._place(executed.submission.student)
+        return not any((folder / f"{source.name}.ipynb").exists() for source in self._assignment.sources)
 
     def _write_batch(self, batch: Sequence[Executed]) -> int:
         """Write the folders and rows of a batch, or none of them."""
