@@ -982,7 +982,7 @@ ENDINGS = {
     "300 MB of printing": ("for _ in range(300): print('x' * (1 << 20))\nreturn object", None, None),
     "endless message": ("raise ValueError('x' * 100_000_000)", StudentException, "ValueError: xxx"),
     "deep list": ("x = []\nfor _ in range(5000): x = [x]\nreturn x", StudentException, "nested"),
-    "cyclic list": ("x = []\nx.append(x)\nreturn x", StudentException, "nested"),
+    "cyclic list": ("x = []\nx.append(x)\nreturn x", StudentException, "contains itself"),
     "100 MB tensor": ("return torch.ones(25 << 20)", StudentException, "64 MB"),
     "4 GB expanded": ("return torch.ones(1).expand(1 << 30)", StudentException, "64 MB"),
     "10 MB of text": ("return 'x' * 10_000_000", StudentException, "1 MB"),
