@@ -65,7 +65,7 @@ def audit(
             from autograder.report import audit as report
 
             for audited in audits:
-                console().print(report.tables(audited, language))
+                console().print(report.tables(audited, language), crop=False)  # ids are copied whole
     if any(audited.faults for audited in audits):
         raise typer.Exit(1)
 
