@@ -81,7 +81,7 @@ def audit(
             from autograder.report import audit as report
 
             for audited in audits:
-                console().print(report.tables(audited, language))
+                console().print(report.tables(audited, language), crop=False)  # ids are copied whole
             if len(audits) > 1:
                 console().print(report.overview(audits, language))
     if any(audited.faults for audited in audits):

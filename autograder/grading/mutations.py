@@ -64,6 +64,11 @@ _KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 _ONLY_IN_LINES = "argument"
 """A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
 _BUILT_IN = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
+_EXTREMES = ("max", "min", "maximum", "minimum", "fmax", "fmin")
+_SYMMETRIC = (*_EXTREMES, "transpose", "swapaxes", "swapdims", "add", "multiply", "equal", "array_equal", "allclose")
+"""Functions whose first two arguments may be swapped, and methods: `x.transpose(1, 2)` is `x.transpose(2, 1)`."""
+_EVEN = ("abs", "fabs", "absolute", "square")
+"""Functions and methods to which it does not matter whether they get a - b or b - a."""
 _CONVERSIONS = (*_BUILT_IN, "int", "float", "str", "list", "tuple", "set", "dict", "array", "asarray", "tensor", "copy")
 """Calls that nobody forgets, or whose argument does as well."""
 _MOST_CONSTANTS = 8
@@ -366,18 +371,39 @@ def _changes_of_body(function: ast.FunctionDef) -> Iterator[_Change]:
         yield from _changes(function.body, index)
 
 
-def _changes(owner: Any, place: str | int) -> Iterator[_Change]:
-    """Yield the changes of a node and of everything in it."""
+def _changes(owner: Any, place: str | int, even: ast.AST | None = None) -> Iterator[_Change]:
+    """Yield the changes of a node and of everything in it.
+
+    Args:
+        owner: the node, or the list of nodes, that holds it.
+        place: the field, or the index.
+        even: a node whose sign does not matter, in which case neither does the order of a difference.
+    """
     node = owner[place] if isinstance(place, int) else getattr(owner, place)
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
-        if kind not in ("method", "argument") or not isinstance(
-            owner, ast.Expr
-        ):  # a statement without its call is the same as none
-            yield _Change(kind, owner, place, new)
+        if kind in ("method", "argument") and isinstance(owner, ast.Expr):
+            continue  # a statement without its call is the same as none
+        if kind == "order" and node is even and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            continue
+        yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
-        yield from _changes(inner_owner, inner_place)
+        yield from _changes(inner_owner, inner_place, _even_in(node) or even)
+
+
+def _even_in(node: ast.AST) -> ast.AST | None:
+    """Return the part of a node whose sign does not matter: what is squared, or of what the absolute value is taken."""
+    match node:
+        case ast.BinOp(squared, ast.Pow(), ast.Constant(2 | 2.0)):
+            return squared
+        case ast.Call(ast.Attribute(value, "pow"), [ast.Constant(2)]):
+            return value
+        case ast.Call(ast.Attribute(value, name), []) if name in _EVEN:
+            return value
+        case ast.Call(func, [argument, *_]) if _called(func) in _EVEN:
+            return argument
+    return None
 
 
 def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
@@ -443,7 +469,8 @@ def _changed_arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
-    if len(node.args) > 1 and not any(isinstance(argument, ast.Starred) for argument in node.args):
+    is_starred = any(isinstance(argument, ast.Starred) for argument in node.args)
+    if len(node.args) > 1 and not is_starred and _called(node.func) not in _SYMMETRIC:
         first, second, *rest = node.args
         yield "order", ast.Call(node.func, [second, first, *rest], node.keywords)
     if isinstance(node.func, ast.Attribute) and node.func.attr in _CALLS:

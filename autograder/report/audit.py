@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -26,6 +27,11 @@ def tables(audit: Audit, language: Language) -> Group:
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
         parts.extend(_survivors(audit.survivors, language))
+        if audit.judge == "rubric":
+            remedy = text(
+                "Is one right after all? Copy its line to generated_equivalents, and write the reason below it."
+            )
+            parts.append(Styled(remedy.get(language)))
     if audit.paid:
         parts.append(Styled(text("versions that solve nothing but earn points:").get(language), style="yellow"))
         parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in audit.paid)
@@ -100,7 +106,10 @@ def _grade_cells(audit: Audit, language: Language) -> Table:
 
 def _survivors(survivors: Sequence[Version], language: Language) -> Iterator[Styled]:
     """Yield a line for each; of notebooks, line by line of the source with what may stand there unnoticed."""
-    yield from (Styled(f"  {version.id}") for version in survivors if version.place is None)
+    for version in survivors:
+        if version.place is None:  # in one line, however long, as `mutants.yaml` takes it
+            line = json.dumps(version.id, ensure_ascii=False)
+            yield Styled(f"  - id: {line}", no_wrap=True, overflow="ignore")
     in_notebooks = [(version, version.place) for version in survivors if version.place is not None]
     for (_, _, removed), group in groupby(in_notebooks, key=lambda one: (one[0].exercise, one[1].cell, one[1].removed)):
         found = list(group)

@@ -289,7 +289,7 @@ def assert_close(
         expected: tensor of any shape, or a number; or an array of NumPy, where the value must be one, or a list of
             numbers, where the value must be a list or tuple.
         rtol: relative tolerance; by default that of `torch.testing.assert_close` for the dtype.
-        atol: absolute tolerance, given together with ``rtol``.
+        atol: absolute tolerance; by default likewise. Either may be given alone.
         name: what the value is, for the message.
 
     Raises:

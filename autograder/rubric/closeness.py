@@ -27,17 +27,19 @@ def are_close(actual: torch.Tensor, expected: torch.Tensor, *, rtol: float | Non
         actual: one of them, detached.
         expected: the other, detached.
         rtol: relative tolerance; by default the dtype's.
-        atol: absolute tolerance, given together with ``rtol``.
+        atol: absolute tolerance; by default the dtype's.
 
     >>> are_close(torch.tensor([1.0]), torch.tensor([1.0 + 1e-6]), rtol=None, atol=None)
     True
     """
-    if not _are_plain(actual, expected) or (rtol is None) != (atol is None):
+    if (rtol is None) != (atol is None):
+        relative, absolute = _TOLERANCES.get(expected.dtype, (0.0, 0.0))
+        rtol, atol = relative if rtol is None else rtol, absolute if atol is None else atol
+    if not _are_plain(actual, expected):
         return _as_torch_decides(actual, expected, rtol, atol)
-    relative, absolute = _TOLERANCES[expected.dtype]
-    if rtol is not None and atol is not None:
-        relative, absolute = rtol, atol
-    return bool(torch.isclose(actual, expected, rtol=relative, atol=absolute).all())
+    if rtol is None or atol is None:
+        rtol, atol = _TOLERANCES[expected.dtype]
+    return bool(torch.isclose(actual, expected, rtol=rtol, atol=atol).all())
 
 
 def _are_plain(actual: torch.Tensor, expected: torch.Tensor) -> bool:

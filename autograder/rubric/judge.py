@@ -120,7 +120,12 @@ class Judge:
         if failures:
             words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
-        return Student(self.assignment.functions, LocalRunner.of(notebook), variables=self.assignment.variables)
+        return Student(
+            self.assignment.functions,
+            LocalRunner.of(notebook),
+            variables=self.assignment.variables,
+            remembered=False,
+        )
 
     @cached_property
     def instances(self) -> Instances:

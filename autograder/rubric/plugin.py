@@ -272,15 +272,9 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         words = text("a gradient was asked for, but what came back has none; {call}", call=failed_call().words)
         return "failed", words, detached()
     # the reference passes this criterion, so it is what the student's function returned that broke it
-    return (
-        "failed",
-        text(
-            "what came back could not be judged ({reason}); {call}",
-            reason=without_addresses(told)[:300],
-            call=failed_call().words,
-        ),
-        None,
-    )
+    from autograder.rubric.unusable import unusable
+
+    return "failed", *unusable(error, failed_call(), without_addresses(told)[:300])
 
 
 def _not_met() -> Text:

@@ -45,14 +45,29 @@ class Call:
         """The kind of what came back, without a value; empty if nothing has."""
         return "" if self.result is _NOTHING_YET else describe_kind(self.result)
 
+    @property
+    def count(self) -> int:
+        """How many values came back: those of a tuple or list, 1 for any other value, 0 for none at all."""
+        if isinstance(self.result, list | tuple):
+            return len(self.result)
+        return int(self.result is not None and self.result is not _NOTHING_YET)
+
 
 @dataclass(frozen=True)
 class FailedCall:
-    """What a failed criterion called last: the function's name, the call and the kind of its result, as words."""
+    """What a failed criterion called last.
+
+    Args:
+        function: the function's name.
+        words: the call.
+        returned: the kind of its result; empty if there is none.
+        count: how many values its result consists of.
+    """
 
     function: str = ""
     words: str = ""
     returned: str = ""
+    count: int = 0
 
 
 _failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=FailedCall())  # noqa: B039 -- immutable
@@ -76,7 +91,7 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
     except BaseException:
         call = _last_call.get()
         if call is not None:
-            _failed_call.set(FailedCall(call.function, str(call), call.returned))
+            _failed_call.set(FailedCall(call.function, str(call), call.returned, call.count))
         raise
     finally:
         _hide_values.reset(hide)

@@ -111,7 +111,16 @@ class Reading(Runner, Reader, Protocol):
 
 
 class Student:
-    """The functions of one submission, as attributes."""
+    """The functions of one submission, as attributes.
+
+    Args:
+        functions: the declarations, by name.
+        runner: calls the functions.
+        source: the cells of the submission, to find lines in.
+        variables: names of variables, by exercise.
+        reordered: arguments go in the order of the names of the student's own parameters.
+        remembered: messages describe the last call of these functions; the reference's are nobody's business.
+    """
 
     def __init__(
         self,
@@ -121,9 +130,10 @@ class Student:
         *,
         variables: Mapping[str, Sequence[str]] = MappingProxyType({}),
         reordered: bool = False,
+        remembered: bool = True,
     ) -> None:
         self._functions, self._runner, self._source, self._reordered = functions, runner, source, reordered
-        self._variables = variables
+        self._variables, self._remembered = variables, remembered
 
     def __repr__(self) -> str:
         return "student"  # as pytest writes it, where it explains an assertion
@@ -141,7 +151,13 @@ class Student:
             raise AttributeError(
                 f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
             )
-        function = StudentFunction(self._functions[name], self._runner, self._source, reordered=self._reordered)
+        function = StudentFunction(
+            self._functions[name],
+            self._runner,
+            self._source,
+            reordered=self._reordered,
+            remembered=self._remembered,
+        )
         found: Any = self._runner.error_class(function.function)
         if isinstance(found, ErrorClass):
             found.function = function
@@ -153,9 +169,16 @@ class StudentFunction:
     """One function; arguments may be given by the names in ``assignment.yaml``, whatever the student calls them."""
 
     def __init__(
-        self, function: Function, runner: Runner, source: Source | None = None, *, reordered: bool = False
+        self,
+        function: Function,
+        runner: Runner,
+        source: Source | None = None,
+        *,
+        reordered: bool = False,
+        remembered: bool = True,
     ) -> None:
         self.function, self.runner, self._source, self._reordered = function, runner, source, reordered
+        self._remembered = remembered
         self.__name__ = function.name
 
     def __repr__(self) -> str:
@@ -238,7 +261,8 @@ class StudentFunction:
 
     def _remember(self, arguments: list[Any]) -> Call:
         call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
-        remember_call(call)
+        if self._remembered:
+            remember_call(call)
         return call
 
 

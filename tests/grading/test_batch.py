@@ -293,15 +293,31 @@ def test_an_authors_mistake_is_found_before_anybody_is_judged(tmp_path, zygote, 
 
 
 def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
-    """Plain arithmetic on the result raises in the rubric's process, but it is the student's result that cannot be used."""
+    """Plain arithmetic on the result raises in the rubric's process, but it is the student's result that cannot be used.
+
+    What is said of it is about the student's last call, whatever the reference is asked after that.
+    """
     visible = tiny.VISIBLE.replace(
         "checks.assert_close(student.double(x), 2 * x)", "assert (student.double(x) - 2 * x).abs().max() == 0"
     )
-    course = tiny.make(tmp_path, visible=visible.replace(', needs="double.shape"', ""))
-    tiny.submit(course, "s1", tiny.answers("def double(x):\n    return 'nonsense'"))
-    result = grade(course)["s1"].exercises[0].criteria[1]
-    assert result.outcome == "failed"
-    assert "could not be judged (TypeError" in result.message.en
+    hidden = tiny.HIDDEN.replace(
+        "    checks.assert_gradient(student.double, x, reference=reference.double)",
+        "    out, right = student.double(x.detach()), reference.double(x.detach())\n"
+        "    checks.assert_arguments_unchanged()\n"
+        "    assert out.shape == right.shape",
+    )
+    course = tiny.make(tmp_path, visible=visible.replace(', needs="double.shape"', ""), hidden=hidden)
+    tiny.submit(course, "words", tiny.answers("def double(x):\n    return 'nonsense'"))
+    tiny.submit(course, "in place", tiny.answers("def double(x):\n    x *= 2\n    return x"))
+    tiny.submit(course, "list", tiny.answers("def double(x):\n    return (2 * x).tolist()"))
+    criteria = {name: report.exercises[0].criteria for name, report in grade(course).items()}
+    for name, number, words in (
+        ("words", 1, "could not be judged (TypeError"),
+        ("in place", 2, "changed its argument x in place"),
+        ("list", 2, "(AttributeError): double(x: float64 (3,)) returned list of 3"),
+    ):
+        assert criteria[name][number].outcome == "failed"
+        assert words in criteria[name][number].message.en
 
 
 @pytest.mark.parametrize(

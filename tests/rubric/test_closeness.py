@@ -45,6 +45,14 @@ def test_plain_tensors_are_close_where_torch_says_so(
     assert are_close(actual, expected, rtol=rtol, atol=atol) == torch_says(actual, expected, rtol, atol)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_tolerance_given_alone_leaves_the_other_as_it_is(dtype: torch.dtype) -> None:
+    one, usual = torch.ones(1, dtype=dtype), {torch.float32: (1.3e-6, 1e-5), torch.float64: (1e-7, 1e-7)}[dtype]
+    for value in (one + 5e-8, one + 1.3e-7, one + 2e-6, one + 1.2e-5, one + 1e-3, one + 0.1):
+        assert are_close(value, one, rtol=1e-3, atol=None) == torch_says(value, one, 1e-3, usual[1])
+        assert are_close(value, one, rtol=None, atol=1e-3) == torch_says(value, one, usual[0], 1e-3)
+
+
 @pytest.mark.parametrize("other", [1.0, 2.0])
 def test_tensors_that_are_not_plain_are_compared_too(other: float) -> None:
     sparse = torch.tensor([[0.0, 1.0]]).to_sparse()
