@@ -6,7 +6,7 @@ import pytest
 from otter_master import code, question, raw, words, write
 
 from autograder.base.errors import UsageError
-from autograder.course.otter import master, points, solutions, writing
+from autograder.course.otter import files, master, points, solutions, writing
 from autograder.course.otter.plan import Plan
 
 ANSWERED = {"solution": [code("x = 1 # SOLUTION")], "tests": [code("x", "1")]}
@@ -50,6 +50,36 @@ def test_points_that_contradict_each_other_are_refused(asked, own):
 )  # fmt: skip
 def test_solutions_become_regions(source, becomes):
     assert solutions.converted(source).source == becomes
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "becomes"),
+    [
+        ("code", "read('a.csv') or read(\"./a.csv\") or 'see a.csv'", "read('data/a.csv') or read(\"data/a.csv\") or 'see a.csv'"),
+        ("code", "read(f'in/more/{n}.csv'), row['in'], 'in/more'", "read(f'data/in/more/{n}.csv'), row['in'], 'in/more'"),
+        ("code", "os.listdir('img'), 'img/x.png', 'image'", "os.listdir('data/img'), 'data/img/x.png', 'image'"),
+        ("code", "sys.path.append('src')", "sys.path.append('data/src')"),
+        ("code", "read('data/a.csv')", "read('data/a.csv')"),
+        ("code", "read('../shared/b.csv')", "read('data/shared/b.csv')"),
+        ("markdown", "![p](img/p.png) <img src='a.csv' width=2> 'a.csv'", "![p](data/img/p.png) <img src='data/a.csv' width=2> 'a.csv'"),
+    ],
+)  # fmt: skip
+def test_cells_read_files_where_they_are_now(kind, source, becomes):
+    named = ["a.csv", "in/more/x.csv", "img", "src/help.py", "../shared/b.csv"]
+    assert files.Files(places={name: files.place_of(name) for name in named}).rewritten(source, kind) == becomes
+
+
+def test_a_name_that_pythons_own_has_too_is_the_notebooks(tmp_path):
+    solution, tests = (
+        [code("def max(xs):\n    return xs[-1] # SOLUTION")],
+        [code("max([1, 2])", "2"), code("min([1])", "1")],
+    )
+    plan = Plan(master.read(write(tmp_path / "m.ipynb", *question("name: q1", solution=solution, tests=tests))))
+    (exercise,) = plan.exercises()
+    assert [criterion.written.body for criterion in exercise.criteria] == [
+        ("max = student.max", "checks.assert_shows(lambda: max([1, 2]), '2')"),
+        ("checks.assert_shows(lambda: min([1]), '1')",),
+    ]
 
 
 def swap(cells, at, cell):

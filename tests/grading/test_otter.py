@@ -23,6 +23,7 @@ def imported(tmp_path_factory):
     (root / "nbgrader_config.py").write_text("c = get_config()\nc.Autograder.languages = ['en']\n", encoding="utf-8")
     (root / "source").mkdir()
     (root / "numbers.txt").write_text("4 5", encoding="utf-8")
+    (root / "halves.py").write_text("def half(x):\n    return x // 2\n", encoding="utf-8")
     write(root / "lab.ipynb", *LAB)
     done = CliRunner().invoke(app, ["import", "otter", str(root / "lab.ipynb"), "--course", str(root), "--lang", "en"])
     assert done.exit_code == 0, done.output
@@ -30,13 +31,14 @@ def imported(tmp_path_factory):
 
 
 ANSWERS = {
-    "right": ({}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2}),
-    "wrong_value": ({"prime = 2": "prime = 3"}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 2}),
-    "hidden_case": ({"by * x for": "2 * x for"}, {"q1": 2, "q1.b": 2, "q2": 2, "q3": 2}),
-    "printing": ({"return [by": "print('x')\n    return [by"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2}),
-    "part_of_all": ({".read().split()": ".read()"}, {"q1": 2, "q1.b": 3, "q2": 0, "q3": 2}),
-    "wrong_object": ({"day=4)": "day=3)"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 1}),
-    "missing": ({"prime = 2": "", "day = ": "dya = "}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 0}),
+    "right": ({}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2, "q6": 1}),
+    "wrong_value": ({"prime = 2": "prime = 3"}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 2, "q6": 1}),
+    "hidden_case": ({"by * x for": "2 * x for"}, {"q1": 2, "q1.b": 2, "q2": 2, "q3": 2, "q6": 1}),
+    "printing": ({"return [by": "print('x')\n    return [by"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2, "q6": 1}),
+    "part_of_all": ({".read().split()": ".read()"}, {"q1": 2, "q1.b": 3, "q2": 0, "q3": 2, "q6": 1}),
+    "wrong_object": ({"day=4)": "day=3)"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 1, "q6": 1}),
+    "name_of_pythons": ({"sorted(xs)[-1]": "sorted(xs)[0]"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2, "q6": 0.5}),
+    "missing": ({"prime = 2": "", "day = ": "dya = "}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 0, "q6": 1}),
 }
 """Edits of the solution, and what each question earns then."""
 
@@ -93,7 +95,7 @@ def test_it_is_released_without_a_secret_and_has_wrong_versions(imported, tmp_pa
     for secret in ("prime = 2", "secret reasons", "hidden test", "0.0763", "by * x for"):
         assert secret not in release
     versions = {v.exercise: v.id for v in audit.versions_of(course.assignment("lab")) if v.kind == "generated"}
-    assert versions.keys() == {"q1", "q1_b", "q2", "q3"} and versions["q1"] == "prime: constant `2` -> `1`"
+    assert versions.keys() == {"q1", "q1_b", "q2", "q3", "q6"} and versions["q1"] == "prime: constant `2` -> `1`"
 
 
 def test_a_name_that_is_taken_or_none_is_refused(imported):

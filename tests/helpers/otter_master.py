@@ -51,8 +51,8 @@ def write(path: Path, *cells: Cell, language: str = "python") -> Path:
 
 
 LAB = [
-    raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt]", "solutions_pdf: true", "generate: {seed: 7}"),
-    code("import types\nimport numpy as np\ngiven = 3"),
+    raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt, halves.py]", "solutions_pdf: true", "generate: {seed: 7}"),
+    code("import types\nimport numpy as np\nfrom halves import *\ngiven = 3"),
     *question(
         "name: q1",
         words("Name the smallest prime."),
@@ -91,6 +91,11 @@ LAB = [
         solution=[words("**SOLUTION**: secret reasons")],
     ),
     *question("name: q4b; manual: true", prompt=[words("Write your thing here.")]),
+    *question(
+        "name: q6",
+        solution=[code("def max(xs):\n    return half(2 * sorted(xs)[-1]) # SOLUTION")],
+        tests=[code("max([1, 3, 2])", "3"), code("open('numbers.txt').read() == '4 5' and max([half(4)]) == 2", "True")],
+    ),
     code("prime = 'rebound'\ndrawn[:] = 0"),
     *question("name: q5", solution=[code("total = 1 # SOLUTION")], tests=[code("total", "2")]),
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from autograder.course.otter import criteria, names
 from autograder.course.otter.cases import Case, cases_of
 from autograder.course.otter.cells import Cell
 from autograder.course.otter.criteria import Names, Treatment, Written
+from autograder.course.otter.files import Files, files_of
 from autograder.course.otter.master import Master, Question
 from autograder.course.otter.solutions import Solution, converted
 
@@ -86,9 +87,18 @@ class Plan:
     treatments: dict[int, Treatment] = field(default_factory=dict)
 
     @cached_property
+    def files(self) -> Files:
+        """The files that students' code reads."""
+        return files_of(self.master)
+
+    @cached_property
     def cases(self) -> dict[str, list[Case]]:
         """The tests of each question."""
-        return {question.name: cases_of(self.master, question) for question in self.master.questions}
+        return {question.name: self._cases_of(question) for question in self.master.questions}
+
+    def _cases_of(self, question: Question) -> list[Case]:
+        found = cases_of(self.master, question)
+        return [replace(case, source=self.files.rewritten(case.source, "code")) for case in found]
 
     @cached_property
     def solutions(self) -> dict[int, Solution]:
@@ -96,7 +106,7 @@ class Plan:
         found = {}
         for cell in self._code():
             try:
-                found[id(cell)] = converted(cell.source, is_seeded=self._is_seeded)
+                found[id(cell)] = converted(self.files.rewritten(cell.source, "code"), is_seeded=self._is_seeded)
             except UsageError as error:
                 self.master.refuse(cell, error.text)
         return found
@@ -117,7 +127,7 @@ class Plan:
 
     @cached_property
     def _definitions(self) -> names.Definitions:
-        return names.defined_by(solution.code for solution in self.solutions.values())
+        return names.defined_by((solution.code for solution in self.solutions.values()), self.files.modules)
 
     def seeded_cells(self) -> list[int]:
         """Return the numbers of cells with lines that seed a generator."""
@@ -163,7 +173,9 @@ class Plan:
             if self._is_tested(question):
                 exercise = self._exercise(question, earlier, functions)
                 if not exercise.functions and not exercise.variables:
-                    words = text("it looks at nothing that students write")
+                    words = text(
+                        "it looks at nothing that students write; let it use a name of the solution, and import again"
+                    )
                     self.treatments |= {c.cell.number: Treatment(left_out=words) for c in self.cases[question.name]}
                 else:
                     found.append(exercise)
