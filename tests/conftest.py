@@ -88,6 +88,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
         exercises: dict[str, str] | None = None,
         load: bool = True,
         instances: Instances | None = None,
+        variables: Mapping[str, list[str]] | None = None,
         on: Zygote = zygote,
         **limits: Any,
     ) -> tuple[RemoteRunner, Student]:
@@ -103,6 +104,7 @@ def open_runner(zygote: Zygote) -> Callable[..., tuple[RemoteRunner, Student]]:
             seed=seed,
             is_script=is_script,
             instances=instances or Instances([name for name in functions if name[0].isupper()], is_learning=False),
+            variables=variables or {},
         )
         if load:
             try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import sys
 import threading
@@ -70,8 +71,11 @@ class NotebookRunner:
         self._replacing, self._is_closed = threading.Lock(), False
         self._environment = {} if pictures else {NO_PICTURES: "1"}
         self._made = RunFolder()
-        self._base = self._made.path
-        self._base.chmod(0o777)  # a grader who is root runs workers as nobody
+        self._base = self._made.path / secrets.token_hex(16)
+        self._base.mkdir()
+        if os.geteuid() == 0:  # whose workers are nobody; no other user of the machine may find out that name
+            self._made.path.chmod(0o711)
+            self._base.chmod(0o777)
         self._folder = self._base
         self._ends = 0.0
         self._noticed: list[Problem] = []

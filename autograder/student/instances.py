@@ -29,19 +29,7 @@ class Instances:
         self._places = set[str]()
         self._errors = set[str]()
         self.returned = Returned()
-        """What the reference's functions have returned."""
-
-    def of_call(self, name: str, value: Any) -> Any:
-        """Return what a function has returned, as `accept` does.
-
-        Raises:
-            StudentError: it may not take the place of what the reference returns; see `returned`.
-        """
-        if self.is_learning:
-            self.returned.learn(name, value)
-        else:
-            self.returned.check(name, value)
-        return self.accept(name, value)
+        """What the reference has returned, by place."""
 
     def accept(self, place: str, value: Any) -> Any:
         """Return a value, as one that answers for itself if it may.
@@ -50,7 +38,17 @@ class Instances:
             place: the steps to it: a function's name, or a class and what was done with an instance, as in
                 ``Value.tanh()`` and ``Value.parts()[]``; empty where they are not known.
             value: it, or a list, tuple or dict of such values.
+
+        Raises:
+            StudentError: it may not take the place of what the reference gave there; see `returned`.
         """
+        if self.is_learning:
+            self.returned.learn(place, value)
+        else:
+            self.returned.check(place, value)
+        return self._accept(place, value)
+
+    def _accept(self, place: str, value: Any) -> Any:
         if not self._classes:
             return value
         reference = reference_to(value)
@@ -69,9 +67,9 @@ class Instances:
             place = note_place(value, place)
         if isinstance(value, dict):
             for key, inner in value.items():
-                dict.__setitem__(value, key, self.accept(place, inner))
+                dict.__setitem__(value, key, self._accept(place, inner))
             return value
-        found = [self.accept(place, inner) for inner in value]
+        found = [self._accept(place, inner) for inner in value]
         if all(map(is_, found, value)):
             return value
         if isinstance(value, list):

@@ -133,7 +133,7 @@ class RemoteRunner:
             result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        return self.instances.of_call(function.name, result), changed
+        return self.instances.accept(function.name, result), changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
@@ -229,7 +229,7 @@ class RemoteRunner:
         found = self.host.checked(lambda: as_list(self._results(answer, received, [], name)))
         if not found:
             raise self.host.unparsed.missing(name) or missing_function(name, self.host.defined)
-        return found[0]
+        return self.instances.accept(name, found[0])
 
     def run_test(self, exercise: str, source: str) -> Ran:
         """See `autograder.student.variables.Reader`."""

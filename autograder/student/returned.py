@@ -21,7 +21,7 @@ _HOLDING = (str, bytes, list, tuple, dict, set, frozenset, range)
 
 
 class Returned:
-    """What came of calls of the reference's functions, by the name of the function."""
+    """What the reference's functions, methods and variables have given, by place; see `instances`."""
 
     def __init__(self) -> None:
         self._full: dict[str, bool] = {}  # whether it was always a number, or held some
@@ -29,7 +29,9 @@ class Returned:
         self._gave_objects = set[str]()
 
     def learn(self, name: str, value: Any) -> None:
-        """Remember what one of the reference's functions has returned."""
+        """Remember what the reference has given; of the items of an iterator each may be another thing."""
+        if not name or name.endswith("[]"):
+            return
         self._known.add(name)
         for place, part in _parts(name, value):
             self._full[place] = self._full.get(place, True) and _holds_numbers(part)

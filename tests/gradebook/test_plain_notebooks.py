@@ -318,6 +318,20 @@ def test_a_notebook_that_takes_too_long_in_all_is_not_run_to_its_end(outcome, mo
     assert [outputs[0].ename for outputs in shown[1:]] == ["NotRun", "NotRun"]
 
 
+def test_the_process_is_gone_before_the_next_gets_its_folder(outcome):
+    """Its threads could go on writing there; with so much memory it takes a while to go."""
+    (shown,) = outcome("import os\nheld = b'x' * (300 << 20)\nos.getpid()")
+    state = Path("/proc", shown[0].data["text/plain"], "stat")
+    assert not state.exists() or ") Z " in state.read_text()
+
+
+def test_nobody_else_on_the_machine_finds_the_folder(outcome):
+    (shown,) = outcome("import os\nprint(os.getcwd())")
+    run = next(parent for parent in Path(shown[0].text).parents if "autograder-run-" in parent.name)
+    assert not run.stat().st_mode & 0o066
+    assert len(next(run.iterdir()).name) == 32
+
+
 def test_what_ends_on_a_full_disk_is_nobodys_zero(ours, tmp_path, monkeypatch):
     """Somebody may have filled it with files that have no name any more."""
     monkeypatch.setattr(runner, "_RESERVE", 1 << 60)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from escape_attempts import ATTEMPTS, FORBIDDEN, GONE, ORDINARY, REFUSED, USERS
@@ -137,6 +138,11 @@ def test_it_has_no_descriptor_but_its_own_three_and_the_socket(open_student):
         "def count(): return sum(map(is_open, range(1 << 12)))"
     )
     assert open_student(source).count() == 4
+
+
+def test_it_is_the_first_to_go_where_memory_runs_out(open_student):
+    worker = open_student("def f(): pass").runner.host.worker
+    assert Path(f"/proc/{worker.pid}/oom_score_adj").read_text() == "1000\n"
 
 
 def test_without_confinement_it_could(open_runner, secret):

@@ -14,6 +14,10 @@ def both(x): return x, 2 * x
 def words(x): return f"<{x}>"
 def positive(x): return x[x > 0]
 def listed(x): return [x]
+class Model:
+    def predict(self, x): return x
+def model(): return Model()
+answer = 3.0
 """
 OTHER = """
 import numpy as np
@@ -37,21 +41,34 @@ def both(x): return 1.0, given[x]
 def words(x): return Agreeing()
 def positive(x): return x[x > 0]
 def listed(x): return []
+class Model:
+    def predict(self, x): return given.get(x, x)
+def model(): return Model()
+answer = torch.empty(0)
 """
+
+
+VARIABLES = {"exercise": ["answer"]}
+
+
+def answer_of(student):
+    return student.runner.variable("exercise", "answer")
 
 
 @pytest.fixture
 def student(open_student):
     """The other version's functions, once the reference has been judged."""
     instances = Instances()
-    reference = open_student(REFERENCE, instances=instances)
+    reference = open_student(REFERENCE, instances=instances, variables=VARIABLES)
     assert reference.square(2) == 4
     assert reference.both(torch.ones(2))[0].shape == (2,)
     assert reference.words(3).startswith("<")
     assert [reference.positive(torch.tensor([sign])).numel() for sign in (1.0, -1.0)] == [1, 0]
     assert reference.listed(1) == [1]
+    assert reference.model().predict(2.0) == 2
+    assert answer_of(reference) == 3
     instances.is_learning = False
-    return open_student(OTHER, instances=instances)
+    return open_student(OTHER, instances=instances, variables=VARIABLES)
 
 
 @pytest.mark.parametrize("kind", ["tensor", "array", "list", "masked", "own", "tuple"])
@@ -63,6 +80,13 @@ def test_nothing_empty_takes_the_place_of_numbers(student, kind):
     if kind != "own":
         with pytest.raises(StudentError, match="`both` returned an empty"):
             student.both(kind)
+        with pytest.raises(StudentError, match=r"`model.predict\(\)` returned an empty"):
+            student.model().predict(kind)
+
+
+def test_nor_does_a_variable(student):
+    with pytest.raises(StudentError, match="`answer` returned an empty"):
+        answer_of(student)
 
 
 def test_what_may_be_empty_in_the_reference_may_be_so_here(student):

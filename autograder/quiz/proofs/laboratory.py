@@ -10,7 +10,7 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from autograder.base.errors import SandboxError, StudentError
+from autograder.base.errors import SandboxError, StudentError, StudentException
 from autograder.base.i18n import Text, text
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
@@ -374,6 +374,8 @@ class CodeMarker:
                 raise SandboxError(words) from error
         try:
             given = self._run(question, expression)
+        except StudentException as error:  # one that the probe lets through, whose lines are not the student's
+            return Verdict(0.0, (text("running it raises {error}", error=shown(error.kind)),))
         except StudentError as error:
             return Verdict(0.0, (error.text,))
         right = self._right[question.id]

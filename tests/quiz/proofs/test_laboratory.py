@@ -214,6 +214,7 @@ def question(tmp_path):
         ("x.mean(0, keepdim=True)", 0, "its shape is [1]"),
         ("y.mean()", 0, "running it raises NameError"),
         ("open('/etc/passwd')", 0, "running it raises"),
+        ("(_ for _ in ()).throw(SystemExit)", 0, "running it raises SystemExit"),
         ("exit(0)", 0, "its shape is None"),  # as in a notebook, it ends nothing
         ("[1 for _ in iter(int, 1)]", 0, "did not return within"),
         ("x.fill_(0.5).mean()", 0, "values"),
