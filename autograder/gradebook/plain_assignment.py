@@ -262,8 +262,9 @@ class PlainAssignment:
                 else:
                     exercises.append(self._exercise(source.name, cell.name, score, cell.points or 0.0))
         notes = [Problem.of("note", tell_waiting(waiting))] if waiting else []
+        unreadable = sum(problem.kind == "unreadable" for problem in problems)
         return GradeReport(
-            status="graded",
+            status="unreadable" if notebooks and unreadable == len(notebooks) else "graded",
             score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
             exercises=tuple(exercises),
             problems=(*problems, *notes),

@@ -172,7 +172,7 @@ class _Writer:
         """Write some submissions, and return their reports; what could not be judged is not written."""
         for executed in batch:
             self._outcome.notes += [note for note in executed.notes if note not in self._outcome.notes]
-        judged = [executed for executed in batch if executed.report.status == "graded"]
+        judged = [executed for executed in batch if executed.report.status != "error"]
         for start in range(0, len(judged), BATCH):
             part = judged[start : start + BATCH]
             written = until_written(partial(self._write_batch, part))
