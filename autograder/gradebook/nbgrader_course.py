@@ -275,10 +275,10 @@ class _Log(logging.Handler):
         self.lines.append(record.getMessage())
 
     def reason(self) -> Text:
-        """Return the last exception that is not nbgrader's own summary, else the last line."""
+        """Return the last exception that says anything and is not nbgrader's own summary, else its last words."""
         lines = [line.strip() for entry in self.lines for line in entry.splitlines() if line.strip()]
-        telling = [line for line in lines if not any(words in line for words in _SUMMARIES)]
-        raised = [line for line in telling if _EXCEPTION.match(line)]
+        telling = [" ".join(entry.split()) for entry in self.lines if not any(words in entry for words in _SUMMARIES)]
+        raised = [line for line in lines if _EXCEPTION.match(line) and not any(words in line for words in _SUMMARIES)]
         found = raised or telling or lines
         return same(found[-1]) if found else text("no reason was given")
 

@@ -280,8 +280,9 @@ class PlainAssignment:
             ]
             if waiting := sum(score is None for score in given.values()):
                 notes.append((source.name, waiting))
+        unreadable = sum(problem.kind == "unreadable" for problem in problems)
         return GradeReport(
-            status="graded",
+            status="unreadable" if notebooks and unreadable == len(notebooks) else "graded",
             score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
             exercises=tuple(exercises),
             problems=(*problems, *self._waiting(notes)),

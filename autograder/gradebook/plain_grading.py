@@ -246,7 +246,7 @@ class _Writer:
             self._outcome.notes += [note for note in executed.notes if note not in self._outcome.notes]
         for executed in batch:
             executed.is_shown = executed.is_shown or self._has_nothing_to_show(executed)
-        judged = [executed for executed in batch if executed.report.status == "graded"]
+        judged = [executed for executed in batch if executed.report.status != "error"]
         for start in range(0, len(judged), BATCH):
             part = judged[start : start + BATCH]
             written = until_written(partial(self._write_batch, part))

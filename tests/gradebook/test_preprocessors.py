@@ -220,6 +220,34 @@ def test_nbgraders_own_notebooks_get_what_stock_nbgrader_gives(own_notebooks, tm
     assert fixture_course.scores(tmp_path) == json.loads(SCORES.read_text()), log
 
 
+OLD = "use an old version of the nbgrader metadata format"
+REFUSED = {
+    "apps_test-no-metadata": "Solution region detected in a non-solution cell",
+    "apps_test-no-metadata-autotest": "AutoTest region detected in a non-grade cell",
+    "apps_test-v0": OLD,
+    "apps_test-v0-invalid": OLD,
+    "apps_test-v1": OLD,
+    "apps_test-v2": OLD,
+    "apps_too-new": "Please update your version of nbgrader to the latest version",
+    "preprocessors_bad-markdown-cell-1": "Markdown grade cell 'foo' is not marked as a solution cell",
+    "preprocessors_bad-markdown-cell-2": "nbgrader cell does not have a grade_id",
+    "preprocessors_blank-grade-id": "grade_id is empty",
+    "preprocessors_blank-points": "nbgrader cell 'id1' does not have points",
+    "preprocessors_cell-type-changed": "'outputs' is a required property",
+    "preprocessors_duplicate-grade-ids": "Duplicate grade id: id1",
+    "ui-tests_old-schema": OLD,
+}
+"""The others of nbgrader's own: it refuses to release them itself, so that nobody can hand them in."""
+
+
+@pytest.mark.slow
+def test_what_nbgrader_refuses_to_release_is_refused_in_its_words(own_notebooks):
+    said = json.loads((own_notebooks / fixture_course.REFUSED).read_text())
+    assert {name: words for name, words in REFUSED.items() if words not in said.pop(name, "")} == said == {}
+    graded = set(json.loads(SCORES.read_text()))
+    assert graded | set(REFUSED) == {name for name, _, _ in fixture_course.fixtures()}
+
+
 @pytest.mark.slow
 def test_our_command_gives_them_the_same(own_notebooks, tmp_path):
     """Cells whose type was changed have it back, where stock nbgrader gives up."""

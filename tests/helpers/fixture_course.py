@@ -16,6 +16,7 @@ from autograder.gradebook import releasing
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 TESTS = Path(nbgrader.__file__).parent / "tests"
+REFUSED = "refused.json"
 
 
 def fixtures() -> Iterator[tuple[str, Path, Path]]:
@@ -36,7 +37,8 @@ def make(root: Path, config: str) -> None:
 
 
 def write(root: Path) -> None:
-    """Write the course: an assignment for each source, a student for each fixture; what cannot be released is left out."""
+    """Write the course: an assignment for each source, a student for each fixture; why not, of what cannot be released."""
+    refused: dict[str, str] = {}
     shutil.copy(TESTS / "apps" / "files" / "autotests.yml", root)
     course = NbgraderCourse(root)
     handed_in: dict[str, tuple[Path, list[tuple[str, Path]]]] = {}
@@ -48,13 +50,15 @@ def write(root: Path) -> None:
         shutil.copy(source, folder / "p.ipynb")
         try:
             releasing.register(course, assignment)
-        except GradebookError:
+        except GradebookError as error:
+            refused[assignment] = error.text.en
             continue
         for name, notebook in notebooks:
             folder = root / "submitted" / name / assignment
             folder.mkdir(parents=True)
             shutil.copy(notebook, folder / "p.ipynb")
             (folder / "data.txt").write_text("Hello\n")
+    (root / REFUSED).write_text(json.dumps(refused))
 
 
 def _name(notebook: Path) -> str:
