@@ -209,6 +209,8 @@ def test_tests_that_raise_become_their_statements(tmp_path):
         ("plt.gca().get_title()", "it asks `matplotlib`"),
         ("import os\nos.path.exists('a')", "it asks `os`"),
         ("'x' in globals()", "it asks for `globals`"),
+        ("[_ for _ in range(2)] == [_ + 1]", "it asks for `_`"),
+        ("for _ in range(2):\n    pass\nx == given", None),
         ("student = x\nstudent", "it uses the name `student`"),
         ("def f():\n    global x\n    x = 3\nf()", "it changes names"),
         ("x == given", None),

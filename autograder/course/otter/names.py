@@ -92,10 +92,9 @@ def parsed(source: str) -> ast.Module | None:
     return None
 
 
-def place_of(tree: ast.AST) -> str:
-    """Return a name in a test that means the place where it runs, if there is one."""
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return min(used & _OF_THE_NOTEBOOK, default="")
+def place_of(tree: ast.Module) -> str:
+    """Return a name in a test that means the place where it runs, if there is one: not that of ``for _ in x``."""
+    return min(_OF_THE_NOTEBOOK.intersection(free_names(tree, _OF_THE_NOTEBOOK)), default="")
 
 
 def imported_modules(tree: ast.AST) -> set[str]:
