@@ -166,6 +166,20 @@ def test_configuration_means_what_it_means_to_otter(tmp_path):
     assert plan.master.config["name"] == "lab" and not plan.files.paths
 
 
+def test_what_generate_asks_for_is_told_by_what_it_changes(tmp_path):
+    config = (
+        "generate: {seed: 3, points_possible: 100, show_hidden: true, score_threshold: null, pdf: true, zips: false}"
+    )
+    file = write(tmp_path / "m.ipynb", raw("# ASSIGNMENT CONFIG", config), *question("name: q1", **ANSWERED))
+    assert [note.words.en for note in writing.notes(Plan(master.read(file)))] == [
+        "`generate: points_possible` was left out: "
+        "an assignment is worth the sum of its questions; scale it where you export grades",
+        "`generate: show_hidden` was left out: "
+        "feedback names the hidden criteria that a student misses, never what they test",
+        "`generate`: left out, since it is about Gradescope and PDFs: pdf, zips",
+    ]
+
+
 def test_fenced_cells_and_the_oldest_format_mean_the_same(tmp_path):
     solution, public, hidden = code("x = 4 # SOLUTION"), code("x > 3", "True"), code("x", "4")
     asked = [words("What is `x`?"), words("Why?")]
