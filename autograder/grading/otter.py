@@ -8,6 +8,7 @@ runs in the student's process, and one that it does not meet there either is lef
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from autograder.sandbox.process import Workers, Zygote
 from autograder.student.worker_settings import worker_settings_of
 
 _REASON = 160
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _ROUNDS = 5
 """A test can become another one so often: inside, asking for an answer, waiting, left out."""
 
@@ -74,15 +76,25 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
     exercises = writing.write(plan, folder, course.languages)
     notes = writing.notes(plan)
     if failure is not None:
-        words = text(
-            "the criteria have not been tried out ({reason}); mend that, or tag a cell that is meant to fail "
-            "`raises-exception`, remove {folder} and import again",
-            reason=failure,
-            folder=folder,
-        )
-        notes = [Note(None, words), *notes]
+        notes = [Note(None, _untried(failure, folder)), *notes]
     by_hand = tuple(question.name for question in plan.master.questions if question.is_manual)
     return Imported(folder, tuple(exercises), by_hand, tuple(notes))
+
+
+def _untried(reason: Text, folder: Path) -> Text:
+    if missing := _MISSING.search(reason.en):
+        return text(
+            "the criteria have not been tried out: `{module}` is not installed; install it where you grade, remove "
+            "{folder} and import again",
+            module=missing[1],
+            folder=folder,
+        )
+    return text(
+        "the criteria have not been tried out ({reason}); mend that, or tag a cell that is meant to fail "
+        "`raises-exception`, remove {folder} and import again",
+        reason=reason,
+        folder=folder,
+    )
 
 
 def _settle(plan: Plan, course: Course, folder: Path) -> Text | None:

@@ -6,7 +6,7 @@ import pytest
 from otter_master import code, question, raw, words, write
 
 from autograder.base.errors import UsageError
-from autograder.course.otter import files, master, points, solutions, writing
+from autograder.course.otter import files, master, names, points, solutions, writing
 from autograder.course.otter.plan import Plan
 
 ANSWERED = {"solution": [code("x = 1 # SOLUTION")], "tests": [code("x", "1")]}
@@ -44,6 +44,7 @@ def test_points_that_contradict_each_other_are_refused(asked, own):
         ("t = 1 # SOLUTION NO PROMPT\nprint(t)", "### BEGIN SOLUTION\nt = 1\n### END SOLUTION\nprint(t)"),
         ("if x:\n    # BEGIN SOLUTION\n    y = 2\n    # END SOLUTION\n    z = 3", "if x:\n    ### BEGIN SOLUTION\n    y = 2\n    ### END SOLUTION\n    z = 3"),
         ('def f():\n    # BEGIN SOLUTION NO PROMPT\n    return 1\n    # END SOLUTION\n    """ # BEGIN PROMPT\n    # write f\n    pass\n    """; # END PROMPT', "def f():\n    # write f\n    # pass\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"),
+        ('# BEGIN SOLUTION NO PROMPT\na = 1\n# END SOLUTION\n""" # BEGIN PROMPT\na = ...\ndef f():\n    #try\n    return ...\n""" # END PROMPT', "# a = ...\n# def f():\n#     #try\n#     return ...\n### BEGIN SOLUTION\na = 1\n### END SOLUTION"),
         ("np.random.seed(1) # SEED\nx = 2", "np.random.seed(1)\nx = 2"),
         ("def f():\n    return 1 # SOLUTION\ng = 2 # SOLUTION", "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n# g = ...\n### BEGIN SOLUTION\ng = 2\n### END SOLUTION"),
         ("for i in x: # SOLUTION\n    # BEGIN SOLUTION\n    y = i\n    # END SOLUTION\nz = 1 # SOLUTION", "# z = ...\n### BEGIN SOLUTION\nfor i in x:\n    y = i\nz = 1\n### END SOLUTION"),
@@ -83,6 +84,16 @@ def test_a_name_that_pythons_own_has_too_is_the_notebooks(tmp_path):
         ("max = student.max", "checks.assert_shows(lambda: max([1, 2]), '2')"),
         ("checks.assert_shows(lambda: min([1]), '1')",),
     ]
+
+
+def test_names_of_modules_beside_the_notebook_are_the_notebooks():
+    sources = ["from lib.more import *\nfrom lib import f\nimport lib.more as more, numpy as np", "from math import *"]
+    found = names.defined_by(sources, frozenset({"lib"}))
+    assert (found.stars, found.imports, found.names) == (
+        ["from math import *"],
+        {"np": "import numpy as np"},
+        {"f", "more", "np"},
+    )
 
 
 def swap(cells, at, cell):
@@ -155,6 +166,20 @@ def test_configuration_means_what_it_means_to_otter(tmp_path):
     assert plan.master.config["name"] == "lab" and not plan.files.paths
 
 
+def test_what_generate_asks_for_is_told_by_what_it_changes(tmp_path):
+    config = (
+        "generate: {seed: 3, points_possible: 100, show_hidden: true, score_threshold: null, pdf: true, zips: false}"
+    )
+    file = write(tmp_path / "m.ipynb", raw("# ASSIGNMENT CONFIG", config), *question("name: q1", **ANSWERED))
+    assert [note.words.en for note in writing.notes(Plan(master.read(file)))] == [
+        "`generate: points_possible` was left out: "
+        "an assignment is worth the sum of its questions; scale it where you export grades",
+        "`generate: show_hidden` was left out: "
+        "feedback names the hidden criteria that a student misses, never what they test",
+        "`generate`: left out, since it is about Gradescope and PDFs: pdf, zips",
+    ]
+
+
 def test_fenced_cells_and_the_oldest_format_mean_the_same(tmp_path):
     solution, public, hidden = code("x = 4 # SOLUTION"), code("x > 3", "True"), code("x", "4")
     asked = [words("What is `x`?"), words("Why?")]
@@ -209,6 +234,8 @@ def test_tests_that_raise_become_their_statements(tmp_path):
         ("plt.gca().get_title()", "it asks `matplotlib`"),
         ("import os\nos.path.exists('a')", "it asks `os`"),
         ("'x' in globals()", "it asks for `globals`"),
+        ("[_ for _ in range(2)] == [_ + 1]", "it asks for `_`"),
+        ("for _ in range(2):\n    pass\nx == given", None),
         ("student = x\nstudent", "it uses the name `student`"),
         ("def f():\n    global x\n    x = 3\nf()", "it changes names"),
         ("x == given", None),

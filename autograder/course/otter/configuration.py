@@ -14,6 +14,18 @@ _OF_NO_CONSEQUENCE = frozenset(
 """Keys that are turned, or that are about what Otter writes into notebooks and files of its own."""
 
 
+def _about_grades() -> Mapping[str, Text]:
+    """What becomes of the keys below ``generate`` that change a grade, or what students read of it."""
+    return {
+        "points_possible": text("an assignment is worth the sum of its questions; scale it where you export grades"),
+        "score_threshold": text("students get the points that they earn; draw the line where you export grades"),
+        "grade_from_log": text("the notebook is always run again"),
+        "show_hidden": text("feedback names the hidden criteria that a student misses, never what they test"),
+        "show_all_public": text("feedback always shows every visible criterion"),
+        "plugins": text("there is nothing like it here"),
+    }
+
+
 def notes_on_configuration(plan: Plan) -> Iterator[Note]:
     """Yield what was not turned of the configuration."""
     master = plan.master
@@ -43,9 +55,15 @@ def notes_on_configuration(plan: Plan) -> Iterator[Note]:
 def _notes_on_generate(plan: Plan) -> Iterator[Note]:
     master = plan.master
     generate = master.config.get("generate")
-    for key in generate if isinstance(generate, dict) else ():
-        if key not in ("seed", "seed_variable"):
-            yield Note(None, text("`{key}` was left out: there is nothing like it here", key=f"generate: {key}"))
+    asked = {key: value for key, value in (generate if isinstance(generate, dict) else {}).items() if value is not None}
+    known = _about_grades()
+    others = [str(key) for key in asked if key not in known and key not in ("seed", "seed_variable")]
+    for key, words in known.items():
+        if asked.get(key) not in (None, False, []):
+            yield Note(None, text("`{key}` was left out: ", key=f"generate: {key}") + words)
+    if others:
+        told = ", ".join(others)
+        yield Note(None, text("`generate`: left out, since it is about Gradescope and PDFs: {keys}", keys=told))
     for cell in plan.seeded_cells():
         words = text(
             "`# SEED`: students get this line, so that their values are those of the tests; tell them to keep it"

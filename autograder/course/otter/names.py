@@ -53,7 +53,7 @@ class Definitions:
         """Add what a cell defines."""
         for statement in tree.body:
             bound = set(_bound(statement))
-            imports = {} if imported_modules(statement) & self.local else _imports(statement)
+            imports = {n: s for n, s in _imports(statement).items() if not self._is_local(syntax.parse(s))}
             for name in bound & self.names:
                 self.functions.pop(name, None)
                 if self.imports.get(name) not in (None, *imports.values()):
@@ -62,8 +62,11 @@ class Definitions:
                 self.functions[statement.name] = statement
             self.imports |= {n: s for n, s in imports.items() if n not in self.names or n in self.imports}
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-                self.stars += [] if statement.module in self.local else [ast.unparse(statement)]
+                self.stars += [] if self._is_local(statement) else [ast.unparse(statement)]
             self.names |= bound
+
+    def _is_local(self, tree: ast.AST) -> bool:
+        return bool(imported_modules(tree) & self.local)
 
 
 def defined_by(sources: Iterable[str], local: frozenset[str] = frozenset()) -> Definitions:
@@ -92,10 +95,9 @@ def parsed(source: str) -> ast.Module | None:
     return None
 
 
-def place_of(tree: ast.AST) -> str:
-    """Return a name in a test that means the place where it runs, if there is one."""
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return min(used & _OF_THE_NOTEBOOK, default="")
+def place_of(tree: ast.Module) -> str:
+    """Return a name in a test that means the place where it runs, if there is one: not that of ``for _ in x``."""
+    return min(_OF_THE_NOTEBOOK.intersection(free_names(tree, _OF_THE_NOTEBOOK)), default="")
 
 
 def imported_modules(tree: ast.AST) -> set[str]:

@@ -262,7 +262,11 @@ def notes_on_questions(plan: Plan, exercises: Iterable[Exercise]) -> Iterator[No
 def _notes_on(plan: Plan, question: Question, exercise: Exercise | None) -> Iterator[Note]:
     cases, at = plan.cases[question.name], question.cell.number
     if question.is_manual and cases:
-        yield Note(at, text("{name}: a person grades it; its tests were left out", name=question.name))
+        words = text(
+            "{name}: a person grades it, so its tests were left out; put them into a question of their own",
+            name=question.name,
+        )
+        yield Note(at, words)
     elif not question.is_manual and not cases:
         yield Note(at, text("{name}: has no tests, so nobody grades it, as with Otter", name=question.name))
     elif not question.is_manual and exercise is None and not sum(case.points for case in cases):

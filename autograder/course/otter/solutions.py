@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -93,8 +94,8 @@ def converted(source: str, *, is_seeded: bool = False) -> Solution:
         elif kind == "solution":
             _region(parts, lines).lines += lines
         elif kind == "prompt":
-            shown = [line.strip() for line in lines if line.strip()]
-            _region(parts).comments += [line.removeprefix("#").strip() for line in shown]
+            shown = textwrap.dedent("\n".join(line for line in lines if line.strip())).split("\n")
+            _region(parts).comments += [line.removeprefix("# ").removeprefix("#").rstrip() for line in shown]
         else:
             found.add(kind)
     written = [line for part in parts for line in (part.written() if isinstance(part, _Region) else [part])]
