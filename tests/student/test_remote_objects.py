@@ -321,7 +321,13 @@ def test_arrays_that_may_not_change_are_held_against_the_function(runner, reques
 def test_a_table_where_a_rubric_does_not_import_pandas_says_so(open_student, monkeypatch):
     monkeypatch.delitem(sys.modules, "pandas", raising=False)
     column = open_student(CLASSES, declare=DECLARED).frame()["a"]
-    for misused in (lambda: column > 1, lambda: column * 2, lambda: 2 - column, lambda: column == 1, lambda: column != 1):
+    for misused in (
+        lambda: column > 1,
+        lambda: column * 2,
+        lambda: 2 - column,
+        lambda: column == 1,
+        lambda: column != 1,
+    ):
         with pytest.raises(TypeError, match=r"does not import pandas"):
             misused()
 
