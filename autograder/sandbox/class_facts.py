@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autograder.sandbox import known_classes, subclasses
+from autograder.sandbox import introspection, known_classes, subclasses
 
 Fact = list[Any]
-"""Name, whether it is an exception, and the names of what it is below: declared ones, and those of both sides."""
+"""Name, whether it is an exception, the names of what it is below (declared ones, and those of both sides), and the
+fields of a dataclass as `introspection.fields_of` returns them."""
 
 
 def facts_of(declared: Mapping[str, Any]) -> list[Fact]:
@@ -16,10 +17,13 @@ def facts_of(declared: Mapping[str, Any]) -> list[Fact]:
 
     >>> class Unfit(ValueError): pass
     >>> facts_of({"f": len, "Unfit": Unfit})
-    [['Unfit', True, ['builtins.ValueError', 'builtins.Exception', 'builtins.BaseException']]]
+    [['Unfit', True, ['builtins.ValueError', 'builtins.Exception', 'builtins.BaseException'], None]]
     """
     classes = {name: value for name, value in declared.items() if isinstance(value, type)}
-    return [[name, issubclass(cls, BaseException), _above(cls, classes)] for name, cls in classes.items()]
+    return [
+        [name, issubclass(cls, BaseException), _above(cls, classes), introspection.fields_of(cls)]
+        for name, cls in classes.items()
+    ]
 
 
 def _above(cls: type, classes: Mapping[str, type]) -> list[str]:

@@ -44,8 +44,8 @@ class Effects:
         """Compare what must stay."""
         self._frozen.compare()
 
-    def take_next(self, iterator: Any) -> list[Any]:
-        """Return the next item of the call's iterator in a list, empty at its end."""
+    def take_next(self, iterator: Any) -> list[Any] | tuple[Any, ...]:
+        """Return the next item of the call's iterator, as `frozen.take_next` does."""
         return take_next(iterator, self._frozen)
 
     def take_first(self, iterator: Any, most: int) -> list[Any]:

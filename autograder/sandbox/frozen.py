@@ -257,13 +257,16 @@ def _tuple_like(model: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
     return tuple(values) if type(model) is tuple else type(model)(*values)
 
 
-def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:
-    """Return the next item of an iterator in a list, empty at its end, and compare what must stay."""
+def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any] | tuple[Any, ...]:
+    """Return the next item of an iterator in a list, and compare what must stay.
+
+    At its end it is an empty list or, where a generator returned something, that in a tuple.
+    """
     try:
         items = [next(iterator)]
-    except StopIteration:
+    except StopIteration as stop:
         frozen.compare()
-        return []
+        return [] if stop.value is None else (stop.value,)
     frozen.compare_after_item()
     return items
 
@@ -271,10 +274,15 @@ def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any]:
 def take_first(iterator: Iterator[Any], most: int, frozen: Frozen) -> list[Any]:
     """Return the first items of an iterator, and compare what must stay."""
     items: list[Any] = []
-    while len(items) < most and (item := take_next(iterator, frozen)):
+    while len(items) < most and (item := take_next(iterator, frozen)) and type(item) is list:
         items += item
     frozen.compare()
     return items
+
+
+def advance(iterator: Any, sent: Any) -> Any:
+    """Return the next item of an iterator, to which somebody may have sent a value."""
+    return next(iterator) if sent is None else iterator.send(sent)
 
 
 def change_count(tensor: torch.Tensor) -> int:

@@ -7,11 +7,12 @@ worker carries it out.
 from __future__ import annotations
 
 import copy
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
 
-from autograder.sandbox import plain_functions, subclasses, tables
+from autograder.sandbox import introspection, plain_functions, subclasses, tables
 
 Operation = Callable[..., Any]
 
@@ -43,6 +44,11 @@ LOOKING: dict[str, Operation] = {
     "__complex__": complex,
     "__round__": round,
     "__abs__": abs,
+    "__floor__": math.floor,
+    "__ceil__": math.ceil,
+    "__trunc__": math.trunc,
+    "__bytes__": bytes,
+    "__format__": format,
     "__neg__": operator.neg,
     "__pos__": operator.pos,
     "__invert__": operator.invert,
@@ -75,7 +81,7 @@ COMBINING: dict[str, Operation] = {
     "__floordiv__": operator.floordiv,
     "__mod__": operator.mod,
     "__divmod__": divmod,
-    "__pow__": operator.pow,
+    "__pow__": pow,
     "__and__": operator.and_,
     "__or__": operator.or_,
     "__xor__": operator.xor,
@@ -118,13 +124,6 @@ def _is_instance(value: Any, cls: Any) -> bool:
     return isinstance(cls, type) and isinstance(value, cls)
 
 
-OPERATIONS = (
-    LOOKING
-    | DECIDING
-    | COMBINING
-    | {
-        "isinstance": _is_instance,
-        "held": subclasses.held_by,
-        "table": tables.take_apart,
-    }
-)
+OPERATIONS = LOOKING | DECIDING | COMBINING
+OPERATIONS |= {"isinstance": _is_instance, "held": subclasses.held_by, "table": tables.take_apart}
+OPERATIONS |= introspection.OPERATIONS

@@ -77,6 +77,6 @@ def _has_own_names(cls: Any) -> bool:
 
 @lru_cache(256)
 def _defined_anew(cls: Any, base: Any) -> tuple[str, ...]:
-    own = [vars(above) for above in cls.__mro__[: cls.__mro__.index(base)] if above not in _OF_ENUMERATIONS]
-    names = {name for names in own for name in names} - _OF_EVERY_CLASS
-    return tuple(sorted(name for name in names if name.startswith("__") or hasattr(base, name)))
+    above = [own for own in cls.__mro__[: cls.__mro__.index(base)] if own not in _OF_ENUMERATIONS]
+    names = {name for own in above for name, value in vars(own).items() if callable(value) or not name.startswith("__")}
+    return tuple(sorted(n for n in names - _OF_EVERY_CLASS if n.startswith("__") or hasattr(base, n)))

@@ -9,7 +9,15 @@ from typing import Any, cast
 
 import torch
 
-from autograder.sandbox import class_facts, interrupts, known_classes, plain_functions, printing, subclasses
+from autograder.sandbox import (
+    class_facts,
+    interrupts,
+    introspection,
+    known_classes,
+    plain_functions,
+    printing,
+    subclasses,
+)
 from autograder.sandbox.asking_back import AskingBack
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
@@ -357,7 +365,8 @@ class Worker(NotebookWorker):
 
     def _target(self, message: CallRequest) -> Any:
         if "object" not in message:
-            return self._find(message["name"])
+            found = self._find(message["name"])
+            return OPERATIONS[message["operation"]] if "operation" in message else found
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
         return OPERATIONS[message["operation"]] if "operation" in message else owner
@@ -395,7 +404,11 @@ class Worker(NotebookWorker):
             self._effects[handle] = effects
         kind = type(value)
         known_as = known_classes.kind_of(value) or subclasses.name_of_base(value)
-        return {"h": [handle, kind.__name__[:80], iterator, known_as, has_operators(kind)]}
+        tree: list[Tree] = [handle, kind.__name__[:80], iterator, known_as, has_operators(kind)]
+        fields = introspection.fields_of(kind)
+        if fields is not None or not callable(value):
+            tree += [callable(value), fields]
+        return {"h": tree}
 
     def _reader(self, tensors: list[torch.Tensor]) -> Reader:
         return Reader(tensors, self._resolve, self._passed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container
-from typing import Any, NamedTuple
+from typing import Any
 
 from autograder.base.errors import StudentException
 from autograder.sandbox.cells import Failure
@@ -12,20 +12,9 @@ from autograder.sandbox.protocol import FailureReply, Result
 from autograder.student.failures import student_exception
 from autograder.student.raised import ErrorClass, Raised, caught_as
 from autograder.student.replies import as_list
+from autograder.student.signatures import Facts, checked_fields
 
 _MAX_ABOVE = 40
-
-
-class Facts(NamedTuple):
-    """What is said of a class.
-
-    Args:
-        is_error: whether it is an exception.
-        above: the names of the classes it is below, the nearest first: declared ones, and those of both sides.
-    """
-
-    is_error: bool
-    above: tuple[str, ...]
 
 
 class Classes:
@@ -44,10 +33,11 @@ class Classes:
 
     def accept(self, answer: Result) -> None:
         """Note what an untrusted answer says of them."""
-        for name, is_error, above in as_list(answer.get("classes", [])):
+        for name, is_error, above, fields in as_list(answer.get("classes", [])):
             if name not in self._declared or not all(isinstance(other, str) for other in as_list(above)):
                 raise WireError("malformed class")
-            self._facts[name] = Facts(is_error is True, tuple(above[:_MAX_ABOVE]))
+            known = None if fields is None else checked_fields(fields)
+            self._facts[name] = Facts(is_error is True, tuple(above[:_MAX_ABOVE]), known)
 
     def find(self, name: str) -> Facts | None:
         """Return what is said of the class of a name; None if there is none."""

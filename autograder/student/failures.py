@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Iterable
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 from autograder.base.errors import NotDefined, NotWritten, StudentException
@@ -67,6 +68,16 @@ class MissingAttribute(StudentException, AttributeError):
     def like(cls, error: StudentException) -> MissingAttribute:
         """Return one that says what the student's code raised."""
         return cls(error.text, kind=error.kind, message=error.message, lines=error.lines, limit=error.limit)
+
+
+class _Frozen(MissingAttribute, FrozenInstanceError):
+    """An attribute of a dataclass that cannot change, as ``pytest.raises(FrozenInstanceError)`` knows it."""
+
+
+def missing_attribute(error: StudentException) -> StudentException:
+    """Return an error about an attribute as one that Python knows; any other as it is."""
+    cls = {"AttributeError": MissingAttribute, "FrozenInstanceError": _Frozen}.get(error.kind)
+    return error if cls is None else cls.like(error)
 
 
 def _own_frames(failure: Failure) -> list[tuple[str, int, str, str]]:

@@ -7,20 +7,26 @@ does not declare as changed in place is frozen, and a change is noted instead of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass, replace
+from functools import lru_cache
 from inspect import Parameter, Signature
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from autograder.base.errors import StudentException
+from autograder.base.errors import StudentError, StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
-from autograder.student.failures import MissingAttribute
+from autograder.student.failures import missing_attribute
 from autograder.student.raised import ErrorClass
+from autograder.student.signatures import Facts, made_fields, made_signature
 from autograder.student.source_use import Source
 from autograder.student.variables import Reader, Variables
+
+_OWN = ("function", "runner", "_source", "_reordered", "__name__")
+"""Attributes of a `StudentFunction`; others are those of the student's class."""
+_READ = ("__doc__", "__defaults__", "__kwdefaults__", "__annotations__", "__qualname__", "__members__", "__wrapped__")
 
 
 class Parameters(NamedTuple):
@@ -93,6 +99,18 @@ class Runner(Protocol):
         """
         ...
 
+    def facts(self, function: Function) -> Facts | None:
+        """Return what is known of the student's class; None if it is none."""
+        ...
+
+    def operate(self, function: Function, operation: str, *operands: Any) -> Any:
+        """Carry out one of `operations` with a student's class or function.
+
+        Raises:
+            StudentError: it is not defined, or raised an exception.
+        """
+        ...
+
     def is_instance(self, function: Function, value: object) -> bool:
         """Return whether a value is an instance of a student's class; of what is no class, nothing is.
 
@@ -151,18 +169,17 @@ class Student:
             raise AttributeError(
                 f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
             )
-        function = StudentFunction(
-            self._functions[name],
-            self._runner,
-            self._source,
-            reordered=self._reordered,
-            remembered=self._remembered,
-        )
+        function = self._function(self._functions[name])
         found: Any = self._runner.error_class(function.function)
         if isinstance(found, ErrorClass):
             found.function = function
         setattr(self, name, found or function)  # found at once the next time
         return found or function
+
+    def _function(self, declared: Function) -> StudentFunction:
+        facts = self._runner.facts(declared)
+        cls = StudentFunction if facts is None else class_with(facts)
+        return cls(declared, self._runner, self._source, reordered=self._reordered, remembered=self._remembered)
 
 
 class StudentFunction:
@@ -186,20 +203,29 @@ class StudentFunction:
 
     @property
     def __signature__(self) -> Signature:
-        """What the assignment declares, for whoever gets the function in place of a plain one."""
+        """The student's own; where it has none, what the assignment declares."""
+        try:
+            return made_signature(self.runner.operate(self.function, "signature"))
+        except (StudentError, ValueError):
+            return self._declared_signature()
+
+    def _declared_signature(self) -> Signature:
         kind, (names, required) = Parameter.POSITIONAL_OR_KEYWORD, (self.function.parameters, self.function.required)
         return Signature(
             [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
         )
 
+    def __getattribute__(self, name: str) -> Any:
+        return self.__getattr__(name) if name == "__doc__" else object.__getattribute__(self, name)
+
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the student's class: a constant, a class method."""
-        if name.startswith("_"):  # what libraries look for in any object
+        if name.startswith("_") and name not in _READ:  # what libraries look for in any object
             raise AttributeError(name)
         try:
             return self.runner.attribute(self.function, name)
         except StudentException as error:
-            raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
+            raise missing_attribute(error) from None
 
     def __instancecheck__(self, value: object) -> bool:
         """Whether ``isinstance`` takes a value for one of the student's class."""
@@ -264,6 +290,71 @@ class StudentFunction:
         if self._remembered:
             remember_call(call)
         return call
+
+
+class StudentClass(StudentFunction):
+    """A class of the student's, with what Python does with classes: ``issubclass``, the members of an enumeration."""
+
+    facts: Facts
+    """What is known of it; see `class_with`."""
+
+    @property
+    def __bases__(self) -> tuple[type, ...]:
+        """The classes of both sides that it is below, for ``issubclass(student.Net, nn.Module)``."""
+        return self.facts.known
+
+    def __subclasscheck__(self, other: object) -> bool:
+        function = getattr(other, "function", None)
+        other = function if isinstance(other, type) else other
+        return isinstance(other, StudentFunction) and self._operate("issubclass", other, itself_last=True) is True
+
+    def __iter__(self) -> Iterator[Any]:
+        found: Iterator[Any] = iter(self._operate("iter"))
+        return found
+
+    def __len__(self) -> int:
+        return int(self._operate("__len__"))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._operate("__getitem__", key)
+
+    def __contains__(self, item: object) -> bool:
+        return self._operate("__contains__", item) is True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            object.__setattr__(self, name, value)
+        else:
+            self._operate("__setattr__", name, value)
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[type, ...]:
+        raise TypeError(
+            f"{self.__name__} is a class of the student's: a class below it cannot be defined on this side;"
+            " define one in a function that the notebook holds, or call methods of the student's own instead"
+        )
+
+    def __dir__(self) -> list[str]:
+        return [str(name) for name in self._operate("__dir__")]
+
+    def _operate(self, operation: str, *operands: Any, itself_last: bool = False) -> Any:
+        if itself_last:
+            (first,) = operands
+            return first.runner.operate(first.function, operation, self)
+        return self.runner.operate(self.function, operation, *operands)
+
+
+@lru_cache(256)
+def class_with(facts: Facts) -> type[StudentClass]:
+    """Return the kind of `StudentClass` for what is known of one."""
+    members: dict[str, Any] = {"facts": facts}
+    if facts.fields is not None:
+        members["__dataclass_fields__"] = made_fields(facts.fields)
+    elif is_dataclass(facts.itself):
+        members["__dataclass_fields__"] = facts.itself.__dataclass_fields__
+    return type("StudentClass", (StudentClass,), members)
 
 
 def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from autograder.sandbox import stand_ins, tables
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import (
     Containers,
+    advance,
     change_count,
     holds_container,
     is_iterator,
@@ -36,6 +37,7 @@ from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.raised import raised_here
+from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 from autograder.student.worker_settings import cell_seed_of
 
@@ -134,6 +136,21 @@ class LocalRunner:
         except KeyError:
             return None
         return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+    def facts(self, function: Function) -> Facts | None:
+        """See `Runner`."""
+        try:
+            found = self._find(function.name)
+        except KeyError:
+            return None
+        if not isinstance(found, type):
+            return None
+        return Facts(False, (), None, found)
+
+    def operate(self, function: Function, operation: str, *operands: Any) -> Any:
+        """See `Runner`."""
+        own = [self._find(o.function.name) if isinstance(o, StudentFunction) else o for o in operands]
+        return self._look(function, lambda found: OPERATIONS[operation](found, *own))
 
     def is_instance(self, function: Function, value: object) -> bool:
         """See `Runner`."""
@@ -249,22 +266,26 @@ class _FrozenArguments:
         if name not in self.changed:
             self.changed.append(name)
 
-    def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
+    def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and undo its changes after each of them and at its end."""
         counts: list[int] | None = None
+        sent = None
         while True:
             for kept in self._after:
                 kept.put_back()
             items: list[Any] = []
+            returned = None
             try:
-                items = list(islice(iterator, 1))
+                items = [advance(iterator, sent)]
+            except StopIteration as stop:
+                returned = stop.value
             finally:
                 before, counts = counts, [change_count(kept.tensor) for _, kept in self._before]
                 if not items or self._after or counts != before:
                     items = self.settle(items)
             if not items:
-                return
-            yield items[0]
+                return returned
+            sent = yield items[0]
 
 
 class _GivenContainers:
@@ -292,12 +313,17 @@ class _GivenContainers:
                     self._frozen.note(name)
                 self._kept[i] = (name, argument, Containers(kept.value))
 
-    def watch(self, iterator: Iterator[Any]) -> Iterator[Any]:
+    def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and settle after each of them and at its end."""
-        for item in iterator:
+        sent = None
+        while True:
+            try:
+                item = advance(iterator, sent)
+            except StopIteration as stop:
+                self.settle()
+                return stop.value
             self.settle()
-            yield item
-        self.settle()
+            sent = yield item
 
 
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:

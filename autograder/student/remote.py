@@ -60,6 +60,7 @@ from autograder.student.replies import (
     size_of,
 )
 from autograder.student.sending import Sent, call_request, watch_containers
+from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
 
@@ -183,6 +184,17 @@ class RemoteRunner:
             self._require(function)
             raise StudentError(text("`{name}` is no class of exceptions", name=function.name))
         return found
+
+    def facts(self, function: Function) -> Facts | None:
+        """See `autograder.student.functions.Runner`."""
+        return self.host.classes.find(function.name)
+
+    def operate(self, function: Function, operation: str, *operands: Any) -> Any:
+        """See `autograder.student.functions.Runner`."""
+        self._require(function)
+        given = [StudentFunction(function, self), *operands]
+        result = self.call_remote(function.name, given, {}, operation=operation)[0]
+        return self.instances.accept(f"{function.name}.{operation}", result)
 
     def is_instance(self, function: Function, value: object) -> bool:
         """See `autograder.student.functions.Runner`."""
@@ -394,7 +406,7 @@ class RemoteRunner:
             return _class_of(inner)
         if tag not in ("h", "w"):
             raise WireError(f"unknown tag {tag[:20]!r}")
-        handle, kind, iterator, known_as, has_operators = inner
+        handle, kind, iterator, known_as, has_operators, *more = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
         held = self.host.held.find(handle)
@@ -403,7 +415,11 @@ class RemoteRunner:
             reference = Reference(
                 self, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
             )
-            held = make(reference, iterator=iterator is True) if content is None else make_value(reference, *content)
+            if content is not None:
+                held = make_value(reference, *content)
+            else:
+                is_callable, fields = more or (True, None)
+                held = make(reference, iterator=iterator is True, is_callable=is_callable is not False, fields=fields)
             self.host.held.remember(handle, held)
             if self.instances.is_learning:
                 self.instances.returned.learn_object(origin)

@@ -9,8 +9,9 @@ number that equals everything gains nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
+from types import GeneratorType
 from typing import Any, NoReturn
 
 from autograder.base.errors import StudentError, StudentException, StudentTimeout
@@ -19,7 +20,7 @@ from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
-from autograder.student.failures import MissingAttribute
+from autograder.student.failures import missing_attribute
 from autograder.student.reference import (
     Reference,
     Remote,
@@ -30,6 +31,7 @@ from autograder.student.reference import (
     stays,
     unusable,
 )
+from autograder.student.signatures import made_signature
 
 MAX_ITERATED = 4 * MAX_BODY
 """Bytes that one iterator may yield in all, tensors and structure: an endless one would fill the rubric's memory."""
@@ -37,6 +39,12 @@ MAX_ITEMS = 1 << 16
 """Items likewise: small ones would come until the submission has used up its time, which costs every criterion."""
 _OF_ITS_KIND = ("__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__copy__", "__enter__")
 """Operations whose result is an instance as the object itself is."""
+_OF_EVERY_OBJECT = {*vars(object), "__copy__", "__deepcopy__"}
+_LOOKED_FOR = {*LOOKING, *DECIDING, *COMBINING, "__iter__", "__aiter__", "__anext__"} - _OF_EVERY_OBJECT
+"""Special methods that `hasattr` may ask for, and that only some objects have."""
+_READ = ("__dict__", "__doc__", "__annotations__", "__name__", "__qualname__", "__wrapped__")
+_NAMED = ("method", "function", "type", "ABCMeta", "EnumType", "partial", "_lru_cache_wrapper")
+"""Types of objects that have a name of their own."""
 
 
 class RemoteObject(Remote):
@@ -45,7 +53,12 @@ class RemoteObject(Remote):
     __slots__ = ("__weakref__", "_reference")
     _reference: Reference
 
-    def __init__(self, reference: Reference) -> None:
+    def __init__(self, reference: Reference | None = None, **changes: Any) -> None:
+        if reference is None:
+            raise TypeError(
+                f"dataclasses.replace cannot make a {type(self).__name__} on this side; call the student's class,"
+                " or a function of theirs that does so"
+            )
         object.__setattr__(self, "_reference", reference)
 
     def _again(self, reference: Reference) -> RemoteObject:
@@ -55,13 +68,6 @@ class RemoteObject(Remote):
     def __class__(self) -> type:
         """The class that ``isinstance`` looks at: one of a library's that the object is of."""
         return self._reference.cls or type(self)
-
-    def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
-        reference = self._reference
-        if positional or keywords:
-            reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
-        result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
-        return reference.accept("()", result)
 
     def __iter__(self) -> Iterator[Any]:
         iterator, _ = self._reference.ask(lambda handle: IterRequest(op="iter", object=handle))
@@ -77,17 +83,26 @@ class RemoteObject(Remote):
             raise unusable("malformed items")
         return items
 
+    def __getattribute__(self, name: str) -> Any:
+        """Look in the class of this side; what every class has there is looked for where the object is."""
+        if name in _LOOKED_FOR and not self._reference.operate("has", self, name):
+            raise AttributeError(name)
+        return self.__getattr__(name) if name == "__doc__" else object.__getattribute__(self, name)
+
     def __getattr__(self, name: str) -> Any:
         """Return a method as something to call, anything else as its value."""
-        if name == "__name__":
-            return self._reference.kind  # what a message calls it
-        if name.startswith("__") and name != "__dict__":
+        reference = self._reference
+        if name == "__name__" and reference.kind not in _NAMED:
+            return reference.kind  # what a message calls it
+        if name == "__signature__":
+            return made_signature(reference.operate("signature", self))
+        if name.startswith("__") and name not in _READ:
             raise AttributeError(name)
         try:
-            value = self._reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
+            value = reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
         except StudentException as error:
-            raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
-        return self._reference.accept(f".{name}", value)
+            raise missing_attribute(error) from None
+        return reference.accept(f".{name}", value)
 
     def __repr__(self) -> str:
         reference = self._reference
@@ -98,7 +113,29 @@ class RemoteObject(Remote):
         return str(plain_value(reference.operate("__repr__", self), str))
 
     def __format__(self, specification: str) -> str:
-        return format(str(self), specification)
+        if not self._reference.is_instance:
+            return format(str(self), specification)
+        return str(plain_value(self._reference.operate("__format__", self, specification), str))
+
+    def __bytes__(self) -> bytes:
+        return bytes(plain_value(self._reference.operate("__bytes__", self), bytes))
+
+    def __aiter__(self) -> Any:
+        return self._reference.operate("aiter", self)
+
+    async def __anext__(self) -> Any:
+        items = self._reference.operate("anext", self)
+        if type(items) is not list or len(items) > 1:
+            raise unusable("malformed item")
+        if not items:
+            raise StopAsyncIteration
+        return items[0]
+
+    async def __aenter__(self) -> Any:
+        return self._reference.accept(".__aenter__", self._reference.operate("aenter", self))
+
+    async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
+        self._reference.operate("aexit", self)
 
     def __len__(self) -> int:
         length = self._reference.operate("__len__", self)
@@ -173,7 +210,20 @@ class RemoteObject(Remote):
         return any(item is other or item == other for other in self)
 
 
-class RemoteIterator(RemoteObject):
+class RemoteFunction(RemoteObject):
+    """An object that can be called, as most can of which nothing else is said."""
+
+    __slots__ = ()
+
+    def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
+        reference = self._reference
+        if positional or keywords:
+            reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
+        result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
+        return reference.accept("()", result)
+
+
+class RemoteIterator(RemoteFunction):
     """An iterator that stays in the student's process."""
 
     __slots__ = ()
@@ -190,7 +240,13 @@ class RemoteIterator(RemoteObject):
             raise StudentError(
                 text("`{name}` yields more than {megabytes} MB", name=reference.origin, megabytes=megabytes)
             )
-        if not isinstance(items, list) or not items:
+        return self._item(items)
+
+    def _item(self, items: Any) -> Any:
+        reference = self._reference
+        if type(items) is tuple and len(items) == 1:
+            raise StopIteration(items[0])  # what a generator has returned
+        if type(items) is not list or not items:
             reference.check_items(reference.items)
             raise StopIteration
         reference.items += 1
@@ -206,10 +262,62 @@ class RemoteIterator(RemoteObject):
         return reference.accept("[]", items[0])
 
 
+class RemoteGenerator(RemoteIterator):
+    """A generator that stays in the student's process."""
+
+    __slots__ = ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """The class that ``isinstance`` looks at."""
+        return GeneratorType
+
+    def send(self, value: Any) -> Any:
+        """Send a value to where the generator waits; return its next item."""
+        return self._item(self._reference.operate("send", self, value))
+
+    def throw(self, error: BaseException | type[BaseException]) -> Any:
+        """Raise an exception where the generator waits; return its next item."""
+        kind = error if isinstance(error, type) else type(error)
+        words = "" if isinstance(error, type) else str(error)
+        return self._item(self._reference.operate("throw", self, kind.__name__, words))
+
+    def close(self) -> None:
+        """End the generator."""
+        self.__getattr__("close")()
+
+
+class RemoteCoroutine(RemoteObject):
+    """What an asynchronous function gives: it runs in the student's process when somebody awaits it."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._reference.accept(".__await__", self._reference.operate("await", self))
+        yield  # this is a generator
+
+    def send(self, value: object) -> NoReturn:
+        """Run to the end, as whoever drives a coroutine asks for."""
+        raise StopIteration(self._reference.accept(".__await__", self._reference.operate("await", self)))
+
+    def throw(self, *error: Any) -> NoReturn:
+        """End it."""
+        raise error[0]
+
+    def close(self) -> None:
+        """End it."""
+
+
+Coroutine.register(RemoteCoroutine)
+
+
 def _asked(name: str) -> Callable[..., Any]:
     def ask(self: RemoteObject, *operands: Any) -> Any:
         reference = self._reference
-        answer = reference.operate(name, self, *operands)
+        try:
+            answer = reference.operate(name, self, *operands)
+        except StudentException as error:
+            raise missing_attribute(error) if name in ("__setattr__", "__delattr__") else error from None
         if name in _OF_ITS_KIND and reference.is_instance:
             return as_instance(answer)
         return reference.accept(f".{name}", answer)
@@ -229,9 +337,9 @@ def _compared(name: str) -> Callable[..., Any]:
 
 
 def _combined(name: str) -> Callable[..., Any]:
-    def combine(self: RemoteObject, other: Any) -> Any:
+    def combine(self: RemoteObject, other: Any, *more: Any) -> Any:  # the third operand is that of `pow`
         if self._reference.answers:
-            return self._reference.combine(name, self, other)
+            return self._reference.combine(name, self, other, *more)
         if answers(other) or not self._reference.has_operators:
             return NotImplemented
         raise stays(self._reference, "calculated with")
@@ -260,7 +368,7 @@ def _define() -> None:
             setattr(RemoteObject, name, _compared(name))
     for name in COMBINING:
         setattr(RemoteObject, name, _combined(name))
-        if f"__i{name[2:]}" in COMBINING:  # it is none of those in place itself
+        if f"__i{name[2:]}" in COMBINING or name == "__divmod__":  # it is none of those in place itself
             setattr(RemoteObject, f"__r{name[2:]}", _combined_from_the_right(name))
 
 

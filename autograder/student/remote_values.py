@@ -15,9 +15,16 @@ from autograder.base.errors import StudentException
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.operations import COMBINING, DECIDING, OPERATIONS
 from autograder.sandbox.protocol import GetRequest
-from autograder.student.failures import MissingAttribute
+from autograder.student.failures import missing_attribute
 from autograder.student.reference import Reference, Remote, plain_value, reference_to, unusable
-from autograder.student.remote_objects import RemoteIterator, RemoteObject
+from autograder.student.remote_objects import (
+    RemoteCoroutine,
+    RemoteFunction,
+    RemoteGenerator,
+    RemoteIterator,
+    RemoteObject,
+)
+from autograder.student.signatures import checked_fields, made_fields
 
 _BASES = (str, int, float, complex, bytes, tuple)
 _WORDS = ("__repr__", "__str__", "__format__")
@@ -129,7 +136,7 @@ def _read(value: Any, name: str) -> Any:
     try:
         found = reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
     except StudentException as error:
-        raise MissingAttribute.like(error) if error.kind == "AttributeError" else error from None
+        raise missing_attribute(error) from None
     return reference.accept(f".{name}", found)
 
 
@@ -237,12 +244,27 @@ for _name in COMBINING:
         setattr(_Holder, f"__r{_name[2:]}", _combining(_name, reflected=True))
 
 
-def make(reference: Reference, *, iterator: bool) -> RemoteObject:
-    """Return the object of a reference, of a class with the name that its own has."""
-    base: Any = RemoteIterator if iterator else _HOLDERS.get(reference.known_as, RemoteObject)
-    return _class_of(reference.kind, base)(reference)
+def make(reference: Reference, *, iterator: bool, is_callable: bool = True, fields: Any = None) -> RemoteObject:
+    """Return the object of a reference, of a class with the name that its own has.
+
+    Args:
+        reference: where it is.
+        iterator: whether taking its items uses it up.
+        is_callable: whether it can be called.
+        fields: of a dataclass, as an untrusted answer says.
+    """
+    base: Any = _OF_KINDS.get((reference.kind, iterator))
+    if base is None:
+        base = RemoteIterator if iterator else _HOLDERS.get(reference.known_as)
+    if base is None:
+        base = RemoteFunction if is_callable else RemoteObject
+    return _class_of(reference.kind, base, None if fields is None else checked_fields(fields))(reference)
+
+
+_OF_KINDS = {("generator", True): RemoteGenerator, ("coroutine", False): RemoteCoroutine}
 
 
 @lru_cache(256)
-def _class_of(kind: str, base: Any) -> type[RemoteObject]:
-    return type(kind, (base,), {"__slots__": (), "__module__": "__main__"})
+def _class_of(kind: str, base: Any, fields: Any) -> type[RemoteObject]:
+    members = {} if fields is None else {"__dataclass_fields__": made_fields(fields)}
+    return type(kind, (base,), {"__slots__": (), "__module__": "__main__", **members})

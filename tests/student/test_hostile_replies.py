@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
+import dataclasses
 import gc
+import inspect
 import json
 import os
 import socket
@@ -110,6 +112,8 @@ def honest_answer(message, tensors):
             {"w": [[3, "Word", False, None, True], "ab", ["upper", "__eq__", "__str__"]]},
             {"w": [[4, "Level", False, "enum.IntEnum", False], 2, []]},
             {"h": [5, "Stack", False, "builtins.list", False]},
+            {"h": [6, "Config", False, None, False, False, [["lr", [0.1]], ["name", []]]]},
+            {"h": [7, "coroutine", False, None, False, False, None]},
         ]
         entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
         extra = {"updates": [], "aliases": [[1, 1]], "changed": [], "graph": 1, "grads": [], "tensors": entries}
@@ -247,10 +251,15 @@ def use(student, x, y):
                 with contextlib.suppress(TypeError, BadReply, ValueError, AttributeError):
                     look(value)
         elif isinstance(value, RemoteObject):
-            value(x.detach())
+            if callable(value):
+                value(x.detach())
             for look in (len, str, float, abs, bool, hash, copy.copy, lambda v: (v[0], v == v, v == 3, v < v, 3 in v)):
                 with contextlib.suppress(TypeError, BadReply, RuntimeError):  # lists of tensors are compared so
                     look(value)
+            with contextlib.suppress(TypeError, ValueError, AttributeError, BadReply):
+                dataclasses.asdict(value)
+            with contextlib.suppress(TypeError, ValueError, AttributeError, BadReply):
+                inspect.signature(value)
             with contextlib.suppress(TypeError, AttributeError, BadReply), value as inner:
                 inner.attribute = x
             list(value.parameters(recurse=True) if hasattr(value, "parameters") and callable(value.parameters) else [])
@@ -434,6 +443,11 @@ def test_nothing_claims_to_be_a_value(open_runner, claim):
         *({"updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
         *({"refilled": lie} for lie in (3, [0])),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
+        *(
+            {"result": {"h": [8, "C", False, None, False, False, lie]}}
+            for lie in (3, [[]], [["x"]], [["class", []]], [["x", [[1]]]])
+        ),
+        *({"result": {"h": [8, "C", False, None, False, *lie]}} for lie in ([1], [1, None, 2])),
         *({"result": {"w": lie}} for lie in (0, [], [[1], 2, []], [6, "a", []])),
         *(
             {"result": {"w": [[6, "W", False, None, False], *lie]}}

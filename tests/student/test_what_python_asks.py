@@ -1,0 +1,202 @@
+"""What Python's own functions ask of a student's functions, classes and objects, they answer wherever they run."""
+
+import asyncio
+import copy
+import dataclasses
+import enum
+import inspect
+import math
+
+import pytest
+from torch import nn
+
+from autograder.base.errors import StudentException
+
+SOURCE = '''
+import asyncio, dataclasses, enum, math
+from torch import nn
+class Vec:
+    kind = "vector"
+    def __init__(self, *xs): self.xs = list(xs)
+    def __len__(self): return len(self.xs)
+    def __eq__(self, other): return self.xs == other.xs
+    def __pow__(self, n, mod=None): return Vec(*[pow(x, n, mod) for x in self.xs])
+    def __rdivmod__(self, other): return "divided"
+    def __floor__(self): return 11
+    def __ceil__(self): return 12
+    def __bytes__(self): return bytes(self.xs)
+    def __format__(self, how): return "Vec:" + how
+    def __call__(self, k): return k
+    def __copy__(self): return Vec(*self.xs, 9)
+    def scaled(self, k, *, by=2):
+        """Scale it."""
+        return Vec(*[by * k * x for x in self.xs])
+class Plain:
+    z = 5
+    def __init__(self, x): self.x = x
+class Slots:
+    __slots__ = ("a",)
+    @property
+    def area(self): return 3
+@dataclasses.dataclass
+class Config:
+    lr: float = 0.1
+    sizes: list = dataclasses.field(default_factory=list)
+@dataclasses.dataclass(frozen=True)
+class Fixed:
+    lr: float
+def made(lr): return Config(lr, [1])
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+class Net(nn.Module): pass
+class Deep(Net): pass
+def f(x, k=3):
+    """Say it."""
+    return x * k
+def bare(x): return x
+def total(n):
+    found = 0
+    for i in range(n):
+        found += (yield i) or 0
+    return found
+def echo():
+    while True:
+        try: yield "ready"
+        except ValueError: yield "caught"
+async def soon(x):
+    await asyncio.sleep(0)
+    return x + 1
+async def failing(): raise KeyError("k")
+async def count(n):
+    for i in range(n): yield i
+class Manager:
+    def __init__(self): self.log = []
+    async def __aenter__(self):
+        self.log.append("in")
+        return self
+    async def __aexit__(self, *error): self.log.append("out")
+'''
+DECLARED = (
+    "Vec(x, y)",
+    "Plain(x)",
+    "Slots()",
+    "Config(lr=...)",
+    "Fixed(lr)",
+    "Color(name)",
+    "Net()",
+    "Deep()",
+    "Manager()",
+)
+DECLARED += ("soon(x)", "failing()", "count(n)")
+
+
+@pytest.fixture(scope="module", params=["worker", "here"])
+def student(request, open_runner, open_local):
+    if request.param == "here":
+        yield open_local(SOURCE, declare=DECLARED)
+        return
+    runner, student = open_runner(SOURCE, declare=DECLARED)
+    yield student
+    runner.close()
+
+
+def test_a_class_is_a_class(student):
+    assert issubclass(student.Deep, nn.Module)
+    assert issubclass(student.Deep, student.Net)
+    assert not issubclass(student.Net, student.Deep)
+    assert not issubclass(student.Vec, (nn.Module, student.Net))
+    assert not issubclass(int, student.Vec)
+    assert issubclass(student.Color, enum.Enum)
+    assert [color.value for color in student.Color] == ["red", "blue"]
+    assert (len(student.Color), student.Color["RED"] is student.Color.RED, bool(student.Vec)) == (2, True, True)
+    assert student.Color.RED in student.Color
+    assert set(student.Color.__members__) == {"RED", "BLUE"}
+    assert "scaled" in dir(student.Vec)
+    student.Plain.z = 6
+    assert student.Plain(1).z == 6
+    with pytest.raises((TypeError, StudentException)):
+        iter(student.Vec)
+
+
+def test_a_signature_and_a_docstring_are_the_students(student):
+    assert [(p.name, p.default) for p in inspect.signature(student.f).parameters.values()][1] == ("k", 3)
+    assert str(inspect.signature(student.Vec(1, 2).scaled)) == "(k, *, by=2)"
+    assert (student.f.__doc__, student.bare.__doc__) == ("Say it.", None)
+    assert (student.Vec(1, 2).scaled.__doc__, student.Vec(1, 2).scaled.__name__) == ("Scale it.", "scaled")
+    assert student.f.__defaults__ == (3,)
+
+
+def test_dataclasses_are_dataclasses(student):
+    config = student.Config(0.5)
+    assert dataclasses.is_dataclass(config)
+    assert dataclasses.is_dataclass(student.Config)
+    assert not dataclasses.is_dataclass(student.Plain)
+    assert dataclasses.asdict(config) == {"lr": 0.5, "sizes": []}
+    assert dataclasses.astuple(student.made(0.2)) == (0.2, [1])
+    assert [f.name for f in dataclasses.fields(student.Config)] == ["lr", "sizes"]
+    assert dataclasses.fields(student.Config)[0].default == 0.1
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        student.Fixed(1).lr = 2
+    with pytest.raises(AttributeError):
+        student.Slots().other = 2
+    with pytest.raises(AttributeError):
+        student.Slots().area = 2
+
+
+def test_special_methods_are_there_or_not(student):
+    vec, plain = student.Vec(1, 2), student.Plain(1)
+    assert (callable(vec), callable(plain), callable(plain.__init__)) == (True, False, True)
+    assert (hasattr(vec, "__len__"), hasattr(plain, "__len__"), hasattr(plain, "__getitem__")) == (True, False, False)
+    assert (math.floor(vec), math.ceil(vec), bytes(vec), f"{vec:>3}") == (11, 12, b"\x01\x02", "Vec:>3")
+    assert pow(vec, 2, 3) == student.Vec(1, 1)
+    assert divmod(7, vec) == "divided"
+    assert len(copy.copy(vec)) == 3
+    assert copy.deepcopy(plain).x == 1
+
+
+def test_a_generator_gets_values_and_exceptions_and_returns(student):
+    generator = student.total(2)
+    assert (next(generator), generator.send(5), inspect.isgenerator(generator)) == (0, 1, True)
+    with pytest.raises(StopIteration) as stop:
+        generator.send(6)
+    assert stop.value.value == 11
+
+    def delegate():
+        return (yield from student.total(2))
+
+    assert list(delegate()) == [0, 1]
+    generator = student.echo()
+    generator.close()
+    assert list(generator) == []
+
+
+def test_an_exception_is_thrown_into_a_generator(open_student):
+    generator = open_student(SOURCE).echo()
+    assert (next(generator), generator.throw(ValueError("x"))) == ("ready", "caught")
+    with pytest.raises(KeyError):
+        generator.throw(KeyError("k"))
+
+
+def test_what_is_asynchronous_is_awaited(student):
+    async def use():
+        async with student.Manager() as manager:
+            items = [x async for x in student.count(3)]
+        both = await asyncio.gather(student.soon(1), student.soon(2))
+        with pytest.raises(KeyError):
+            await student.failing()
+        return items, both, manager.log
+
+    assert asyncio.run(use()) == ([0, 1, 2], [2, 3], ["in", "out"])
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda student: dataclasses.replace(student.Config(), lr=1.0),
+        lambda student: type("Mine", (), {}) and exec("class Mine(student.Plain): pass", {"student": student}),
+    ],
+)
+def test_what_cannot_be_done_here_names_the_way_round(open_student, use):
+    with pytest.raises(TypeError, match=r"on this side.*(instead|or a function of theirs)"):
+        use(open_student(SOURCE, declare=DECLARED))
