@@ -172,7 +172,7 @@ class _Run:
         self._folders, self._submissions = folders, assignments
         self._root = Path(folders.root)
         self._reports: dict[tuple[str, str], tuple[Job, GradeReport]] = {}
-        self._runner: plain_notebooks.NotebookRunner | None = None
+        self._runners: dict[str, plain_notebooks.NotebookRunner] = {}
 
     def grade(self, assignment: Assignment, student: str, database: str) -> autograded.Autograded:
         """Return the autograded notebook of a submission; the first call grades the whole run at once."""
@@ -200,15 +200,20 @@ class _Run:
 
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
         """Run an ordinary notebook with its other files at hand."""
-        if self._runner is None:
-            source = Path(self._folders.format_path(self._folders.source_directory, ".", assignment))
-            self._runner = plain_notebooks.NotebookRunner(timeout_s, imported_by(source)).__enter__()
-            finalize(self, self._runner.close)
         made, handed_in = (
             Path(self._folders.format_path(place, student, assignment))
             for place in (self._folders.autograded_directory, self._folders.submitted_directory)
         )
-        self._runner.run(notebook, made, handed_in)
+        self._runner_of(assignment, timeout_s).run(notebook, made, handed_in)
+
+    def _runner_of(self, assignment: str, timeout_s: float | None) -> plain_notebooks.NotebookRunner:
+        """Return the processes that have what an assignment imports, started for its first notebook."""
+        if assignment not in self._runners:
+            source = Path(self._folders.format_path(self._folders.source_directory, ".", assignment))
+            runner = plain_notebooks.NotebookRunner(timeout_s, imported_by(source)).__enter__()
+            finalize(self, runner.close)
+            self._runners[assignment] = runner
+        return self._runners[assignment]
 
 
 _runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()

@@ -8,12 +8,14 @@ megabytes. While nothing is compiled, this module gives the same answers.
 from __future__ import annotations
 
 import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import operator
 import sys
 import types
+from collections.abc import Sequence
 from typing import Any
-
-import torch.fx.experimental  # noqa: F401 -- the package of one of them
 
 _PACKAGE = "torch._dynamo"
 _ANSWERS: dict[str, dict[str, Any]] = {
@@ -35,7 +37,8 @@ class _NotYetImported(types.ModuleType):
 
 
 def defer_import() -> None:
-    """Do without the compiler in this process until something asks for it."""
+    """Do without the compiler in this process, which has torch, until something asks for it."""
+    importlib.import_module("torch.fx.experimental")  # the package of one of them
     for name, answers in _ANSWERS.items():
         if name in sys.modules:
             continue
@@ -43,3 +46,32 @@ def defer_import() -> None:
         vars(module).update(answers)
         package, _, attribute = name.rpartition(".")
         setattr(sys.modules[package], attribute, module)
+
+
+def defer_import_with_torch() -> None:
+    """Do the same as soon as something imports torch, if nothing has so far."""
+    if "torch" in sys.modules:
+        defer_import()
+    else:
+        sys.meta_path.insert(0, _FinderOfTorch())
+
+
+class _FinderOfTorch(importlib.abc.MetaPathFinder):
+    """Finds torch once, as the others would, and defers the compiler's import after torch's own."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_and_defer(module: types.ModuleType) -> None:
+                execute(module)
+                defer_import()
+
+            spec.loader.exec_module = execute_and_defer  # type: ignore[method-assign]
+        return spec

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
 
-from autograder.sandbox import bundles, prefork, preloading
+from autograder.sandbox import bundles, compiler, prefork, preloading
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.frames import Connection
 from autograder.sandbox.notebook_worker import NotebookWorker
@@ -53,6 +53,8 @@ def _import(preload: Sequence[str], settings: str) -> None:
         from autograder.sandbox import zygote
 
         zygote.warm()
+    else:
+        compiler.defer_import_with_torch()
     if "matplotlib.pyplot" in sys.modules:
         _draw()
 

@@ -296,16 +296,23 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
 
 
 def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):
+    """Each assignment of a run finds what its own source imports."""
     runtime = tmp_path_factory.mktemp("run")
     environment = {"XDG_RUNTIME_DIR": str(runtime), IDLE_S: "60"}
     hand_in(course, "gil", a=RIGHT, b=RIGHT)
     autograder("grade", Path("submitted", "gil"), cwd=course.root, **environment)
     before = all_standing_by(runtime, [socket.SOCK_SEQPACKET])
+    for place, source in ((course.source, "import wave"), (course.submitted / "gil", "")):
+        test = tiny.code_cell("import sys\nassert 'wave' in sys.modules", "has_wave", points=1)
+        (place / "sound").mkdir()
+        (place / "sound" / "p.ipynb").write_text(json.dumps(tiny.notebook(tiny.code_cell(source, "answer"), test)))
+    releasing.register(NbgraderCourse(course.root), "sound")
     try:
-        command = [sys.executable, "-m", "nbgrader", "autograde", "hw", "--student=gil", "--force"]
+        command = [sys.executable, "-m", "nbgrader", "autograde", "*", "--student=gil", "--force"]
         subprocess.run(command, cwd=course.root, env=os.environ | environment, check=True, capture_output=True)
-        assert scores(course, "gil", "b_0")[0] == 4
-        assert len(before) == 1 and all_standing_by(runtime, [socket.SOCK_SEQPACKET]) == before
+        assert scores(course, "gil", "b_0")[0] == 4 and scores(course, "gil", "has_wave")[0] == 1
+        after = all_standing_by(runtime, [socket.SOCK_SEQPACKET])
+        assert (len(before), len(after)) == (1, 2) and {*before} < {*after}
     finally:
         for process in all_standing_by(runtime):
             process.kill()

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 DEFERRED = "import sys, torch\nfrom autograder.sandbox import compiler\ncompiler.defer_import()\n"
+DEFERRED_EARLY = "from autograder.sandbox import compiler\ncompiler.defer_import_with_torch()\nimport sys, torch\n"
 IMPORTED = "print('torch._dynamo.eval_frame' in sys.modules, 'sympy' in sys.modules)\n"
 TRAIN = """
 p = torch.nn.Parameter(torch.ones(2))
@@ -47,7 +48,8 @@ inspect.getmodule(run := lambda: 0)
 """
 
 
-def test_ordinary_work_does_not_import_it():
+@pytest.mark.parametrize("deferred", [DEFERRED, DEFERRED_EARLY], ids=["after", "before"])
+def test_ordinary_work_does_not_import_it(deferred):
     """Optimisers do without it, gradients of a wrong shape are refused, and all modules can be looked at."""
-    said = run(DEFERRED + TRAIN + IMPORTED + WRONG_SHAPE + IMPORTED + LOOK + IMPORTED)
+    said = run(deferred + TRAIN + IMPORTED + WRONG_SHAPE + IMPORTED + LOOK + IMPORTED)
     assert said[:5] == ["[0.0, 0.0]", "False False", "Mismatch in shape: grad", "False False", "False False"]
