@@ -24,7 +24,7 @@ from autograder.student.signatures import Facts, made_fields, made_signature
 from autograder.student.source_use import Source
 from autograder.student.variables import Reader, Variables
 
-_OWN = ("function", "runner", "_source", "_reordered", "__name__")
+_OWN = ("function", "runner", "_source", "_reordered", "_remembered", "__name__")
 """Attributes of a `StudentFunction`; others are those of the student's class."""
 _READ = ("__doc__", "__defaults__", "__kwdefaults__", "__annotations__", "__qualname__", "__members__", "__wrapped__")
 

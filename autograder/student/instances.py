@@ -49,11 +49,10 @@ class Instances:
         return self._accept(place, value)
 
     def _accept(self, place: str, value: Any) -> Any:
-        if not self._classes:
-            return value
         reference = reference_to(value)
         if reference is None:
-            return self._accept_inside(place, value) if isinstance(value, list | tuple | dict) else value
+            is_full = self._classes and isinstance(value, list | tuple | dict)
+            return self._accept_inside(place, value) if is_full else value
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one and place:
             self._places.add(place)
