@@ -7,26 +7,23 @@ from collections.abc import Iterable, Iterator
 
 from autograder.course.otter.names import parsed
 
-_LIBRARY = "otter"
+_LIBRARY, _GRADER = "otter", "grader"
 
 
 def graders(sources: Iterable[str]) -> frozenset[str]:
-    """Return the names that cells give to Otter and to what it makes.
+    """Return the names that cells give to Otter and to what it makes; `otter assign` itself makes a ``grader``.
 
-    >>> sorted(graders(["import otter", "grader = otter.Notebook()", "otter = 3"]))
-    ['grader', 'otter']
+    >>> sorted(graders(["import otter as o", "mine = o.Notebook()"])), sorted(graders(["grader = 3"]))
+    (['grader', 'mine', 'o'], [])
     """
-    trees = [tree for source in sources if _LIBRARY in source and (tree := parsed(source)) is not None]
-    statements = [statement for tree in trees for statement in tree.body]
+    statements = [statement for tree in map(parsed, sources) if tree is not None for statement in tree.body]
     imported = {name for statement in statements for name in _imported(statement)}
-    made = {
-        target.id
-        for statement in statements
-        if isinstance(statement, ast.Assign) and _calls(statement.value, imported)
-        for target in statement.targets
-        if isinstance(target, ast.Name)
-    }
-    return frozenset(imported | made)
+    made, others = set[str](), set[str]()
+    for statement in statements:
+        if isinstance(statement, ast.Assign):
+            targets = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            (made if _calls(statement.value, imported) else others).update(targets)
+    return frozenset(imported | made | {_GRADER}) - others
 
 
 def without(source: str, names: frozenset[str]) -> str:
