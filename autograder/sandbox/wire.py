@@ -17,7 +17,8 @@ import torch
 
 from autograder.sandbox import bounds, frames
 from autograder.sandbox.frames import MAX_BODY, PADDING, Received, WireError
-from autograder.sandbox.values import DTYPE_NAMES, DTYPES, checked_shape
+from autograder.sandbox.trees import checked_shape
+from autograder.sandbox.values import DTYPE_NAMES, DTYPES
 
 MAX_TENSORS = 4096
 

@@ -16,7 +16,8 @@ from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 from autograder.student import networks
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
