@@ -140,7 +140,7 @@ class Arriving:
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
             reply: CallbackError = {"kind": kind, "error": words}
             original = reference_to(getattr(error, "original", None))
-            if original is not None and original.runner is self:
+            if original is not None and original.is_of(self):
                 reply["raised"] = original.number
             return reply, []
 
