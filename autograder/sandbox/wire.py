@@ -53,7 +53,7 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
     for tensor in tensors:
         name, shape = DTYPE_NAMES.get(tensor.dtype), list(tensor.shape)
         if name is None:
-            raise WireError(f"a tensor of {tensor.dtype} cannot be sent")
+            raise WireError(f"a tensor of {tensor.dtype} cannot be sent; send one of int64 or float32 instead")
         count = tensor.numel() * tensor.element_size()
         if not count and not bounds.is_walkable(shape):
             raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")
