@@ -10,7 +10,8 @@ import torch
 from autograder.sandbox.called_graph import attach
 from autograder.sandbox.frames import Received
 from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, CallbackResult
-from autograder.sandbox.values import Decoder, Encoder, Hook, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Decoder, Encoder, Hook
 
 Exchange = Callable[[CallbackRequest | BackwardRequest, list[torch.Tensor]], tuple[CallbackResult, list[Received]]]
 

@@ -13,7 +13,8 @@ import torch
 
 from autograder.sandbox.frozen import Containers, Frozen, change_count, take_first, take_next
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 
 
 class Effects:

@@ -10,6 +10,7 @@ from typing import Any
 from autograder.sandbox import plain_functions
 
 _PLAIN = (str, int, float, bool, type(None))
+_CAUSES = 20
 _LOOPS: list[Any] = []
 """The loop in which what a rubric awaits runs, from the first time on."""
 
@@ -41,6 +42,15 @@ def fields_of(cls: type) -> list[list[Any]] | None:
 def has(value: Any, name: str) -> bool:
     """Return whether Python finds a special method of a value."""
     return getattr(type(value), name, None) is not None
+
+
+def without_frames(error: BaseException) -> BaseException:
+    """Return an exception without its frames, which hold all that the code was at, nor those of what led to it."""
+    above: BaseException | None = error
+    for _ in range(_CAUSES):
+        if above is not None:
+            above.__traceback__, above = None, above.__context__
+    return error
 
 
 def is_subclass(cls: Any, other: Any) -> bool:

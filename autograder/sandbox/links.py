@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import identical
 
 

@@ -14,7 +14,8 @@ import torch
 
 from autograder.sandbox import known_classes, plain_functions
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 
 Decode = Callable[[Tree], Any]
 CallBack = Callable[..., Any]

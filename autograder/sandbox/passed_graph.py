@@ -6,28 +6,55 @@ along as well, such as what an optimiser is about to step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
-Ask = Callable[[int, torch.Tensor], list[torch.Tensor | None] | None]
-"""Asks the rubric's side to go on from a tensor of the call; returns the gradients of those that were passed along.
-
-None where the student's code does not go back itself, but the rubric's side goes back through the call.
-"""
+Products = list[torch.Tensor | None]
+GoOn = Callable[[int, torch.Tensor, list[int]], Products]
+"""Asks the rubric's side to go on from a tensor of the call; returns the gradients of others among its tensors."""
 
 
-def with_graph(ask: Ask, index: int, leaf: torch.Tensor, others: Sequence[torch.Tensor]) -> torch.Tensor:
+class GoingBack:
+    """Knows which side goes back through a call: from over there it ends at what was passed.
+
+    Args:
+        go_on: see `GoOn`.
+    """
+
+    def __init__(self, go_on: GoOn) -> None:
+        self._go_on = go_on
+        self._is_from_there = False
+
+    @contextlib.contextmanager
+    def from_there(self) -> Iterator[None]:
+        """The rubric's side goes back through an earlier call meanwhile."""
+        before, self._is_from_there = self._is_from_there, True
+        try:
+            yield
+        finally:
+            self._is_from_there = before
+
+    def products(self, index: int, vector: torch.Tensor, others: list[int]) -> Products | None:
+        """Go on over there; None where that side is at it already."""
+        return None if self._is_from_there else self._go_on(index, vector, others)
+
+
+def with_graph(
+    going_back: GoingBack, index: int, leaves: Sequence[torch.Tensor], parameters: list[int]
+) -> torch.Tensor:
     """Return what stands for a tensor of the call.
 
     Args:
-        ask: see `Ask`.
+        going_back: knows who goes back.
         index: of the tensor among those of the call.
-        leaf: what the rubric's side differentiates the call by.
-        others: the parameters that were passed along.
+        leaves: the tensors of the call, by which the rubric's side differentiates it.
+        parameters: the indices of those without a graph that were passed along.
     """
-    result: torch.Tensor = _PassedGraph.apply(ask, index, leaf, *others)
+    others = (leaves[i] for i in parameters)
+    result: torch.Tensor = _PassedGraph.apply(going_back, index, parameters, leaves[index], *others)
     return result
 
 
@@ -35,20 +62,22 @@ class _PassedGraph(torch.autograd.Function):
     """The forward pass has run on the rubric's side, where the backward pass goes on."""
 
     @staticmethod
-    def forward(ctx: Any, ask: Ask, index: int, leaf: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    def forward(
+        ctx: Any, going_back: GoingBack, index: int, parameters: list[int], leaf: torch.Tensor, *others: torch.Tensor
+    ) -> torch.Tensor:
         """Return the tensor as it arrived."""
-        ctx.ask, ctx.index, ctx.count = ask, index, len(others)
+        ctx.going_back, ctx.index, ctx.parameters = going_back, index, parameters
         return leaf.clone()
 
     @staticmethod
     def backward(ctx: Any, vector: torch.Tensor) -> Any:
         """Pass the gradient on; to the rubric's side as well, unless that is where it came from."""
-        products = ctx.ask(ctx.index, vector)
+        products = ctx.going_back.products(ctx.index, vector, ctx.parameters)
         if products is None:
-            return None, None, vector, *(None for _ in range(ctx.count))
+            return None, None, None, vector, *(None for _ in ctx.parameters)
         if torch.is_grad_enabled():
             raise RuntimeError(
                 "a graph that was passed cannot be gone back through with create_graph=True;"
                 " calculate the loss in the function instead"
             )
-        return None, None, vector, *products
+        return None, None, None, vector, *products

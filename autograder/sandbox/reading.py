@@ -11,11 +11,9 @@ from autograder.sandbox import data_sets, tables
 from autograder.sandbox.frames import Received
 from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.networks import Passed
-from autograder.sandbox.passed_graph import with_graph
-from autograder.sandbox.values import Decoder, Tree
-
-GoBack = Callable[[int, torch.Tensor, list[int]], list[torch.Tensor | None] | None]
-"""Takes the index of a tensor, its gradient, and the indices of the parameters whose gradients are wanted."""
+from autograder.sandbox.passed_graph import GoingBack, with_graph
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Decoder
 
 
 class Reader(Decoder):
@@ -49,7 +47,7 @@ class Reader(Decoder):
 
 
 def as_arguments(
-    received: list[Received], gradients: dict[str, int] | None, go_back: GoBack | None = None
+    received: list[Received], gradients: dict[str, int] | None, going_back: GoingBack | None = None
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Return leaves to differentiate by, and what the function gets.
 
@@ -58,7 +56,7 @@ def as_arguments(
     Args:
         received: the tensors.
         gradients: the index of a tensor's gradient, by the tensor's own in decimal.
-        go_back: goes on over there where the student's code goes back through such a graph; see `passed_graph`.
+        going_back: goes on over there where the student's code goes back through such a graph.
     """
     leaves, graphs = [], []
     for index, (tensor, requires_grad, is_leaf) in enumerate(received):
@@ -67,14 +65,10 @@ def as_arguments(
             graphs.append(index)
     values = list(leaves)
     if graphs:
-        others = [i for i, found in enumerate(received) if found.requires_grad and found.is_leaf] if go_back else []
+        parameters = [i for i, found in enumerate(received) if found.requires_grad and found.is_leaf]
         for index in graphs:
-            values[index] = with_graph(
-                lambda i, vector: go_back and go_back(i, vector, others),
-                index,
-                leaves[index],
-                [leaves[i] for i in others],
-            )
-    for own, gradient in (gradients or {}).items():
-        leaves[int(own)].grad = leaves[gradient]
+            own = leaves[index]
+            values[index] = with_graph(going_back, index, leaves, parameters) if going_back else own.clone()
+    for place, gradient in (gradients or {}).items():
+        leaves[int(place)].grad = leaves[gradient]
     return leaves, values

@@ -27,10 +27,7 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
-from collections import namedtuple
 from collections.abc import Callable, Container, Sequence
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -38,11 +35,11 @@ import torch
 
 from autograder.sandbox import aliases, bounds, standard_values, subclasses
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.trees import Tree, checked_shape, is_plain_name, named_tuple
 
 MAX_DEPTH = 32
 MAX_DICT = 1 << 16
 """Entries of a dict or a set."""
-_MAX_NAME = 80
 MAX_FIELDS = 64
 """Fields of a named tuple, and kinds of named tuples in a value."""
 
@@ -78,7 +75,6 @@ _ARRAY_TYPE = re.compile(
 
 _Value = TypeVar("_Value")
 _Entries = TypeVar("_Entries", bound=dict[Any, Any] | set[Any] | frozenset[Any])
-Tree = Any
 Hook = Callable[[Any], Tree]
 
 
@@ -373,12 +369,12 @@ class Decoder:
 
     def _named_tuple(self, kind: Any, fields: Tree) -> Callable[..., tuple[Any, ...]]:
         names = (kind, *self._list(fields))
-        if not all(map(_is_plain_name, names)):
+        if not all(map(is_plain_name, names)):
             raise WireError("malformed named tuple")
         self._named |= {names}
         if len(names) > MAX_FIELDS or len(self._named) > MAX_FIELDS:
             raise WireError("malformed named tuple")
-        return _named_tuple(kind, names[1:])
+        return named_tuple(kind, names[1:])
 
     def _decode_scalar(self, tag: str, inner: Tree) -> Any:
         if tag == "n":
@@ -464,52 +460,3 @@ class Decoder:
             hash(key)
             return key
         raise WireError("malformed dictionary key")
-
-
-def _is_plain_name(name: Any) -> bool:
-    """Return whether Python reads a name as it stands: two that look alike to it are one parameter twice."""
-    is_name = isinstance(name, str) and len(name) <= _MAX_NAME and name.isidentifier()
-    return is_name and unicodedata.is_normalized("NFKC", name)
-
-
-@lru_cache(maxsize=256)
-def _named_tuple(kind: str, fields: tuple[str, ...]) -> Callable[..., tuple[Any, ...]]:
-    return namedtuple(kind, fields)
-
-
-def checked_shape(shape: Any) -> list[int]:
-    """Return an untrusted shape if a tensor or an array may have it.
-
-    Raises:
-        WireError: it may not.
-    """
-    if not isinstance(shape, list) or len(shape) > 16:
-        raise WireError("malformed shape")
-    for size in shape:
-        if type(size) is not int or not 0 <= size < 1 << 40:
-            raise WireError("malformed shape")
-    if not bounds.is_walkable(shape):
-        raise WireError("malformed shape")
-    return shape
-
-
-def used_tensors(tree: Tree) -> list[int]:
-    """Return the indices of the tensors a tree names, each once, in order."""
-    found: dict[int, None] = {}
-
-    def walk(node: Tree) -> None:
-        if isinstance(node, list):
-            for child in node:
-                walk(child)
-        elif isinstance(node, dict):
-            for tag, inner in node.items():
-                if tag in ("t", "p") and type(inner) is int:
-                    found[inner] = None
-                else:
-                    walk(inner)
-
-    try:
-        walk(tree)
-    except RecursionError:
-        raise WireError("the value is nested too deep") from None
-    return list(found)

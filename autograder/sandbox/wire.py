@@ -17,7 +17,8 @@ import torch
 
 from autograder.sandbox import bounds, frames
 from autograder.sandbox.frames import MAX_BODY, PADDING, Received, WireError
-from autograder.sandbox.values import DTYPE_NAMES, DTYPES, checked_shape
+from autograder.sandbox.trees import checked_shape
+from autograder.sandbox.values import DTYPE_NAMES, DTYPES
 
 MAX_TENSORS = 4096
 
@@ -52,7 +53,7 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
     for tensor in tensors:
         name, shape = DTYPE_NAMES.get(tensor.dtype), list(tensor.shape)
         if name is None:
-            raise WireError(f"a tensor of {tensor.dtype} cannot be sent")
+            raise WireError(f"a tensor of {tensor.dtype} cannot be sent; send one of int64 or float32 instead")
         count = tensor.numel() * tensor.element_size()
         if not count and not bounds.is_walkable(shape):
             raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
@@ -29,6 +28,7 @@ from autograder.sandbox.links import Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
 from autograder.sandbox.operations import OPERATIONS, has_operators
+from autograder.sandbox.passed_graph import GoingBack
 from autograder.sandbox.protocol import (
     BackwardRequest,
     CallbackReply,
@@ -57,13 +57,12 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.reading import Reader, as_arguments
 from autograder.sandbox.tracing import Recorder
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, pack
 
-_CAUSES = 20
-"""How many exceptions, each the context of the one before, lose their frames."""
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
 
@@ -84,8 +83,9 @@ class Worker(NotebookWorker):
         self._watch: Watch | None = None
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
-        self._is_heard = self._is_asked_to_go_back = False
+        self._is_heard = False
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
+        self._going_back = GoingBack(self._back.go_on)
         self._count = 0
         self._links = Links(self._next_number)
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
@@ -228,7 +228,7 @@ class Worker(NotebookWorker):
         self, message: CallRequest, tensors: list[Received]
     ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
-        leaves, values = as_arguments(tensors, message.get("grads"), self._go_back)
+        leaves, values = as_arguments(tensors, message.get("grads"), self._going_back)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
@@ -292,31 +292,19 @@ class Worker(NotebookWorker):
         encoder = Encoder(self._handle)
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
-            with self._gone_back_from_there():
+            with self._going_back.from_there():
                 products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
             self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
-        with self._gone_back_from_there():
+        with self._going_back.from_there():
             torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
         answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
         for x, gradient in zip(wanted, before, strict=True):
             x.grad = gradient  # the other side adds the new one
         self._send_values(answer, encoder)
-
-    @contextlib.contextmanager
-    def _gone_back_from_there(self) -> Iterator[None]:
-        before, self._is_asked_to_go_back = self._is_asked_to_go_back, True
-        try:
-            yield
-        finally:
-            self._is_asked_to_go_back = before
-
-    def _go_back(self, index: int, vector: torch.Tensor, others: list[int]) -> list[torch.Tensor | None] | None:
-        """Go on over there from a tensor of the call through which the student's code goes back; see `passed_graph`."""
-        return None if self._is_asked_to_go_back else self._back.go_on(index, vector, others)
 
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
@@ -455,16 +443,12 @@ class Worker(NotebookWorker):
     # -- answers -------------------------------------------------------------------------------------------------------
 
     def _failure_reply(self, error: BaseException) -> FailureReply:
-        """Describe an exception, and keep it for those who look at it: without the frames, which hold everything."""
+        """Describe an exception, and keep it for those who look at it."""
         reply = super()._failure_reply(error)
         if declared := class_facts.names_of(error, self._notebook.declared()):
             reply["declared"] = declared
         if len(self._objects) < MAX_OBJECTS:
-            above: BaseException | None = error
-            for _ in range(_CAUSES):
-                if above is not None:
-                    above.__traceback__, above = None, above.__context__
-            reply["raised"] = self._keep(error)
+            reply["raised"] = self._keep(introspection.without_frames(error))
         return reply
 
     def _send(

@@ -12,7 +12,8 @@ from autograder.sandbox import plain_functions
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
-from autograder.sandbox.values import Decoder, Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import networks
 from autograder.student.replies import as_list, index_of
 

@@ -215,9 +215,6 @@ class StudentFunction:
             [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
         )
 
-    def __getattribute__(self, name: str) -> Any:
-        return self.__getattr__(name) if name == "__doc__" else object.__getattribute__(self, name)
-
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the student's class: a constant, a class method."""
         if name.startswith("_") and name not in _READ:  # what libraries look for in any object
@@ -292,6 +289,10 @@ class StudentFunction:
         return call
 
 
+_words = property(lambda self: self.__getattr__("__doc__"))
+StudentFunction.__doc__ = _words  # type: ignore[assignment]  # that of the student's function, not of this class
+
+
 class StudentClass(StudentFunction):
     """A class of the student's, with what Python does with classes: ``issubclass``, the members of an enumeration."""
 
@@ -349,7 +350,7 @@ class StudentClass(StudentFunction):
 @lru_cache(256)
 def class_with(facts: Facts) -> type[StudentClass]:
     """Return the kind of `StudentClass` for what is known of one."""
-    members: dict[str, Any] = {"facts": facts}
+    members: dict[str, Any] = {"facts": facts, "__doc__": _words}
     if facts.fields is not None:
         members["__dataclass_fields__"] = made_fields(facts.fields)
     elif is_dataclass(facts.itself):

@@ -11,7 +11,7 @@ from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import State, put
-from autograder.sandbox.values import Tree
+from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
 from autograder.student.replies import index_of
 

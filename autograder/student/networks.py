@@ -15,7 +15,8 @@ import torch
 from autograder.sandbox import known_classes
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.networks import schedule_of
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 
 _BASE = frozenset(vars(torch.nn.Module()))
 _OF_RECURRENT_LAYERS = ("_flat_weights", "_flat_weight_refs")

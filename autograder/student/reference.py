@@ -130,6 +130,10 @@ class Reference:
         """Carry out an operation whose result is again an instance of the student's class, or the object itself."""
         return as_instance(self.operate(operation, *operands))
 
+    def is_of(self, runner: object) -> bool:
+        """Return whether its worker is a runner's."""
+        return self.runner is runner
+
     def is_same(self, other: Reference | None) -> bool:
         """Return whether two are of one object."""
         return other is not None and (self._number, self._generation) == (other._number, other._generation)

@@ -18,7 +18,8 @@ from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.links import are_same
 from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
-from autograder.sandbox.values import Decoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Decoder
 from autograder.student.functions import Parameters
 from autograder.student.variables import Ran
 

@@ -16,7 +16,8 @@ from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
-from autograder.sandbox.values import Encoder, Tree
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
 from autograder.student import networks
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
@@ -94,7 +95,10 @@ class Sent(Encoder):
             return found
         if callable(value):
             return self._callbacks.add(value, self.parameter)
-        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; send what it holds instead")
+        way = "send what it holds instead"
+        if type(value).__module__.startswith("matplotlib."):
+            way = "let the function draw on one of its own and return it instead"
+        raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; {way}")
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""

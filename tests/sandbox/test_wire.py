@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from autograder.sandbox import standard_values
 from autograder.sandbox.frames import DeadlineError, WireError
-from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder, used_tensors
+from autograder.sandbox.trees import used_tensors
+from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder
 from autograder.sandbox.wire import Connection, pack
 
 REFUSALS = (WireError, EOFError, DeadlineError)

@@ -1,0 +1,202 @@
+"""What arrives from a worker: values, objects that stay there, and calls of the rubric's own functions.
+
+Everything here is untrusted: what is wrong with it raises `WireError`, or what malformed values make Python raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from autograder.base.errors import StudentCrash
+from autograder.sandbox import known_classes, plain_functions, tables
+from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.protocol import (
+    BackwardRequest,
+    CallbackError,
+    CallbackReply,
+    CallbackRequest,
+    CallbackResult,
+)
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import KEYS, Decoder
+from autograder.student.callbacks import go_on, run_network
+from autograder.student.effects import Effects
+from autograder.student.host import Host
+from autograder.student.reference import Reference, Remote, reference_to
+from autograder.student.remote_objects import RemoteObject
+from autograder.student.remote_values import make, make_value
+from autograder.student.replies import as_list
+from autograder.student.sending import Sent
+
+
+class Arriving:
+    """What a runner does with what arrives from its worker."""
+
+    host: Host
+
+    def decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
+        """Return what a tag means that values themselves do not know: an object, a class, something of the rubric's."""
+        content = None
+        if tag == "w":
+            inner, *content = inner
+        if tag == "B":
+            return self._ours(inner)
+        if tag == "C":
+            return _class_of(inner)
+        if tag not in ("h", "w"):
+            raise WireError(f"unknown tag {tag[:20]!r}")
+        handle, kind, iterator, known_as, has_operators, *more = inner
+        if type(handle) is not int or not isinstance(kind, str):
+            raise WireError("malformed handle")
+        held = self.host.held.find(handle)
+        if held is None:
+            has_operators = has_operators is not False
+            owner: Any = self  # the runner, which has the rest of what references need
+            reference = Reference(
+                owner, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
+            )
+            if content is not None:
+                held = make_value(reference, *content)
+            else:
+                is_callable, fields = more or (True, None)
+                held = make(reference, iterator=iterator is True, is_callable=is_callable is not False, fields=fields)
+            self.host.held.remember(handle, held)
+            if owner.instances.is_learning:
+                owner.instances.returned.learn_object(origin)
+        return self._table(held) if isinstance(known_as, str) and known_as.startswith("pandas.") else held
+
+    def _table(self, held: RemoteObject) -> Any:
+        """Return a frame, series or index as a real one, where the rubric has pandas and it can leave its process."""
+        if not tables.are_here():
+            return held
+        parts = held._reference.operate("table", held)
+        return held if parts is None else self.host.checked(lambda: tables.put_together(parts))
+
+    def stand_in_for(self, handle: object, kind: str, origin: str) -> Any:
+        """Return what stands for an object of which no more is said than its handle and the name of its type."""
+        return self.decode_handle("h", [handle, kind, False, None, False], origin)
+
+    def _ours(self, number: object) -> Any:
+        """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
+        callbacks = self.host.held.callbacks
+        if type(number) is not int or number not in callbacks:
+            raise WireError("malformed number of a function")
+        return callbacks[number]
+
+    def call_back(
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str = "function",
+        inputs: Sequence[torch.Tensor] = (),
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        """Call a function or a network of ours that has been passed, or go back through what one of them gave.
+
+        Args:
+            message: what the student's code asks for.
+            received: its tensors.
+            origin: the declared function that runs.
+            parameter: what a function without a name is called.
+            inputs: the tensors of the call that is going on.
+        """
+        self.host.checked(lambda: self._take_in(message, received))
+        reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
+        parameters = self.host.held.parameters
+        if parameters and (changes := parameters.changes(tensors)):
+            reply["parameters"] = changes
+        return reply, tensors
+
+    def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received]) -> None:
+        """Take over what an untrusted callback brings along."""
+        self.host.pass_on(message)
+        if "parameters" in message:
+            self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
+
+    def _answer_back(
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str,
+        inputs: Sequence[torch.Tensor],
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        callbacks, number = self.host.held.callbacks, message["callback"]
+        if number is None and "outputs" in message:
+            return self._go_on(message, received, inputs)
+        if type(number) is not int:
+            raise WireError("malformed callback")
+        function = callbacks.get(number)
+        try:
+            if "outputs" in message:
+                return callbacks.products(message, received)
+            if function is None:
+                raise RuntimeError("this function was passed by a criterion that is over")
+            return self._call_back(function, message, received, origin, parameter)
+        except (WireError, StudentCrash):
+            raise
+        except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
+            kind, words = plain_functions.as_told(error, callbacks.name_of(number))
+            reply: CallbackError = {"kind": kind, "error": words}
+            original = reference_to(getattr(error, "original", None))
+            if original is not None and original.is_of(self):
+                reply["raised"] = original.number
+            return reply, []
+
+    @staticmethod
+    def _go_on(
+        message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        if not inputs:
+            over = "the call that this tensor was passed in is over; go back through it before the function returns"
+            return {"kind": "RuntimeError", "error": over}, []
+        try:
+            return go_on(message, received, inputs)
+        except RuntimeError as error:  # its graph is no longer there
+            return {"kind": "RuntimeError", "error": str(error)[:500]}, []
+
+    def _call_back(
+        self,
+        function: Callable[..., Any],
+        message: CallbackRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str,
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        records, tensors = message.get("grad_enabled") is True, [r.tensor for r in received]
+        leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
+        decoder = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
+        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
+        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
+            raise WireError("malformed callback")
+        encoder = Sent(self, origin)
+        encoder.parameter = parameter
+        buffers: list[torch.Tensor] = []
+        with torch.set_grad_enabled(records):
+            if isinstance(function, torch.nn.Module):
+                *described, state = as_list(message.get("network"))
+                result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
+            else:
+                result = function(*positional, **keywords)
+        answer: CallbackResult = {"result": encoder.encode(result)}
+        if buffers:
+            answer["buffers"] = [encoder.encode(buffer) for buffer in buffers]
+        if records and any(tensor.requires_grad for tensor in encoder.tensors):
+            answer["graph"] = self.host.held.callbacks.keep(leaves, list(encoder.tensors))
+        return answer, encoder.tensors
+
+
+class ArrivingReader(Decoder):
+    """Reads values that a worker has sent, objects that stay there among them."""
+
+    key_types = (*KEYS, Remote)
+
+
+def _class_of(name: object) -> type:
+    found = known_classes.find_class(name)
+    if found is None:
+        raise WireError("unknown class")
+    return found
