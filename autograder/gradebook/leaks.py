@@ -114,7 +114,8 @@ def check(secrets: Secrets, files: Iterable[Path]) -> None:
         for place, content in _texts(file):
             if (found := secrets.find_in(content)) is not None:
                 words = text(
-                    "{place}: students would see {secret!r}; nothing was released",
+                    "{place}: students would see {secret!r}; nothing was released. It belongs to a solution or to "
+                    "private/: write it differently there, or remove it",
                     place=f"{file.name}{place}",
                     secret=found.strip()[:80],
                 )

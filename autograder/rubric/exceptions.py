@@ -623,6 +623,15 @@ _CAUSES = (
         text("The class inherits from `nn.Module`, so its `__init__` must begin with `super().__init__()`."),
     ),
     _Cause(
+        "whole-object-saved",
+        ("UnpicklingError",),
+        re.compile(r"Weights only load failed"),
+        text(
+            "`torch.load` reads tensors, numbers, text, lists and dictionaries only. Save what `state_dict()` returns "
+            "instead of the whole object, and put it back with `load_state_dict`."
+        ),
+    ),
+    _Cause(
         "no-such-function",
         ("AttributeError",),
         re.compile(r"^module '(?:torch|numpy|math|random)\b[\w.]*' has no attribute"),

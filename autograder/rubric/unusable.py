@@ -27,7 +27,7 @@ def unusable(error: BaseException, call: FailedCall, reason: str) -> tuple[Text,
         call: the call of the student's function before that.
         reason: what may be shown of the error.
 
-    >>> call = FailedCall("f", "f(x: 1)", "float32 ()", 1)
+    >>> call = FailedCall("f", "f(x: 1)", "float32 ()", 1, 0)
     >>> words, cause = unusable(TypeError("iteration over a 0-d tensor"), call, "TypeError")
     >>> words.en, cause.id
     ('f(x: 1) returned float32 (), where several values are asked for', 'one-value-returned')
@@ -36,7 +36,7 @@ def unusable(error: BaseException, call: FailedCall, reason: str) -> tuple[Text,
     asked = _asked_for(error, call)
     if asked is None:
         cause = of_kind(None, "value") if call.returned == "None" else None
-        if not call.returned:
+        if call.length is None:
             words = text("what came back could not be judged ({reason}); {call}", reason=reason, call=call.words)
         else:
             words = text("what came back could not be judged ({reason}): {call} returned {kind}", reason=reason, **said)
@@ -60,18 +60,14 @@ def unusable(error: BaseException, call: FailedCall, reason: str) -> tuple[Text,
 
 def _asked_for(error: BaseException, call: FailedCall) -> int | None:
     """Return how many values of the call's result were unpacked, 0 for any number; None if another thing went wrong."""
-    if not call.returned:
-        return None
     if isinstance(error, TypeError) and _NOT_SEVERAL.search(str(error)):
-        return 0 if call.count < 2 else None
-    if not isinstance(error, ValueError):
+        return 0 if call.length == 0 and call.count < 2 else None
+    if call.length is None or not isinstance(error, ValueError):
         return None
     if found := _TOO_FEW.search(str(error)):
-        asked, got = int(found[1]), int(found[2])
-        return asked if call.count in (1, got) else None
+        return int(found[1]) if call.length == int(found[2]) else None
     if found := _TOO_MANY.search(str(error)):
-        asked = int(found[1])
-        return asked if call.count == 1 or call.count > asked else None
+        return int(found[1]) if call.length > int(found[1]) else None
     return None
 
 

@@ -52,6 +52,18 @@ class Call:
             return len(self.result)
         return int(self.result is not None and self.result is not _NOTHING_YET)
 
+    @property
+    def length(self) -> int | None:
+        """How many values can be unpacked from what came back; None for an object, whose methods return values too."""
+        match self.result:
+            case torch.Tensor() | np.ndarray():
+                return len(self.result) if self.result.ndim else 0
+            case list() | tuple() | dict() | set() | frozenset() | str() | bytes():
+                return len(self.result)
+            case None | bool() | int() | float() | complex() | np.generic():
+                return 0
+        return None
+
 
 @dataclass(frozen=True)
 class FailedCall:
@@ -62,12 +74,14 @@ class FailedCall:
         words: the call.
         returned: the kind of its result; empty if there is none.
         count: how many values its result consists of.
+        length: how many can be unpacked from it; None from an object, or if there is no result.
     """
 
     function: str = ""
     words: str = ""
     returned: str = ""
     count: int = 0
+    length: int | None = None
 
 
 _failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=FailedCall())  # noqa: B039 -- immutable
@@ -91,7 +105,7 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
     except BaseException:
         call = _last_call.get()
         if call is not None:
-            _failed_call.set(FailedCall(call.function, str(call), call.returned, call.count))
+            _failed_call.set(FailedCall(call.function, str(call), call.returned, call.count, call.length))
         raise
     finally:
         _hide_values.reset(hide)

@@ -37,9 +37,13 @@ def said(result, use):
         ([1.5], at_least_two, "f(x: 1) returned list of 1, where 2 values are asked for", "one-value-returned"),
         (None, two, "f(x: 1) returned None, where several values are asked for", "nothing-returned"),
         (None, len, "what came back could not be judged (TypeError): f(x: 1) returned None", "nothing-returned"),
-        (iter([1.5]), len, "what came back could not be judged (TypeError): f(x: 1) returned list_iterator", None),
+        # an object's method may have returned what cannot be used
+        (iter([1.5]), len, "what came back could not be judged (TypeError); f(x: 1)", None),
+        (iter([1.5]), lambda result: two(2.5), "what came back could not be judged (TypeError); f(x: 1)", None),
         # another value than the result was unpacked, by the criterion
         ((1.5, 2.5), lambda result: two([1, 2, 3, *result]), "not be judged (ValueError): f(x: 1) returned (", None),
+        (torch.zeros(4), lambda result: two([2.5]), "not be judged (ValueError): f(x: 1) returned float32 (4,)", None),
+        ({"loss": 1.5, "grad": 2.5, "z": 1}, two, "f(x: 1) returned dict of 3, where 2 values", "one-value-returned"),
     ],
 )
 def test_the_kind_and_the_number_of_what_came_back_are_said(result, use, words, cause):
