@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import autograder
-from autograder.base.errors import ConfigError, GradebookError, SandboxError, SubmissionError
+from autograder.base.errors import ConfigError, GradebookError, SandboxError, StudentError, SubmissionError
 from autograder.base.i18n import Text, printable, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.course import submission as submissions
@@ -173,7 +173,7 @@ class PlainAssignment:
                 for source in self.sources:
                     if (path := self._file(submission, source, problems)) is not None:
                         notebooks[source.name] = self._execute(path, source, folder, runner, problems)
-        except SandboxError as error:
+        except (SandboxError, StudentError) as error:  # the latter before any of the student's cells
             return Executed(submission, self._failed(submission, error.text), {}, notes)
         except OSError as error:  # such as a full disk: the others are graded all the same
             words = text("its files could not be copied: {reason}", reason=printable(str(error)))
