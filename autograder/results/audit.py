@@ -61,11 +61,11 @@ class Place(Record):
         tests, old = ", ".join(self.tests), self.old if len(self.old) <= _MOST_SHOWN else f"{self.old[:_MOST_SHOWN]}..."
         match self.kind:
             case "comparison" if self.old.replace("=", "") == self.new.replace("=", ""):
-                return text("no assert of {tests} tries a case at the boundary of `{old}`", tests=tests, old=old)
+                return text("no assert of {tests} notices the boundary of `{old}`", tests=tests, old=old)
             case "condition":
-                return text("no assert of {tests} tries a case in which `{old}` is not met", tests=tests, old=old)
+                return text("no assert of {tests} notices when `{old}` is not met", tests=tests, old=old)
             case "statement":
-                return text("no assert of {tests} looks at what `{old}` does", tests=tests, old=old)
+                return text("all asserts of {tests} pass without `{old}`", tests=tests, old=old)
             case "constant" | "axis":
                 return text("no assert of {tests} depends on `{old}`", tests=tests, old=old)
             case "body":

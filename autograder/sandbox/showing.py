@@ -194,12 +194,14 @@ class CellDisplay:
             return
         with contextlib.suppress(Exception):
             closes = shell.config.get("InlineBackend", {}).get("close_figures", True)
-            for figure in bundles.open_figures():
-                if closes or figure.stale:
-                    self._show({"output_type": "display_data", "data": self._bundle(figure)})
-                    figure.stale = False
-            if closes:
-                pyplot.close("all")
+            try:
+                for figure in bundles.open_figures():
+                    if closes or figure.stale:
+                        self._show({"output_type": "display_data", "data": self._bundle(figure)})
+                        figure.stale = False
+            finally:
+                if closes:  # also those that took too long to draw: the next cell has no part in them
+                    pyplot.close("all")
 
 
 class _Stream(io.TextIOBase):

@@ -126,6 +126,13 @@ def test_one_that_goes_on_all_the_same_is_left_out(outcome):
     assert (len(errors(shown)), shown[2][0].data["text/plain"]) == (1, "1")
 
 
+def test_a_figure_that_takes_too_long_to_draw_is_no_part_of_the_next_cell(outcome):
+    slow = "import time, matplotlib.pyplot as plt\nplt.plot([1])\nplt.gcf().savefig = lambda *_, **__: time.sleep(60)"
+    shown = outcome(slow, "len(plt.get_fignums())")
+    assert [output.output_type for output in shown[0]] == ["error"]
+    assert [output.data["text/plain"] for output in shown[1]] == ["0"]
+
+
 def test_clearing_leaves_what_comes_after(outcome):
     (shown,) = outcome(
         "from IPython.display import clear_output, display\nfor n in range(3):\n    clear_output(wait=True)\n    display(n)\nclear_output(wait=True)"
