@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -125,7 +126,7 @@ class PlainAssignment:
         """The fields of a report that say what produced it, apart from the submission."""
         digest = hashlib.sha256(json.dumps([asdict(source) for source in self.sources], sort_keys=True).encode())
         for file in sorted(self.rules.own_files(self.name)):
-            digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
+            digest.update(os.fsencode(f"\0{file.name}\0{file.stat().st_size}\0"))
             digest.update(file.read_bytes())
         steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
         digest.update(repr((self.rules.timeout_s, steps)).encode())
@@ -152,7 +153,8 @@ class PlainAssignment:
         digest = hashlib.sha256()
         for path in sorted(submission.folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path.name != "timestamp.txt":
-                digest.update(f"{path.relative_to(submission.folder)}\0{submissions.sha256(path)}\0".encode())
+                name = os.fsencode(path.relative_to(submission.folder))  # an archive's may be no text at all
+                digest.update(name + f"\0{submissions.sha256(path)}\0".encode())
         return digest.hexdigest()
 
     # -- running -------------------------------------------------------------------------------------------------------
@@ -173,6 +175,9 @@ class PlainAssignment:
                         notebooks[source.name] = self._execute(path, source, folder, runner, problems)
         except SandboxError as error:
             return Executed(submission, self._failed(submission, error.text), {}, notes)
+        except OSError as error:  # such as a full disk: the others are graded all the same
+            words = text("its files could not be copied: {reason}", reason=printable(str(error)))
+            return Executed(submission, self._failed(submission, words), {}, notes)
         return Executed(submission, self._report(submission, notebooks, problems, begun), notebooks, notes)
 
     def run_source(self, runner: plain_notebooks.NotebookRunner) -> Executed:
@@ -219,7 +224,7 @@ class PlainAssignment:
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
             released_notebook.restore(notebook, source)
-            noticed = runner.run(notebook, folder)
+            noticed = runner.run(notebook, folder, path.parent)
             problems += [self._in_notebook(source.name, problem) for problem in noticed]
             self._do_further_steps(notebook, source, path.parent.parent.name)
         repair.name_cells(notebook.cells)
@@ -310,7 +315,7 @@ class PlainAssignment:
 
     def _fields_of(self, submission: PlainSubmission) -> dict[str, Any]:
         """Return the fields that every report on a submission has, whatever came of it."""
-        named = {"student": submission.student, "assignment": self.name, "file": str(submission.folder)}
+        named = {"student": submission.student, "assignment": self.name, "file": printable(str(submission.folder))}
         return {**named, "max_score": self.max_score, **self.provenance}
 
 

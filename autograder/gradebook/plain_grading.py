@@ -24,6 +24,7 @@ from autograder.course.jobs import student_of
 from autograder.gradebook import autograded, mixed, released_notebook, repair, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
+from autograder.gradebook.plain_notebooks import UNDONE
 from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
@@ -34,7 +35,7 @@ from autograder.results.journal import Journal
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
-_ADDED = (RUN, "kernelspec", "nbgrader")
+_ADDED = (RUN, UNDONE, "kernelspec", "nbgrader")
 _WHOLE = "whole"
 """Beside the report's hash, where the journal has it only together with that of a rubric: the report."""
 

@@ -200,8 +200,11 @@ class _Run:
 
     def execute(self, notebook: NotebookNode, student: str, assignment: str, timeout_s: float | None) -> None:
         """Run an ordinary notebook with its other files at hand."""
-        folder = Path(self._folders.format_path(self._folders.autograded_directory, student, assignment))
-        self._runner_of(assignment, timeout_s).run(notebook, folder)
+        made, handed_in = (
+            Path(self._folders.format_path(place, student, assignment))
+            for place in (self._folders.autograded_directory, self._folders.submitted_directory)
+        )
+        self._runner_of(assignment, timeout_s).run(notebook, made, handed_in)
 
     def _runner_of(self, assignment: str, timeout_s: float | None) -> plain_notebooks.NotebookRunner:
         """Return the processes that have what an assignment imports, started for its first notebook."""

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import tiny_course as tiny
 from command_line import autograder
 from listening import all_standing_by
 
+from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook import plain_grading, releasing, source_check
@@ -135,6 +137,14 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == grade(course)[1].notes == []
 
 
+def test_a_test_that_nobody_can_pass_without_a_person_is_named(course):
+    asks = json.dumps(notebook("b", RIGHT)).replace("assert f(1) == 2", "!make\\nassert f(1) == 2")
+    (course.source / "hw" / "b.ipynb").write_text(asks)
+    releasing.register(NbgraderCourse(course.root), "hw")
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
+    assert words.en.startswith("hw: `b_0` waits for a person in every submission") and "`make` did nothing" in words.en
+
+
 def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     with NbgraderCourse(course.root).open() as gradebook:
         given = gradebook.find_grade("a_why", "a", "hw", "ann")
@@ -150,6 +160,40 @@ def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     hand_in(course, "ann", a=WRONG)
     grade(course)
     assert scores(course, "ann", "a_0")[0] == 0 and scores(course, "ann", "a_why")[1] == 2.5
+
+
+FORGED = """
+import gc, json
+worker = next(found for found in gc.get_objects() if type(found).__name__ == "NotebookWorker")
+worker._send({"failed": None})
+"""
+
+
+def test_no_submission_stops_the_others(course):
+    """A cell that no frame holds, an answer without a result, a name that is no text; and other runs begin and end."""
+    hand_in(course, "big", a=RIGHT + "\n#" + "x" * (1 << 20), b=RIGHT)
+    hand_in(course, "fay", a=FORGED + RIGHT, b=RIGHT)
+    odd = hand_in(course, "odd", b=RIGHT)
+    (odd / os.fsdecode("作业.csv".encode("gbk"))).write_text("named on another system")
+    (odd / "b.ipynb").rename(odd / os.fsdecode(b"\xff.ipynb"))
+    (odd / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
+    done = threading.Event()
+
+    def begin_and_end():
+        while not done.is_set():
+            RunFolder().close()
+
+    other = threading.Thread(target=begin_and_end)
+    other.start()
+    reports, _ = grade(course)
+    done.set()
+    other.join()
+    assert {s: (one.status, one.score) for s, one in reports.items() if s in ("big", "fay", "odd")} == {
+        "big": ("graded", 4.0),
+        "fay": ("graded", 4.0),
+        "odd": ("graded", 8.0),
+    }
+    assert "a: this cell is too long and was left out" in [p.text.en for p in reports["big"].problems]
 
 
 def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
