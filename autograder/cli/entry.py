@@ -10,8 +10,7 @@ def main() -> None:
     from autograder.cli import handing_over
 
     arguments = sys.argv[1:]
-    if handing_over.is_possible(arguments):
-        known = handing_over.circumstances()
+    if handing_over.is_possible(arguments) and (known := handing_over.circumstances()) is not None:
         if (code := handing_over.hand_over(known)) is not None:
             sys.exit(code)
         if handing_over.is_worth_a_copy(arguments):

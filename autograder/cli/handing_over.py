@@ -59,28 +59,35 @@ def is_worth_a_copy(arguments: Sequence[str]) -> bool:
     if {"--help", "--no-gradebook"} & set(arguments):
         return False
     named = [value for option, value in itertools.pairwise(arguments) if option == "--course"]
-    folder = Path(*named[-1:]).absolute()
-    return any((place / _CONFIG_FILE).is_file() for place in (folder, *folder.parents))
+    with suppress(OSError):
+        folder = Path(*named[-1:]).absolute()
+        return any((place / _CONFIG_FILE).is_file() for place in (folder, *folder.parents))
+    return False
 
 
-def circumstances() -> dict[str, Any]:
-    """Return all that the system and the caller have given this process and a fork of another one would not have."""
+def circumstances() -> dict[str, Any] | None:
+    """Return all that the system and the caller have given this process and a fork of another one would not have.
+
+    None if that cannot be found out.
+    """
     import resource
 
     limits = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
-    return {
-        "program": sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1],
-        "path": [*sys.path],
-        "flags": list(sys.flags),
-        "variables": {name: value for name, value in os.environ.items() if name not in _GOES_ALONG},
-        "ids": [*os.getresuid(), *os.getresgid(), *sorted(os.getgroups())],
-        "limits": {name: resource.getrlimit(number) for name, number in limits.items()},
-        "processors": sorted(os.sched_getaffinity(0)),
-        "priority": os.getpriority(os.PRIO_PROCESS, 0),
-        "namespaces": [str(Path("/proc/self/ns", name).readlink()) for name in _NAMESPACES],
-        "cgroup": Path("/proc/self/cgroup").read_text(),
-        "root": str(Path("/proc/self/root").readlink()),
-    }
+    with suppress(OSError):
+        return {
+            "program": sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1],
+            "path": [*sys.path],
+            "flags": list(sys.flags),
+            "variables": {name: value for name, value in os.environ.items() if name not in _GOES_ALONG},
+            "ids": [*os.getresuid(), *os.getresgid(), *sorted(os.getgroups())],
+            "limits": {name: resource.getrlimit(number) for name, number in limits.items()},
+            "processors": sorted(os.sched_getaffinity(0)),
+            "priority": os.getpriority(os.PRIO_PROCESS, 0),
+            "namespaces": [str(Path("/proc/self/ns", name).readlink()) for name in _NAMESPACES],
+            "cgroup": Path("/proc/self/cgroup").read_text(),
+            "root": str(Path("/proc/self/root").readlink()),
+        }
+    return None
 
 
 def _followed(connection: socket.socket) -> int | None:

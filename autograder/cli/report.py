@@ -55,7 +55,7 @@ def report(
         with waiting(text("writing {file}", file=target), language):
             nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) or settings is None else None
             if nbgrader is not None and settings is None:
-                reports = _from_gradebook(nbgrader, name)
+                reports = _from_gradebook(nbgrader, name, results)
             classroom = summarise(
                 [report for report in reports if report.assignment == name],
                 title=settings.title if settings is not None else same(name),
@@ -83,16 +83,17 @@ def _reports(results: Path, assignment: str) -> list[GradeReport]:
     return reports
 
 
-def _from_gradebook(nbgrader: NbgraderCourse, assignment: str) -> list[GradeReport]:
-    """Return what the gradebook knows of an assignment without a rubric.
+def _from_gradebook(nbgrader: NbgraderCourse, assignment: str, results: Path) -> list[GradeReport]:
+    """Return what the gradebook knows of an assignment without a rubric, with what a results file says beside scores.
 
     Raises:
         UsageError: nothing has been graded.
     """
     from autograder.base.i18n import text
     from autograder.gradebook.plain_reports import reports_of
+    from autograder.results import journal
 
-    if found := reports_of(nbgrader, assignment):
+    if found := reports_of(nbgrader, assignment, journal.read(results) if results.is_file() else ()):
         return found
     words = text(
         "{name}: no grades in {database} yet; run `autograder grade --assignment {name}`, then this command again",

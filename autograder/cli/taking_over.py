@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from autograder.base.garbage import without_collections
 from autograder.cli import handing_over
 from autograder.sandbox import standby
 from autograder.sandbox.serving import name_process
@@ -43,15 +44,14 @@ def leave_copy_behind(known: Mapping[str, Any], run: Callable[[], None]) -> None
 
 def _import() -> None:
     """Import what grading and feedback do, and nothing that a course could choose."""
-    gc.disable()
+    with without_collections():
+        import rich.progress  # noqa: F401
 
-    import autograder.cli.main
-    import autograder.gradebook.plain_grading
-    import autograder.gradebook.preprocessors
-    import autograder.gradebook.releasing
-    import autograder.report.terminal  # noqa: F401
-
-    gc.enable()
+        import autograder.cli.main
+        import autograder.gradebook.plain_grading
+        import autograder.gradebook.preprocessors
+        import autograder.gradebook.releasing
+        import autograder.report.terminal  # noqa: F401
 
 
 def _stand_by(post: Post, run: Callable[[], None]) -> None:

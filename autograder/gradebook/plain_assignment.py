@@ -325,6 +325,12 @@ def tell_waiting(count: int) -> Text:
     return text("{count} cells wait for a person to grade them", count=count)
 
 
+def tells_waiting(problem: Problem) -> bool:
+    """Return whether a problem says just that."""
+    count = problem.text.en.partition(" ")[0]
+    return count.isdecimal() and problem.text.en == tell_waiting(int(count)).en
+
+
 def _problems_of(notebook: NotebookNode) -> Iterator[Problem]:
     """Yield what ended or blocked the process, cell by cell; a test that fails is no problem."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -5,13 +5,13 @@ Each grade cell is an exercise without criteria. Cells that wait for a person ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from autograder.base.i18n import same, text
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.nbgrader_course import NbgraderCourse
-from autograder.gradebook.plain_assignment import tell_waiting
+from autograder.gradebook.plain_assignment import tell_waiting, tells_waiting
 from autograder.report.tables import points
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from nbgrader.api import Grade, SubmittedAssignment
 
 
-def reports_of(nbgrader: NbgraderCourse, assignment: str) -> list[GradeReport]:
+def reports_of(nbgrader: NbgraderCourse, assignment: str, graded: Iterable[GradeReport] = ()) -> list[GradeReport]:
     """Return a report of each submission that the gradebook has; none if it does not know the assignment.
 
     Args:
         nbgrader: the course.
         assignment: its name.
+        graded: reports from when the notebooks ran, which also say what was noticed then.
 
     Raises:
         GradebookError: the gradebook cannot be read.
@@ -33,10 +34,18 @@ def reports_of(nbgrader: NbgraderCourse, assignment: str) -> list[GradeReport]:
         return []
     with nbgrader.open() as gradebook:
         found = submitted(gradebook.find_assignment(assignment))
-        return [_report(nbgrader, assignment, submission) for submission in found]
+        noticed = {one.student: _noticed(one) for one in graded if one.assignment == assignment}
+        return [_report(nbgrader, assignment, one, noticed.get(one.student.id, ())) for one in found]
 
 
-def _report(nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssignment) -> GradeReport:
+def _noticed(report: GradeReport) -> tuple[Problem, ...]:
+    """Return what was noticed when a submission ran; how many cells wait is said anew."""
+    return tuple(problem for problem in report.problems if not tells_waiting(problem))
+
+
+def _report(
+    nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssignment, noticed: tuple[Problem, ...]
+) -> GradeReport:
     notebooks = submission.notebooks
     grades = [(notebook.name, grade) for notebook in notebooks for grade in notebook.grades if grade.max_score]
     exercises = tuple(
@@ -53,7 +62,7 @@ def _report(nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssi
         score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
         max_score=round(submission.max_score, 6),
         exercises=exercises,
-        problems=tuple(_problems(len(grades) - len(exercises), penalty)),
+        problems=(*noticed, *_problems(len(grades) - len(exercises), penalty)),
         file=str(nbgrader.folder("submitted", student, assignment)),
         submission_sha256="",
         rubric_sha256="",

@@ -22,6 +22,7 @@ from autograder.course.course import Course
 from autograder.gradebook import plain_grading, releasing, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
+from autograder.gradebook.plain_reports import reports_of
 from autograder.results import journal
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
@@ -231,6 +232,23 @@ def test_the_command_grades_both_kinds_and_says_what_cannot_be_run(course):
     assert "0 written, 4 unchanged" in said
     said, _ = autograder("grade", Path("submitted", "bob"), "--lang", "en", cwd=course.root)
     assert "ann" not in said and "bob" in said
+
+
+def test_reports_from_the_gradebook_have_the_notes_from_when_the_notebooks_ran(made):
+    course, (reports, _) = made
+    with NbgraderCourse(course.root).open() as gradebook:
+        given = gradebook.find_grade("a_why", "a", "hw", "ann")
+        before, given.manual_score, given.needs_manual_grade = given.manual_score, 3, False
+        gradebook.db.commit()
+        try:
+            found = {one.student: one for one in reports_of(NbgraderCourse(course.root), "hw", reports.values())}
+        finally:
+            given.manual_score, given.needs_manual_grade = before, True
+            gradebook.db.commit()
+    assert found["ann"].score == 15
+    left_out, waiting = (problem.text.en for problem in found["ann"].problems)
+    assert left_out.startswith("a: commands are not run here") and waiting.startswith("1 cells wait")
+    assert found["bob"].problems == reports["bob"].problems
 
 
 def test_regrading_shows_who_moves_before_it_counts(course):
