@@ -161,7 +161,7 @@ VALUES = {
     "array of objects": "np.array([[1], 2], dtype=object)",
     "record array": "np.zeros(3, dtype='i4,f8')",
     "array of text": "np.array(['x' * 1000] * 1000)",
-    "masked array": "np.ma.masked_all(10**5)",
+    "masked array": "np.ma.masked_all(10**4)",
     "view": "np.lib.stride_tricks.as_strided(np.zeros(1), (1 << 40,), (0,))",
     "fraction": "__import__('fractions').Fraction(1, 7**1000)",
     "decimal": "__import__('decimal').Decimal('1e999999')",
