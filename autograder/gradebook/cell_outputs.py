@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 32 << 20
 """Characters that the cells of a notebook show in all, their pictures included."""
 _MAX_FAILURE = 4000
-_MAX_NOTES = 20
+_MAX_NOTES = 200
 _SHORT = 1000
 _FOR_A_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Colours and titles."""
@@ -45,6 +45,8 @@ class CellOutputs:
 
     room: Room
     late: Text
+    is_undone: bool = field(default=False, init=False)
+    """The cell that was last asked for asked for a program in turn, and nothing was done."""
     _noticed: list[Text] = field(default_factory=list)
     _room_left: int = field(default_factory=lambda: MAX_SHOWN, init=False)
     _is_full: bool = field(default=False, init=False)
@@ -67,13 +69,14 @@ class CellOutputs:
             shown: Any = answer["result"]
             failed: Any = answer["failed"]
             left_out = list(_left_out(answer.get("notes", ())))
+            self.is_undone = any(what == "command" for what, _ in left_out)
             outputs = list(self._with_room(_output(value, count) for value in shown))
-            outputs += [_stream("stderr", f"{words.both}\n") for words in left_out]
+            outputs += [_stream("stderr", f"{words.both}\n") for _, words in left_out]
             if failed is not None:
                 outputs.append(self._failure(worker, failed))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
             worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
-        self._noticed += left_out
+        self._noticed += [words for what, words in left_out if what != "unseen"]
         return outputs
 
     def _with_room(self, outputs: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
@@ -148,10 +151,10 @@ def _overwritten(line: str) -> str:
     return "".join(shown)
 
 
-def _left_out(notes: Any) -> Iterator[Text]:
+def _left_out(notes: Any) -> Iterator[tuple[str, Text]]:
     for what, name, _, _ in islice(notes, _MAX_NOTES):
         if (words := passed_over(what, printable(str(name)[:80]))) is not None:
-            yield words
+            yield what, words
 
 
 def _output(value: dict[str, Any], count: int) -> NotebookNode:

@@ -47,6 +47,8 @@ _MOST_TIMES = 50
 _RESERVE = 1 << 30
 """Bytes of the disk that code of ours leaves to everybody else."""
 _TEMPORARY, _WORK = "tmp", "work"
+UNDONE = "autograder_undone"
+"""In a cell's metadata once it has run: it asked for a program, which was not started."""
 _PRETTY = "IPython.lib.pretty"
 
 
@@ -85,26 +87,29 @@ class NotebookRunner:
         """Say how long a cell may take from now on; None means an hour."""
         self._timeout_s = timeout_s or float(_CPU_S)
 
-    def run(self, notebook: NotebookNode, folder: Path) -> list[Problem]:
+    def run(self, notebook: NotebookNode, folder: Path, handed_in: Path | None = None) -> list[Problem]:
         """Run a notebook and put what its cells show into it.
 
         Args:
             notebook: changed in place.
             folder: its files; the code gets copies of them.
+            handed_in: where the notebooks are as they were handed in: the code finds these, without hidden tests.
 
         Returns:
             Which limits of the sandbox were in the way of which cell, and what was left out there.
         """
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         self._ends = time.monotonic() + _MOST_TIMES * self._timeout_s
+        for cell in cells:
+            cell.metadata.pop(UNDONE, None)  # what somebody has handed in says nothing
         bad: set[int] = set()
         for last in range(MAX_WORKERS, 0, -1):
-            self._fill(folder)
+            self._fill(folder, handed_in)
             try:
                 ended = self._run_until_one_ends_it(cells, bad)
             except SandboxError:  # somebody may have killed the zygote
                 self._begin_again()
-                self._fill(folder)
+                self._fill(folder, handed_in)
                 ended = self._run_until_one_ends_it(cells, bad)
             if ended is None:
                 break
@@ -180,6 +185,8 @@ class NotebookRunner:
                         if number not in bad:
                             cell.outputs = outputs.of(worker, answer, count)
                             self._noticed += outputs.noticed(number + 1)
+                            if outputs.is_undone:
+                                cell.metadata[UNDONE] = True
                     except StudentError as error:
                         cell.outputs = [error_output(type(error).__name__, error.text.en)]
                         return number
@@ -204,7 +211,7 @@ class NotebookRunner:
             request, [], within_s=self._timeout_s, on_timeout=self._late, interrupt=request["op"] == "show"
         )[0]
 
-    def _fill(self, folder: Path) -> None:
+    def _fill(self, folder: Path, handed_in: Path | None) -> None:
         """Copy a notebook's files for the code to read, to a folder of the same name; what the one before left goes."""
         _empty(self._base)
         self._folder = self._base / _WORK / folder.name
@@ -215,6 +222,8 @@ class NotebookRunner:
             target = self._folder / path.relative_to(folder)
             if path.is_symlink():  # it could lead anywhere
                 continue
+            if handed_in is not None and path.parent == folder and path.suffix == ".ipynb":
+                continue  # by now it may hold hidden tests
             if path.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
                 target.chmod(0o777)
@@ -222,6 +231,11 @@ class NotebookRunner:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
                 target.chmod(0o666)
+        for path in handed_in.glob("*.ipynb") if handed_in is not None else ():
+            with suppress(OSError):  # whatever lies there: the notebook that is graded has been read
+                if path.is_file() and not path.is_symlink():
+                    shutil.copyfile(path, self._folder / path.name)
+                    (self._folder / path.name).chmod(0o666)
 
 
 def say_not_run(cells: Sequence[NotebookNode], why: Text) -> None:
@@ -240,7 +254,7 @@ class CellScore:
     """
 
     score: float | None
-    reason: str = ""
+    reason: Text | None = None
 
 
 def score(cell: NotebookNode) -> CellScore:
@@ -248,9 +262,11 @@ def score(cell: NotebookNode) -> CellScore:
 
     An error is worth nothing; a number as the cell's result is the score; anything else earns full points. Unlike
     nbgrader's rule, this one lets code print warnings, and a number that cannot be a score (negative, above the
-    maximum, not finite) waits for a person.
+    maximum, not finite) waits for a person, as does a test that asked for a program: nobody knows what it would say.
     """
     most = float(cell.metadata.nbgrader["points"])
+    if UNDONE in cell.metadata:
+        return CellScore(None, text("its test asks for a command, and commands are not run here"))
     for output in cell.outputs:
         if output.output_type == "error":
             return CellScore(0.0)
@@ -261,7 +277,8 @@ def score(cell: NotebookNode) -> CellScore:
                 return CellScore(most)
             if 0 <= value <= most:
                 return CellScore(value)
-            return CellScore(None, f"the cell's result {value:g} is no score between 0 and {most:g}")
+            words = text("the cell's result {value:g} is no score between 0 and {most:g}", value=value, most=most)
+            return CellScore(None, words)
     return CellScore(most)
 
 
@@ -278,7 +295,7 @@ def scores(notebook: NotebookNode, source: SourceNotebook) -> tuple[dict[str, fl
             given = score(cell)
             found[name] = given.score
             if given.reason:
-                notes.append(Problem.of("note", same(f"{name}: {given.reason}")))
+                notes.append(Problem.of("note", same(f"{name}: ") + given.reason))
         else:  # an answer in words; nobody has to look at one that is still as it was released
             found[name] = 0.0 if known.solution and not known.task and autograded.is_untouched(cell) else None
     return found, notes

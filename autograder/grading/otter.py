@@ -75,7 +75,8 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
     notes = writing.notes(plan)
     if failure is not None:
         words = text(
-            "the criteria have not been tried out ({reason}); mend that, remove {folder} and import again",
+            "the criteria have not been tried out ({reason}); mend that, or tag a cell that is meant to fail "
+            "`raises-exception`, remove {folder} and import again",
             reason=failure,
             folder=folder,
         )

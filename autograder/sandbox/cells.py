@@ -186,6 +186,14 @@ class Notebook:
         self.enter(exercise)
         return {**self.names, **self.variables.of(exercise)}
 
+    def declared(self) -> dict[str, Any]:
+        """Return what the declared names are in the views of their exercises; no view is put in place."""
+        views = {name: self._view_of(exercise) for name, exercise in self.exercise_of.items()}
+        return {name: view[name] for name, view in views.items() if name in view}
+
+    def _view_of(self, exercise: str) -> dict[str, Any]:
+        return self.names if exercise == self._current else self._views.get(exercise, self.names)
+
     def enter(self, exercise: str | None) -> None:
         """Put the names of an exercise's view in place."""
         if exercise is None or exercise == self._current or exercise not in self._views:
@@ -227,6 +235,8 @@ class Notebook:
             elif not code.co_filename.startswith(_HERE):
                 last_foreign = shown
             traceback = traceback.tb_next
+        if not frames and isinstance(error, SyntaxError) and error.filename in self._labels:
+            return _syntax_failure(error, error.filename)  # what is only found when it is compiled: `return` in a cell
         if frames and last_foreign is not None:
             file = _LIBRARY.sub("", last_foreign[0])
             frames.append((file, *last_foreign[1:]))

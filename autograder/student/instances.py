@@ -7,7 +7,7 @@ from operator import is_
 from typing import Any
 
 from autograder.student.kept import is_kept
-from autograder.student.remote_objects import as_instance, note_place, reference_to
+from autograder.student.reference import as_instance, note_place, reference_to
 from autograder.student.returned import Returned
 
 
@@ -27,6 +27,7 @@ class Instances:
     def __init__(self, classes: Collection[str] = (), *, is_learning: bool = True) -> None:
         self._classes, self.is_learning = classes, is_learning
         self._places = set[str]()
+        self._errors = set[str]()
         self.returned = Returned()
         """What the reference has returned, by place."""
 
@@ -48,11 +49,10 @@ class Instances:
         return self._accept(place, value)
 
     def _accept(self, place: str, value: Any) -> Any:
-        if self._classes and isinstance(value, list | tuple | dict):
-            return self._accept_inside(place, value)
         reference = reference_to(value)
         if reference is None:
-            return value
+            holds_values = self._classes and isinstance(value, list | tuple | dict)
+            return self._accept_inside(place, value) if holds_values else value
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one and place:
             self._places.add(place)
@@ -74,6 +74,12 @@ class Instances:
         if isinstance(value, list):
             list.__setitem__(value, slice(None), found)
         return tuple(found) if type(value) is tuple else value
+
+    def is_error(self, name: str, *, claimed: bool) -> bool:
+        """Return whether a declared name is a class of exceptions in the reference, as far as we have learned."""
+        if self.is_learning and claimed:
+            self._errors.add(name)
+        return name in self._errors
 
     def place_of(self, kind: str) -> str:
         """Return where steps from an instance are counted from: its class, if that is a declared one."""

@@ -166,6 +166,8 @@ EXPLAINED = {
     "import numpy as np\nnp.loadtxt('../x.csv')": "../x.csv lies outside",
     "open('/etc/passwd')": "in the working folder only",
     "import pdb\npdb.set_trace()": "answer the debugger",
+    "print('x' * 100_000)": "shows more than is kept",
+    "for n in range(300): display(n)": "shows more than is kept",
 }
 
 
@@ -177,6 +179,43 @@ def test_what_is_left_out_is_said_below_the_cell_and_to_the_instructor(ours, tmp
     assert words in problem.text.en and problem.text.en != problem.text.zh
     shown = json.dumps(notebook.cells[1].outputs, ensure_ascii=False)
     assert words in shown and problem.text.zh in shown
+
+
+def test_each_cell_says_which_command_was_left_out_of_it(ours, tmp_path):
+    notebook = from_dict(tiny.notebook("!make", "!make; make", "!date", "x = !date\nx"))
+    problems = ours.run(notebook, tmp_path)
+    assert [(problem.cell, "`make`" in problem.text.en) for problem in problems] == [(1, True), (2, True), (4, False)]
+    assert [len(cell.outputs) for cell in notebook.cells] == [1, 1, 1, 2]
+    assert "`date` was not run" in notebook.cells[2].outputs[0].text  # nobody has to do anything
+
+
+@pytest.mark.parametrize(
+    "asks", ["!make", "%%bash\nmake", "%%python\n1", "x = !date\nassert x == []", "f()", "1\nf(); 1 / 0"]
+)
+def test_a_test_that_asks_for_a_command_waits_for_a_person(ours, tmp_path, asks):
+    """Without the command's answer it would pass, or fail, whatever the student has done."""
+    answer = "import os\ndef f(): os.system('make')"
+    cells = [tiny.code_cell(source, f"test_{n}", points=4) for n, source in enumerate((asks, "1 == 1"))]
+    cells[1]["metadata"][runner.UNDONE] = True  # as a student might claim
+    notebook = from_dict(tiny.notebook(answer, *cells))
+    ours.run(notebook, tmp_path)
+    assert [runner.score(cell).score for cell in notebook.cells[1:]] == [None, 4]
+
+
+def test_the_code_finds_the_notebook_as_it_was_handed_in(ours, tmp_path):
+    """Where nbgrader keeps it, it holds the hidden tests by now."""
+    made, handed_in = tmp_path / "made", tmp_path / "handed in"
+    for folder, content in ((made, "hidden"), (handed_in, "own")):
+        (folder / "sub").mkdir(parents=True)
+        (folder / "p.ipynb").write_text(content)
+        (folder / "sub" / "q.ipynb").write_text(content)
+    (made / "other.ipynb").write_text("hidden")
+    (handed_in / "link.ipynb").symlink_to("p.ipynb")
+    notebook = from_dict(
+        tiny.notebook("import glob\n[(name, open(name).read()) for name in sorted(glob.glob('*.ipynb'))]")
+    )
+    ours.run(notebook, made, handed_in)
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "[('p.ipynb', 'own')]"
 
 
 def test_a_cell_that_ended_its_process_keeps_its_number(ours, tmp_path):

@@ -59,6 +59,7 @@ def test_answers_get_what_otter_documents(imported, tmp_path):
         reports = {report.student: report for report in running.reports()}
     found = {name: {e.title.en: e.score for e in report.exercises} for name, report in reports.items()}
     assert found == {name: earned for name, (_, earned) in ANSWERS.items()}
+    assert not reports["right"].problems  # a cell that shows an error in the master notebook is meant to
     told = {c.id: c.message.en for e in reports["wrong_value"].exercises for c in e.criteria if c.outcome != "passed"}
     assert told.keys() == {"q1.case2", "q1_b.case3"}  # hidden ones, of which nothing is told
     assert told["q1.case2"] == "what the test shows is not what was expected"
@@ -76,6 +77,8 @@ def test_what_was_made_and_what_was_not_is_told(imported):
         "q3, test 2: passes without an answer; here it asks for one first",
         "q5, test 1: was left out, with its 1 points: the source notebook does not meet it: ",
         "words of a solution were left out",
+        "calls of Otter were left out",
+        "it shows an error, so it is tagged `raises-exception`",
     ):
         assert words in notes
     cells = json.loads((course.source / "lab" / "lab.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -92,7 +95,15 @@ def test_it_is_released_without_a_secret_and_has_wrong_versions(imported, tmp_pa
     assert done.exit_code == 0, done.output
     release = "".join(p.read_text(encoding="utf-8") for p in sorted((root / "release" / "lab").glob("*.*")))
     assert "# prime = ..." in release and "Because ..." in release and "Write your thing here." in release
-    for secret in ("prime = 2", "secret reasons", "hidden test", "0.0763", "by * x for"):
+    for secret in (
+        "prime = 2",
+        "secret reasons",
+        "hidden test",
+        "0.0763",
+        "by * x for",
+        "It is even",
+        "teachers' talk",
+    ):
         assert secret not in release
     versions = {v.exercise: v.id for v in audit.versions_of(course.assignment("lab")) if v.kind == "generated"}
     assert versions.keys() == {"q1", "q1_b", "q2", "q3", "q6"} and versions["q1"] == "prime: constant `2` -> `1`"

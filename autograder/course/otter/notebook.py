@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from autograder.course.notebook_cells import nbgrader_mark, new_cell
-from autograder.course.otter.cells import Cell
+from autograder.course.otter.cells import MAY_FAIL, Cell
 from autograder.course.otter.master import Question
 from autograder.course.otter.plan import Exercise, Plan, is_kept
 from autograder.course.otter.solutions import BEGIN, END
@@ -90,8 +90,8 @@ class SourceNotebook:
         """Return an answer in words: what students find, and in a region what they do not."""
         prompts = set(map(id, question.cells("prompt")))
         found = list(cells)
-        above = "\n\n".join(self._words_of(cell) for cell in found if id(cell) in prompts)
-        below = "\n\n".join(self._words_of(cell) for cell in found if id(cell) not in prompts)
+        above = "\n\n".join(self._plan.words_of(cell) for cell in found if id(cell) in prompts)
+        below = "\n\n".join(self._plan.words_of(cell) for cell in found if id(cell) not in prompts)
         source = "\n".join(filter(None, (above and above + "\n", BEGIN, below or _NO_SOLUTION, END)))
         return new_cell("markdown", self._id(question.exercise), source, mark)
 
@@ -114,8 +114,13 @@ class SourceNotebook:
             if not source.strip():
                 return
             made = new_cell("code", self._id(name or f"cell-{cell.number}"), source, mark)
+            if self._plan.may_fail(cell):
+                made["metadata"]["tags"] = [MAY_FAIL]
         else:
-            made = new_cell("markdown", self._id(f"cell-{cell.number}"), self._words_of(cell))
+            words = self._plan.words_of(cell)
+            if cell.source.strip() and not words.strip():
+                return
+            made = new_cell("markdown", self._id(f"cell-{cell.number}"), words)
             made["cell_type"] = cell.kind
             if cell.attachments:
                 made["attachments"] = dict(cell.attachments)
@@ -135,9 +140,6 @@ class SourceNotebook:
         if seed is None or seed[1] is None or value is None:
             return source
         return re.sub(rf"^(\s*{re.escape(seed[1])}\s*=\s*).*$", rf"\g<1>{value}", source, flags=re.MULTILINE)
-
-    def _words_of(self, cell: Cell) -> str:
-        return self._plan.files.rewritten(cell.source, cell.kind)
 
     def _id(self, name: str) -> str:
         """Return an id that no other cell has."""
