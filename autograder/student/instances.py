@@ -51,8 +51,8 @@ class Instances:
     def _accept(self, place: str, value: Any) -> Any:
         reference = reference_to(value)
         if reference is None:
-            is_full = self._classes and isinstance(value, list | tuple | dict)
-            return self._accept_inside(place, value) if is_full else value
+            holds_values = self._classes and isinstance(value, list | tuple | dict)
+            return self._accept_inside(place, value) if holds_values else value
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one and place:
             self._places.add(place)

@@ -113,8 +113,13 @@ def _asked(name: str, base: type, ask: Callable[..., Any]) -> Callable[..., Any]
     def run(self: Any, *others: Any) -> Any:
         if self._reference.answers or (name not in DECIDING and self._reference.is_instance):
             return ask(self, *others)
-        own = getattr(base, name, None)
-        return NotImplemented if own is None else own(self, *others)
+        if (own := getattr(base, name, None)) is not None:
+            return own(self, *others)
+        if name == "__bool__":  # a string has none: it is true if there is something in it
+            return len(self) > 0
+        if len(others) == 1 and name != "__contains__":  # whose result Python takes for true
+            return NotImplemented
+        raise TypeError(f"a {self._reference.kind} stays in the student's process, and a {base.__name__} has no {name}")
 
     if name == "__hash__":
         return lambda self: int(plain_value(run(self), int))

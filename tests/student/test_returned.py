@@ -100,3 +100,23 @@ def test_an_object_in_place_of_a_value_is_not_asked_what_is_expected(student):
     with pytest.raises(StudentError, match="answer for itself"):
         said.startswith("<3")
     assert said.endswith()  # which says nothing of what is expected
+
+
+AGREEING = """
+class Sure(float):
+    def __contains__(self, part): return True
+    def __invert__(self): return True
+class Empty(str):
+    def __bool__(self): return True
+def number(): return Sure(3)
+def word(): return Empty()
+"""
+
+
+def test_what_a_number_cannot_be_asked_a_class_of_theirs_below_it_does_not_answer(open_student):
+    student = open_student(AGREEING)
+    with pytest.raises(TypeError, match="float has no __contains__"):
+        assert "<3>" in student.number()
+    with pytest.raises(TypeError, match="float has no __invert__"):
+        ~student.number()
+    assert not student.word()
