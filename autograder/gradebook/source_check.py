@@ -100,7 +100,7 @@ def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[Text]:
         if notebook is None or not _has_solutions(notebook):
             continue
         scores = notebook.metadata[RUN]["scores"]
-        problems = list(_problems_of(executed, source.name, is_only=len(assignment.sources) == 1))
+        problems = list(_problems_of(executed, source.name, is_only=assignment.is_one_notebook))
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for number, cell in enumerate(code, 1):
             known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))

@@ -71,6 +71,13 @@ class AskingBack:
         live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
         return products, answer.get("graph"), live
 
+    def go_on(self, index: int, vector: torch.Tensor, wanted: list[int]) -> list[torch.Tensor | None]:
+        """Go back on the rubric's side from a tensor of the call; return the gradients of others of its tensors."""
+        request: BackwardRequest = {"callback": None, "outputs": [index], "create_graph": False, "wanted": wanted}
+        answer, received = self._exchange(request, [vector])
+        products: list[torch.Tensor | None] = Decoder([r.tensor for r in received]).decode(answer["result"])
+        return products
+
     def drop(self, graph: int) -> None:
         """See `called_graph.FarSide`."""
         self.dropped.append(graph)

@@ -186,6 +186,14 @@ class Notebook:
         self.enter(exercise)
         return {**self.names, **self.variables.of(exercise)}
 
+    def declared(self) -> dict[str, Any]:
+        """Return what the declared names are in the views of their exercises; no view is put in place."""
+        views = {name: self._view_of(exercise) for name, exercise in self.exercise_of.items()}
+        return {name: view[name] for name, view in views.items() if name in view}
+
+    def _view_of(self, exercise: str) -> dict[str, Any]:
+        return self.names if exercise == self._current else self._views.get(exercise, self.names)
+
     def enter(self, exercise: str | None) -> None:
         """Put the names of an exercise's view in place."""
         if exercise is None or exercise == self._current or exercise not in self._views:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.frozen import Containers, Frozen, take_first, take_next
+from autograder.sandbox.frozen import Containers, Frozen, change_count, take_first, take_next
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.values import Encoder, Tree
 
@@ -29,11 +29,16 @@ class Effects:
         self._inputs, self._changes = inputs, message["changes"]
         self._positional = positional  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
+        self._slopes = {
+            i: _slope(tensor)
+            for i, tensor in enumerate(inputs)
+            if tensor.requires_grad and tensor.is_leaf and i not in self._changes
+        }
         self._given_back = message.get("given_back", ())
         self._containers = {place: Containers(positional[place]) for place in message.get("containers", ())}
 
     def __bool__(self) -> bool:
-        return bool(self._frozen or self._containers or self._changes)
+        return bool(self._frozen or self._containers or self._changes or self._slopes)
 
     def compare(self) -> None:
         """Compare what must stay."""
@@ -55,17 +60,39 @@ class Effects:
             answer["result"] = {"u": [answer["result"], *map(encoder.encode, given_back)]}
         if refilled:  # what there is nothing of is left out, since every call pays for it
             answer["refilled"] = refilled
+            moved = {place: self._containers[place].moved() for place in refilled if place in self._given_back}
+            if any(moved.values()):
+                answer["moved"] = list(moved.values())
             self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
         if changed := self._frozen.changed:
             answer["changed"] = changed
+        if self._slopes:
+            self._tell_slopes(answer, encoder)
         if self._changes:
             answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in self._changes]
+
+    def _tell_slopes(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
+        now = {i: _slope(self._inputs[i]) for i in self._slopes}
+        moved = [
+            i
+            for i, (gradient, count) in now.items()
+            if gradient is not self._slopes[i][0] or count != self._slopes[i][1]
+        ]
+        if moved:
+            gradients = ((i, now[i][0]) for i in moved)
+            answer["slopes"] = [[i, None if g is None else encoder.encode(g.detach().clone())] for i, g in gradients]
+            self._slopes = now
 
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
         changed = self._frozen.changed
         found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
         return [[out, i] for out, i in found if out is not None and i not in changed]
+
+
+def _slope(tensor: torch.Tensor) -> tuple[torch.Tensor | None, int]:
+    gradient = tensor.grad
+    return gradient, 0 if gradient is None else change_count(gradient)
 
 
 def _state(tensor: torch.Tensor, encoder: Encoder) -> tuple[Tree, Tree, bool, bool]:

@@ -14,6 +14,8 @@ import torch
 from torch.nn import functional
 
 _ROOTS = {
+    "builtins": ("BaseException",),
+    "enum": ("Enum",),
     "torch.nn": ("Module",),
     "torch.nn.modules.linear": ("NonDynamicallyQuantizableLinear",),
     "torch.optim": ("Optimizer",),

@@ -60,13 +60,17 @@ class NotebookWorker:
         except HungUp:
             raise
         except BaseException as error:  # noqa: BLE001 -- SystemExit and KeyboardInterrupt are a student's errors too
-            self._fail(self._notebook.failure(error))
+            self._fail(error)
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, error: BaseException) -> None:
+        self._send(self._failure_reply(error))
+
+    def _failure_reply(self, error: BaseException) -> FailureReply:
+        failure = self._notebook.failure(error)
         reply: FailureReply = {"failure": self._as_tree(failure)}
         if failure.base:
             reply["base"] = failure.base
-        self._send(reply)
+        return reply
 
     def _do(self, message: Any, tensors: list[Received]) -> None:
         self._show_notebook(message)

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from autograder.sandbox import plain_functions
+from autograder.sandbox import plain_functions, subclasses, tables
 
 Operation = Callable[..., Any]
 
@@ -99,12 +99,16 @@ COMBINING: dict[str, Operation] = {
 
 
 def has_operators(cls: type) -> bool:
-    """Return whether instances of a class answer comparisons and arithmetic otherwise than any object does.
+    """Return whether instances of a class answer comparisons and arithmetic otherwise than those of Python's own do.
 
     >>> has_operators(int), has_operators(object), has_operators(Exception)
-    (True, False, False)
+    (False, False, False)
+    >>> class Fuzzy(float):
+    ...     def __eq__(self, other): return abs(self - other) < 0.1
+    >>> has_operators(Fuzzy)
+    True
     """
-    return any(not _TELLING.isdisjoint(vars(own)) for own in cls.__mro__ if own is not object)
+    return any(not _TELLING.isdisjoint(vars(own)) for own in cls.__mro__ if own not in subclasses.AS_ANY_OTHER)
 
 
 _TELLING = (DECIDING.keys() | COMBINING.keys()) - {"__bool__"}
@@ -114,4 +118,13 @@ def _is_instance(value: Any, cls: Any) -> bool:
     return isinstance(cls, type) and isinstance(value, cls)
 
 
-OPERATIONS = LOOKING | DECIDING | COMBINING | {"isinstance": _is_instance}
+OPERATIONS = (
+    LOOKING
+    | DECIDING
+    | COMBINING
+    | {
+        "isinstance": _is_instance,
+        "held": subclasses.held_by,
+        "table": tables.take_apart,
+    }
+)

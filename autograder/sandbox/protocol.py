@@ -363,6 +363,9 @@ class _EffectsReply(_Reply):
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
+        moved: for each of these that may change, as `frozen.Containers.moved`; absent where nothing has moved.
+        slopes: index and tree of the gradient of each parameter among the arguments that may not change and yet has
+            another gradient now: the code went back to it.
     """
 
     changed: NotRequired[object]
@@ -371,6 +374,8 @@ class _EffectsReply(_Reply):
     states: NotRequired[object]
     schedules: NotRequired[object]
     refilled: NotRequired[object]
+    moved: NotRequired[object]
+    slopes: NotRequired[object]
 
 
 @final
@@ -385,6 +390,7 @@ class ValueReply(_EffectsReply):
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
         parameters: what has been done to linked parameters, see `links`.
+        classes: after the last cell, the facts of declared names that are classes; absent without any.
     """
 
     result: object
@@ -393,6 +399,7 @@ class ValueReply(_EffectsReply):
     linked: NotRequired[object]
     graph: NotRequired[object]
     parameters: NotRequired[object]
+    classes: NotRequired[object]
 
 
 @final
@@ -457,10 +464,14 @@ class FailureReply(_Reply):
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
             what the process has around it: ``full`` where its scratch folder is, else ``confined``, or nothing.
         base: the exception of Python's own that its type is derived from; absent where it is one itself.
+        raised: the handle of the exception; absent where there is no room for it.
+        declared: the declared names of the classes that it is of, the nearest first; absent without any.
     """
 
     failure: object
     base: NotRequired[object]
+    raised: NotRequired[object]
+    declared: NotRequired[object]
 
 
 Result = ValueReply | CallReply | VjpReply
@@ -498,15 +509,17 @@ class BackwardRequest(_Reply):
     The frame's tensors are the vectors, one for each of `outputs`.
 
     Attributes:
-        callback: the number of the graph.
-        outputs: indices of that result's tensors.
+        callback: the number of the graph; None for those of the tensors that the call was given.
+        outputs: indices of that result's tensors, or of the call's.
         create_graph: whether the product is to be differentiated in turn.
+        wanted: indices of the call's tensors whose gradients come back, instead of being added over there.
         parameters: as in a `ValueReply`.
     """
 
     callback: object
     outputs: object
     create_graph: object
+    wanted: NotRequired[object]
     parameters: NotRequired[object]
 
 
@@ -534,11 +547,13 @@ class CallbackError(TypedDict):
     Attributes:
         kind: the name of its type.
         error: its message, in at most 500 characters.
+        raised: the handle of the student's exception that it is; absent for others.
         parameters: as in a `CallbackResult`.
     """
 
     kind: str
     error: str
+    raised: NotRequired[int]
     parameters: NotRequired[list[object]]
 
 

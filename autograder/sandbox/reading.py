@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox import data_sets
+from autograder.sandbox import data_sets, tables
 from autograder.sandbox.frames import Received
 from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.networks import Passed
+from autograder.sandbox.passed_graph import with_graph
 from autograder.sandbox.values import Decoder, Tree
+
+GoBack = Callable[[int, torch.Tensor, list[int]], list[torch.Tensor | None] | None]
+"""Takes the index of a tensor, its gradient, and the indices of the parameters whose gradients are wanted."""
 
 
 class Reader(Decoder):
@@ -32,6 +36,8 @@ class Reader(Decoder):
     def _decode_other(self, tag: str, inner: Tree) -> Any:
         if tag == "G":
             return with_state(*self.decode(inner))
+        if tag == "T":
+            return tables.put_together(self.decode(inner))
         if tag == "D":
             kind, *parts = inner
             return data_sets.make(kind, *map(self.decode, parts))
@@ -43,13 +49,32 @@ class Reader(Decoder):
 
 
 def as_arguments(
-    received: list[Received], gradients: dict[str, int] | None
+    received: list[Received], gradients: dict[str, int] | None, go_back: GoBack | None = None
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Return leaves to differentiate by, and what the function gets: a leaf itself, or a copy of one for a non-leaf."""
-    leaves, values = [], []
-    for tensor, requires_grad, is_leaf in received:
+    """Return leaves to differentiate by, and what the function gets.
+
+    That is a leaf itself or, for what has a graph over there, a tensor made of one.
+
+    Args:
+        received: the tensors.
+        gradients: the index of a tensor's gradient, by the tensor's own in decimal.
+        go_back: goes on over there where the student's code goes back through such a graph; see `passed_graph`.
+    """
+    leaves, graphs = [], []
+    for index, (tensor, requires_grad, is_leaf) in enumerate(received):
         leaves.append(tensor.requires_grad_() if requires_grad else tensor)
-        values.append(tensor if is_leaf or not requires_grad else tensor.clone())
-    for index, gradient in (gradients or {}).items():
-        leaves[int(index)].grad = leaves[gradient]
+        if requires_grad and not is_leaf:
+            graphs.append(index)
+    values = list(leaves)
+    if graphs:
+        others = [i for i, found in enumerate(received) if found.requires_grad and found.is_leaf] if go_back else []
+        for index in graphs:
+            values[index] = with_graph(
+                lambda i, vector: go_back and go_back(i, vector, others),
+                index,
+                leaves[index],
+                [leaves[i] for i in others],
+            )
+    for own, gradient in (gradients or {}).items():
+        leaves[int(own)].grad = leaves[gradient]
     return leaves, values

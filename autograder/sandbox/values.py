@@ -13,6 +13,7 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``z``      frozen set             ``a``     any other numpy array
 ``f``      nan, inf or -inf       ``o``     numpy array of objects
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
+``w``      see `subclasses`       ``&``,``=``  see `aliases`
 ..                                others    given to a hook: handles
 ========== =====================  ========= =======================
 
@@ -35,7 +36,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
-from autograder.sandbox import bounds, standard_values
+from autograder.sandbox import aliases, bounds, standard_values, subclasses
 from autograder.sandbox.frames import WireError
 
 MAX_DEPTH = 32
@@ -87,12 +88,16 @@ class Encoder:
     Args:
         hook: returns the tree of a value this module does not know, or raises `WireError`. One that holds the encoder
             would be garbage with it after each message; a subclass is not.
+        kept: classes of tuples, dicts and sets that the hook gets, instead of copies of what they hold.
     """
 
-    def __init__(self, hook: Hook | None = None) -> None:
+    def __init__(self, hook: Hook | None = None, kept: Container[type] = ()) -> None:
         self.tensors: list[torch.Tensor] = []
         self._index: dict[int, int] = {}
-        self._hook = hook
+        self._hook, self._kept = hook, kept
+        self._shared: dict[int, int] = {}
+
+    _count_shared = 0
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
@@ -101,6 +106,13 @@ class Encoder:
             index = self._index[id(tensor)] = len(self.tensors)
             self.tensors.append(tensor)
         return index
+
+    def encode_whole(self, value: Any) -> Tree:
+        """Return the tree of a value in which one list may stand in several places."""
+        self._shared = aliases.shared_in(value)
+        tree = self.encode(value)
+        self._shared = {}
+        return tree
 
     def finish(self) -> None:
         """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""
@@ -127,11 +139,26 @@ class Encoder:
             return value if math.isfinite(value) else {"f": repr(value)}
         if kind is int:
             return value if -(1 << 63) <= value < 1 << 63 else {"i": _hexadecimal(value)}
+        if self._shared and id(value) in self._shared:
+            return self._encode_shared(value, depth)
         if kind is list:
             return [self.encode(inner, depth + 1) for inner in value]
         if isinstance(value, torch.Tensor):
             return {"p" if isinstance(value, torch.nn.Parameter) else "t": self.add(value)}
         return self._encode_container(value, depth)
+
+    def _encode_shared(self, value: Any, depth: int) -> Tree:
+        number = self._shared[id(value)]
+        if number >= 0:
+            return {"=": number}
+        if number == aliases.OPEN:
+            raise WireError(f"a {type(value).__name__} that contains itself cannot be sent; send what it holds instead")
+        self._shared[id(value)] = aliases.OPEN
+        inner = (
+            [self.encode(v, depth + 1) for v in value] if type(value) is list else self._encode_container(value, depth)
+        )
+        self._shared[id(value)] = number = self._count_shared = self._count_shared + 1
+        return {"&": [number, inner]}
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         def inner(values: Any) -> list[Tree]:
@@ -140,6 +167,8 @@ class Encoder:
         kind = type(value)
         if kind is tuple:
             return {"u": inner(value)}
+        if self._kept and kind in self._kept:
+            return self._encode_other(value)
         if kind is not dict and (found := standard_values.take_apart(value)) is not None:
             return {"v": [found[0], *inner(found[1])]}
         if isinstance(value, tuple):
@@ -193,9 +222,15 @@ class Encoder:
 
     def _encode_other(self, value: Any) -> Tree:
         """Return the tree of a value that this module does not know."""
-        if self._hook is not None:
-            return self._hook(value)
-        raise WireError(f"a {type(value).__name__} cannot be sent")
+        if self._hook is None:
+            raise WireError(f"a {type(value).__name__} cannot be sent")
+        tree, found = self._hook(value), subclasses.content_of(value)
+        if found is None or "h" not in tree:
+            return tree
+        content, anew = found
+        fields = getattr(type(value), "_fields", None) if isinstance(value, tuple) else None
+        inner = self.encode(content) if fields is None else self._encode_named(value, self.encode(list(content)))
+        return {"w": [tree["h"], inner, anew]}
 
     def _encode_sparse(self, tensor: torch.Tensor, depth: int) -> Tree:
         found = standard_values.parts_of_sparse(tensor)
@@ -246,6 +281,7 @@ class Decoder:
     key_types: tuple[type, ...] = KEYS
     """What may be a key of a dict or in a set."""
     _weight = _numbers = 0  # of the tensors named, in the ranges
+    _known: aliases.Known | None = None  # lists that stand in several places
     _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
 
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
@@ -283,7 +319,7 @@ class Decoder:
             return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
-        if tag in ("k", "o", "x", "v"):
+        if tag in ("k", "o", "x", "v", "w", "&"):
             return self._decode_typed(tag, inner, depth)
         return self._decode_scalar(tag, inner)
 
@@ -316,6 +352,13 @@ class Decoder:
         if tag == "v":
             name, *parts = inner
             return self._noted(standard_values.put_together(name, self._decode(parts, depth + 1)))
+        if tag == "&":
+            number, tree = inner
+            self._known = self._known or aliases.Known()
+            return self._known.note(number, self._decode(tree, depth + 1), tree)
+        if tag == "w":
+            handle, content, anew = inner
+            return self._decode_other(tag, [handle, self._decode(content, depth + 1), anew])
         kind, fields, items = inner
         return self._noted(self._named_tuple(kind, fields)(*self._decode(self._list(items), depth + 1)))
 
@@ -352,6 +395,8 @@ class Decoder:
             return self._noted(int(inner, 16))
         if tag == "d":
             return DTYPES[inner]
+        if tag == "=":
+            return (self._known or aliases.Known()).again(inner)
         if tag == "r" and all(type(i) is int for i in inner):
             return self._range(range(*inner))
         return self._decode_other(tag, inner)

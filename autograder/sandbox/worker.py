@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import weakref
+from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
 
-from autograder.sandbox import interrupts, known_classes, plain_functions, printing
+from autograder.sandbox import class_facts, interrupts, known_classes, plain_functions, printing, subclasses
 from autograder.sandbox.asking_back import AskingBack
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
@@ -28,6 +29,7 @@ from autograder.sandbox.protocol import (
     CallReply,
     CallRequest,
     CellRequest,
+    FailureReply,
     FinishRequest,
     GetRequest,
     IterRequest,
@@ -52,6 +54,8 @@ from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
 from autograder.sandbox.wire import Connection, pack
 
+_CAUSES = 20
+"""How many exceptions, each the context of the one before, lose their frames."""
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
 
@@ -72,10 +76,11 @@ class Worker(NotebookWorker):
         self._watch: Watch | None = None
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
-        self._is_heard = False
+        self._is_heard = self._is_asked_to_go_back = False
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._count = 0
         self._links = Links(self._next_number)
+        self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
         self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
         self._passed = Passed(self._back.call_back)
 
@@ -197,7 +202,12 @@ class Worker(NotebookWorker):
         self._notebook.finish()
         defined = [name for name in self._notebook.defined() if len(name) <= 80]
         asked_for = [name for name in defined if name in self._notebook.exercise_of]
-        self._reply(asked_for + defined[:_NAMES_SENT])
+        answer: ValueReply = {"result": asked_for + defined[:_NAMES_SENT]}
+        declared = self._notebook.declared()
+        if facts := class_facts.facts_of(declared):
+            answer["classes"] = facts
+            self._kept_classes = class_facts.containers(declared)
+        self._send(answer)
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         answer, encoder, graph_inputs, given = self._run(message, tensors)
@@ -210,7 +220,7 @@ class Worker(NotebookWorker):
         self, message: CallRequest, tensors: list[Received]
     ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
-        leaves, values = as_arguments(tensors, message.get("grads"))
+        leaves, values = as_arguments(tensors, message.get("grads"), self._go_back)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         for index, number in message.get("linked", ()):
             leaves[index] = values[index] = self._links.find(number)
@@ -224,9 +234,8 @@ class Worker(NotebookWorker):
         effects.compare()
         if "most" in message and is_iterator(result):
             result = effects.take_first(result, message["most"])
-        encoder = Encoder(lambda value: self._handle(value, effects))
-        tree = self._handle(result) if _is_own_container(function, result) else encoder.encode(result)
-        answer: CallReply = {"result": tree}
+        encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
+        answer: CallReply = {"result": encoder.encode_whole(result)}
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
@@ -275,17 +284,31 @@ class Worker(NotebookWorker):
         encoder = Encoder(self._handle)
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
-            products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
+            with self._gone_back_from_there():
+                products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
             self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
-        torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
+        with self._gone_back_from_there():
+            torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
         answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
         for x, gradient in zip(wanted, before, strict=True):
             x.grad = gradient  # the other side adds the new one
         self._send_values(answer, encoder)
+
+    @contextlib.contextmanager
+    def _gone_back_from_there(self) -> Iterator[None]:
+        before, self._is_asked_to_go_back = self._is_asked_to_go_back, True
+        try:
+            yield
+        finally:
+            self._is_asked_to_go_back = before
+
+    def _go_back(self, index: int, vector: torch.Tensor, others: list[int]) -> list[torch.Tensor | None] | None:
+        """Go on over there from a tensor of the call through which the student's code goes back; see `passed_graph`."""
+        return None if self._is_asked_to_go_back else self._back.go_on(index, vector, others)
 
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
@@ -371,7 +394,8 @@ class Worker(NotebookWorker):
         if iterator and effects:
             self._effects[handle] = effects
         kind = type(value)
-        return {"h": [handle, kind.__name__[:80], iterator, known_classes.kind_of(value), has_operators(kind)]}
+        known_as = known_classes.kind_of(value) or subclasses.name_of_base(value)
+        return {"h": [handle, kind.__name__[:80], iterator, known_as, has_operators(kind)]}
 
     def _reader(self, tensors: list[torch.Tensor]) -> Reader:
         return Reader(tensors, self._resolve, self._passed)
@@ -410,10 +434,25 @@ class Worker(NotebookWorker):
         if "parameters" in answer:
             self._links.take(answer["parameters"], [r.tensor for r in received])
         if "error" in answer:
+            if "raised" in answer:
+                raise self._objects[answer["raised"]][0]
             raise plain_functions.as_raised(answer["kind"], answer["error"])
         return answer, received
 
     # -- answers -------------------------------------------------------------------------------------------------------
+
+    def _failure_reply(self, error: BaseException) -> FailureReply:
+        """Describe an exception, and keep it for those who look at it: without the frames, which hold everything."""
+        reply = super()._failure_reply(error)
+        if declared := class_facts.names_of(error, self._notebook.declared()):
+            reply["declared"] = declared
+        if len(self._objects) < MAX_OBJECTS:
+            above: BaseException | None = error
+            for _ in range(_CAUSES):
+                if above is not None:
+                    above.__traceback__, above = None, above.__context__
+            reply["raised"] = self._keep(error)
+        return reply
 
     def _send(
         self, message: Reply | CallbackRequest | BackwardRequest, tensors: list[torch.Tensor] | None = None
@@ -426,8 +465,8 @@ class Worker(NotebookWorker):
         super()._send(message, tensors)
 
     def _reply(self, value: Any, effects: Effects | None = None, *, number: int | None = None) -> None:
-        encoder = Encoder(lambda inner: self._handle(inner, effects))
-        answer: ValueReply = {"result": encoder.encode(value)}
+        encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
+        answer: ValueReply = {"result": encoder.encode_whole(value)}
         if effects is not None:
             effects.tell(answer, encoder)
         if number is not None:
@@ -455,8 +494,3 @@ class Worker(NotebookWorker):
         if self._links and (changes := self._links.changes(encoder)):
             message["parameters"] = changes
         self._send(message, encoder.tensors)
-
-
-def _is_own_container(function: Any, result: Any) -> bool:
-    """Return whether a class of the student's made a list, dict or set with methods of its own, which stays here."""
-    return type(result) is function and issubclass(function, list | dict | set) and function.__module__ != "collections"

@@ -119,10 +119,11 @@ class Callbacks(dict[int, Callable[..., Any]]):
         """Answer an untrusted request for vector-Jacobian products of an earlier callback."""
         number, outputs = message["callback"], as_list(message["outputs"])
         graph = self._graphs.get(number) if type(number) is int else None
-        if graph is None or len(received) != len(outputs):
+        if graph is None or len(received) < len(outputs):
             raise WireError("malformed request for gradients")
         roots = [graph.outputs[index_of(i, graph.outputs)] for i in outputs]
-        vectors, encoder = [r.tensor for r in received], Encoder()
+        # behind them come parameters that were changed since the last message, as by `zero_grad`
+        vectors, encoder = [r.tensor for r in received[: len(outputs)]], Encoder()
         if message["create_graph"] is True and graph.leaves:
             vectors = [vector.requires_grad_() for vector in vectors]
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
@@ -137,6 +138,29 @@ class Callbacks(dict[int, Callable[..., Any]]):
     def _next(self) -> int:
         self.next_number += 1
         return self.next_number - 1
+
+
+def go_on(
+    message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+) -> tuple[CallbackResult, list[torch.Tensor]]:
+    """Go back from a tensor that a call was given, as an untrusted message says; return the gradients that it wants.
+
+    Those of other parameters are added here, as where the student's code runs in this process.
+    """
+    (index,), (vector,) = as_list(message["outputs"]), received
+    wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
+    root, before = inputs[index_of(index, inputs)], [tensor.grad for tensor in wanted]
+    if root.is_leaf or not root.requires_grad or not all(tensor.is_leaf and tensor.requires_grad for tensor in wanted):
+        raise WireError("malformed request for gradients")
+    for tensor in wanted:
+        tensor.grad = None
+    try:
+        torch.autograd.backward([root], [vector.tensor], retain_graph=True)
+        encoder = Encoder()
+        return {"result": encoder.encode([tensor.grad for tensor in wanted])}, encoder.tensors
+    finally:
+        for tensor, gradient in zip(wanted, before, strict=True):
+            tensor.grad = gradient
 
 
 def _weight(graph: Graph) -> int:

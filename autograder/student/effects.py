@@ -54,10 +54,21 @@ class Effects:
                     raise WireError("a change of an argument that may not change")
                 update_argument(self.inputs[index], decoder.decode(values), decoder.decode(gradient))
                 update_flags(self.inputs[index], requires_grad, is_leaf)
+        if "slopes" in answer:
+            self._take_slopes(as_list(answer["slopes"]), Decoder([r.tensor for r in received]))
         if "changed" in answer:
             for index in as_list(answer["changed"]):
                 if index not in self._changes:
                     self._note(self._owners.get(index))
+
+    def _take_slopes(self, slopes: list[Any], decoder: Decoder) -> None:
+        for index, tree in slopes:
+            tensor, gradient = self.inputs[index_of(index, self.inputs)], decoder.decode(tree)
+            if not (tensor.is_leaf and tensor.requires_grad) or index in self._changes:
+                raise WireError("a gradient of what has none")
+            if gradient is not None and (gradient.shape, gradient.dtype) != (tensor.shape, tensor.dtype):
+                raise WireError("malformed gradient")
+            tensor.grad = gradient
 
     def adopt(self, answer: Result, parameters: LinkedParameters) -> None:
         """Link the arguments that an answer says have been kept."""
@@ -83,8 +94,9 @@ class Effects:
         if type(result) is not tuple:
             raise WireError("no arguments beside the result")
         own, *contents = result
-        for place, content in zip(given_back, contents, strict=True):
-            refill(self._positional[place], content)
+        moved = as_list(answer["moved"]) if "moved" in answer else [()] * len(given_back)
+        for place, content, paths in list(zip(given_back, contents, moved, strict=True)):
+            refill(self._positional[place], content, paths)
         return own
 
     def _note(self, name: str | None) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import builtins
 import difflib
 import sys
 from collections.abc import Iterable
-from functools import lru_cache
+from typing import Any
 
 from autograder.base.errors import NotDefined, NotWritten, StudentException
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.course.submission import tell_label
 from autograder.sandbox.cells import Failure
+from autograder.student.raised import Raised, exception_like, raised
 
-_RAISED = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
-"""What a rubric may expect; an AttributeError or a StopIteration would end something of Python's own in silence."""
 _LINES_OF_A_CAUSE = 2
 """A call and the line in it: what is None inside may have come from outside."""
 
@@ -37,8 +35,17 @@ def unreached_function(name: str, place: Text) -> NotDefined:
     return NotDefined(text("`{name}` is not defined: {place} stopped with an error before it", name=name, place=place))
 
 
-def student_exception(function: str, failure: Failure) -> StudentException:
-    """Return the student's own traceback as an error."""
+def student_exception(
+    function: str, failure: Failure, like: type[Raised] | None = None, original: Any = None
+) -> StudentException:
+    """Return the student's own traceback as an error.
+
+    Args:
+        function: the declared function that was called.
+        failure: what happened.
+        like: the class for exceptions of the student's own class that it is of, if any.
+        original: the exception itself, or what stands for it.
+    """
     if failure.kind == "NotImplementedError" and not failure.message:
         return NotWritten(text("`{name}` is not written yet", name=function), kind=failure.kind)
     if failure.kind == "WireError":
@@ -49,21 +56,8 @@ def student_exception(function: str, failure: Failure) -> StudentException:
     # a limit of ours that was reached is the cause, and the text names it
     message = failure.message if failure.limit is None else ""
     lines = tuple(source for _, _, _, source in _own_frames(failure)[-_LINES_OF_A_CAUSE:])
-    raised = _exception_like(failure.kind)
-    if raised is StudentException and failure.base:
-        raised = _exception_like(failure.base[:80])
-    return raised(tell_failure(failure), kind=failure.kind, message=message, lines=lines, limit=failure.limit)
-
-
-@lru_cache(64)
-def _exception_like(kind: str) -> type[StudentException]:
-    """Return a `StudentException` that ``pytest.raises(IndexError)`` takes for the one that the code raised."""
-    found = getattr(builtins, kind, None)
-    if not isinstance(found, type) or not issubclass(found, _RAISED):
-        return StudentException
-    if issubclass(found, UnicodeError):
-        found = UnicodeError  # those below it are made of the text that they are about
-    return type(StudentException.__name__, (StudentException, found), {})
+    words, like = tell_failure(failure), like or exception_like(failure.kind, failure.base)
+    return raised(like, words, original=original, kind=failure.kind, message=message, lines=lines, limit=failure.limit)
 
 
 class MissingAttribute(StudentException, AttributeError):

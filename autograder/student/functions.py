@@ -18,6 +18,7 @@ from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, remember_call
 from autograder.student.failures import MissingAttribute
+from autograder.student.raised import ErrorClass
 from autograder.student.source_use import Source
 from autograder.student.variables import Reader, Variables
 
@@ -84,6 +85,14 @@ class Runner(Protocol):
         """
         ...
 
+    def error_class(self, function: Function) -> type[Exception] | None:
+        """Return what ``pytest.raises`` and ``except`` take for the student's class; None if it is no exception.
+
+        Raises:
+            StudentError: it is one in the reference, but not in the submission.
+        """
+        ...
+
     def is_instance(self, function: Function, value: object) -> bool:
         """Return whether a value is an instance of a student's class; of what is no class, nothing is.
 
@@ -127,14 +136,17 @@ class Student:
         """Return the variables of the notebook that an exercise declares."""
         return Variables(self._runner, exercise, self._variables.get(exercise, ()))
 
-    def __getattr__(self, name: str) -> StudentFunction:
+    def __getattr__(self, name: str) -> Any:
         if name not in self._functions:
             raise AttributeError(
                 f"assignment.yaml declares no function {name!r}; there are: {', '.join(self._functions)}"
             )
         function = StudentFunction(self._functions[name], self._runner, self._source, reordered=self._reordered)
-        setattr(self, name, function)  # found at once the next time
-        return function
+        found: Any = self._runner.error_class(function.function)
+        if isinstance(found, ErrorClass):
+            found.function = function
+        setattr(self, name, found or function)  # found at once the next time
+        return found or function
 
 
 class StudentFunction:
@@ -239,9 +251,8 @@ def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, 
         raise TypeError(f"{function} cannot take {len(positional)} arguments and {sorted(named)}")
     given |= named
     count = max((names.index(name) + 1 for name in given), default=0)
-    if missing := [name for name in names[: max(count, function.required)] if name not in given]:
-        raise TypeError(f"{function}: {missing[0]} is missing")
-    return [given[name] for name in names[:count]]
+    passed = names[: max(count, function.required)]
+    return [given[name] if name in given else function.default_of(name) for name in passed]
 
 
 def _in_own_order(asked: Function, own: Parameters | None, arguments: list[Any]) -> tuple[Function, list[Any]]:

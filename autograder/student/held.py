@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from enum import Enum
 from typing import Any
 
 import torch
@@ -29,6 +30,7 @@ class Held:
         self._counts: Counter[int] = Counter()  # of references to each object
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._members: dict[int, Any] = {}  # of enumerations, which nothing can refer to weakly
         self.parameters = LinkedParameters(self._released_one)
         self.callbacks = Callbacks()
         """What of ours the worker may call, in this criterion."""
@@ -52,6 +54,7 @@ class Held:
             self._counts.clear()
             self._objects.clear()
             self._answering.clear()
+            self._members.clear()
 
     def find(self, number: int, *, answering: bool = False) -> Any:
         """Return the object of a number that arrives; None where it is new.
@@ -60,11 +63,14 @@ class Held:
             number: it.
             answering: whether it is to be the one that answers for itself, which is another one on this side.
         """
-        return (self._answering if answering else self._objects).get(number)
+        return (self._answering if answering else self._objects).get(number) or self._members.get(number)
 
     def remember(self, number: int, held: object, *, answering: bool = False) -> None:
         """Let an object be the one that arrives with a number from now on."""
-        (self._answering if answering else self._objects)[number] = held
+        if type(held).__weakrefoffset__:
+            (self._answering if answering else self._objects)[number] = held
+        elif isinstance(held, Enum):  # a member is looked at by `is`; other numbers and tuples are equal, which will do
+            self._members[number] = held
 
     def container(self, number: object, content: Any) -> Any:
         """Return the list, dict or set of a number, which holds what has arrived.

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import torch
 
 from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Text, text
 from autograder.course.sections import Section
 from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
@@ -33,7 +33,6 @@ from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import (
     BackwardRequest,
     CallbackRequest,
-    CellRequest,
     FinishRequest,
     LookRequest,
     Reply,
@@ -42,14 +41,14 @@ from autograder.sandbox.protocol import (
     StartRequest,
 )
 from autograder.student.calling import Calling
-from autograder.student.failures import student_exception, tell_failure, tell_frames
+from autograder.student.cell_runs import cell_problem, cell_request, interruption
+from autograder.student.classes import Classes
 from autograder.student.held import Held
 from autograder.student.limits import Room, limit_of, passed_over
 from autograder.student.replies import accept_printed, as_line, as_list, as_names
 from autograder.student.seeding import SEEDS
 from autograder.student.shown import accept_shown
-from autograder.student.syntax_errors import meaning_of
-from autograder.student.unparsed import Unparsed, is_syntax_error
+from autograder.student.unparsed import Unparsed
 
 Value = TypeVar("Value")
 
@@ -134,6 +133,7 @@ class Host:
         self._stdout = sys.stdout  # where nobody listens
         self._may_print = 16 * MAX_HEARD  # characters until the next criterion
         self.held = Held()
+        self.classes = Classes(self._functions)
         self.call_back: Callable[..., Any] | None = None
         """Answers a callback: takes the message, its tensors and the function that runs."""
 
@@ -248,8 +248,9 @@ class Host:
                     reached = []
             running = None
             finish: FinishRequest = {"op": "finish", "grade_cells": reached}
-            defined = self._ask(finish)["result"]
-            self.defined = self.checked(lambda: as_names(defined, len(self._functions) + MAX_NAMES))
+            finished = self._ask(finish)
+            self.defined = self.checked(lambda: as_names(finished["result"], len(self._functions) + MAX_NAMES))
+            self.checked(lambda: self.classes.accept(finished))
         except StudentError as error:
             if running is None:
                 self._given_up = self._given_up or error
@@ -271,7 +272,7 @@ class Host:
             )
             self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
         definitions_only = hurry or self._bad_cells[position] > 0 or position in self._slow_cells
-        request = _cell_request(cell, definitions_only=definitions_only, grade_cells=reached)
+        request = cell_request(cell, definitions_only=definitions_only, grade_cells=reached)
         if position in self._watched_cells:
             request["watched"] = True
         try:
@@ -289,9 +290,9 @@ class Host:
         assert self._worker is not None
         if self._worker.was_interrupted:
             self._slow_cells.add(position)
-            self._problems[position] = [_interruption(late, failures, cell)]
-        else:
-            self._problems[position] = [_cell_problem(self._with_limit_once(failure), cell) for failure in own]
+            self._problems[position] = [interruption(late, failures, cell)]
+        elif not cell.may_fail:
+            self._problems[position] = [cell_problem(self._with_limit_once(failure), cell) for failure in own]
 
     def look(self, passed: Collection[str]) -> tuple[Shown, ...]:
         """Return what the watched cells have shown. It is asked last: nothing that happens here changes a verdict.
@@ -319,7 +320,7 @@ class Host:
             cell, left = self._cells[position], ends - time.monotonic()
             if not cell.skip or left <= 0 or (self._worker and self._worker.was_interrupted):
                 continue
-            request = _cell_request(cell, definitions_only=False)
+            request = cell_request(cell, definitions_only=False)
             request["view"] = exercise
             if position in own:
                 request["watched"], labels[cell.label] = True, exercise
@@ -404,7 +405,10 @@ class Host:
         if "notes" in answer or "printed" in answer or "dropped" in answer:
             self.checked(lambda: self._take_asides(answer))
         if "failure" in answer:
-            raise self.checked(lambda: self._as_error(name, self._failure(answer["failure"], answer.get("base"))))
+            failure = self.checked(lambda: self._failure(answer["failure"], answer.get("base")))
+            raise self.unparsed.missing_in(failure) or self.checked(
+                lambda: self.classes.exception(name, failure, answer)
+            )
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         if "parameters" in answer:
@@ -429,9 +433,6 @@ class Host:
         """Let the student's code draw as the rubric does that has just called `torch.manual_seed`."""
         if SEEDS.count != self._seeds_heard and request["op"] in _USING:
             request["torch_seed"], self._seeds_heard = SEEDS.last, SEEDS.count
-
-    def _as_error(self, name: str, failure: Failure) -> StudentError:
-        return self.unparsed.missing_in(failure) or student_exception(name, failure)
 
     def _failure(self, tree: Any, base: object = None) -> Failure:
         kind, message, frames, surroundings = tree
@@ -481,30 +482,3 @@ class Host:
             self._worker.fail_reply(
                 error if isinstance(error, WireError) else WireError(f"malformed answer ({type(error).__name__})")
             )
-
-
-def _cell_request(cell: Cell, *, definitions_only: bool, grade_cells: Sequence[str] = ()) -> CellRequest:
-    return {
-        "op": "cell",
-        "grade_cells": list(grade_cells),
-        "label": cell.label,
-        "source": cell.source,
-        "first_line": cell.first_line,
-        "resume": cell.resume,
-        "definitions_only": definitions_only,
-    }
-
-
-def _cell_problem(failure: Failure, cell: Cell) -> Problem:
-    line = next((line for label, line, *_ in failure.frames if label == cell.label), None)
-    meaning = meaning_of(failure.message) if is_syntax_error(failure, cell) else None
-    words = tell_failure(failure) if meaning is None else tell_failure(failure) + same("\n") + meaning
-    return Problem.of("cell-error", words, cell=cell.number, line=line)
-
-
-def _interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Problem:
-    """A cell that ran too long, with the line it was at."""
-    frames = failures[0].frames if failures else []
-    line = next((line for label, line, *_ in frames if label == cell.label), None)
-    words = late + same("\n") + tell_frames(frames)
-    return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)

@@ -7,7 +7,8 @@ from operator import is_
 from typing import Any
 
 from autograder.student.kept import is_kept
-from autograder.student.remote_objects import as_instance, note_place, reference_to
+from autograder.student.reference import as_instance, note_place, reference_to
+from autograder.student.returned import Returned
 
 
 class Instances:
@@ -26,6 +27,21 @@ class Instances:
     def __init__(self, classes: Collection[str] = (), *, is_learning: bool = True) -> None:
         self._classes, self.is_learning = classes, is_learning
         self._places = set[str]()
+        self._errors = set[str]()
+        self.returned = Returned()
+        """What the reference's functions have returned."""
+
+    def of_call(self, name: str, value: Any) -> Any:
+        """Return what a function has returned, as `accept` does.
+
+        Raises:
+            StudentError: it may not take the place of what the reference returns; see `returned`.
+        """
+        if self.is_learning:
+            self.returned.learn(name, value)
+        else:
+            self.returned.check(name, value)
+        return self.accept(name, value)
 
     def accept(self, place: str, value: Any) -> Any:
         """Return a value, as one that answers for itself if it may.
@@ -37,11 +53,9 @@ class Instances:
         """
         if not self._classes:
             return value
-        if isinstance(value, list | tuple | dict):
-            return self._accept_inside(place, value)
         reference = reference_to(value)
         if reference is None:
-            return value
+            return self._accept_inside(place, value) if isinstance(value, list | tuple | dict) else value
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one and place:
             self._places.add(place)
@@ -63,6 +77,12 @@ class Instances:
         if isinstance(value, list):
             list.__setitem__(value, slice(None), found)
         return tuple(found) if type(value) is tuple else value
+
+    def is_error(self, name: str, *, claimed: bool) -> bool:
+        """Return whether a declared name is a class of exceptions in the reference, as far as we have learned."""
+        if self.is_learning and claimed:
+            self._errors.add(name)
+        return name in self._errors
 
     def place_of(self, kind: str) -> str:
         """Return where steps from an instance are counted from: its class, if that is a declared one."""

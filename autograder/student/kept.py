@@ -53,32 +53,64 @@ def is_kept(value: Any) -> bool:
     return type(value) in _PLAIN
 
 
-def keep(content: Any) -> Any:
-    """Return the same list, dict or set of a kind that refuses changes, and so inside it; other values as they are."""
+def keep(content: Any, found: dict[int, Any] | None = None) -> Any:
+    """Return the same list, dict or set of a kind that refuses changes, and so inside it; other values as they are.
+
+    >>> row = [0]
+    >>> rows = keep([row, row])
+    >>> rows[0] is rows[1]
+    True
+    """
+    found = {} if found is None else found
+    if type(content) not in (list, dict, set):
+        return content
+    if id(content) not in found:
+        found[id(content)] = _kept(content, found)
+    return found[id(content)]
+
+
+def _kept(content: Any, found: dict[int, Any]) -> Any:
     if type(content) is list:
-        return KeptList(map(keep, content))
+        return KeptList([keep(value, found) for value in content])
     if type(content) is dict:
-        return KeptDict({key: keep(value) for key, value in content.items()})
-    return KeptSet(content) if type(content) is set else content
+        return KeptDict({key: keep(value, found) for key, value in content.items()})
+    return KeptSet(content)
 
 
-def refresh(kept: Any, content: Any) -> None:
-    """Let one that is held already hold what its student's holds now.
+def refresh(kept: Any, content: Any, found: dict[int, Any] | None = None) -> None:
+    """Let one that is held already hold what its student's holds now; those inside it stay who they are, too.
+
+    >>> rows = keep([[0], [1]])
+    >>> first = rows[0]
+    >>> refresh(rows, [[2]])
+    >>> rows, rows[0] is first
+    ([[2]], True)
 
     Raises:
         WireError: it is of another kind now, which no object can become.
     """
+    found = {} if found is None else found
     kind = _PLAIN.get(type(kept))
     if kind is None or type(content) is not kind:
         raise WireError("a list that is none any more")
+    found[id(content)] = kept
     if kind is list:
-        list.__setitem__(kept, slice(None), map(keep, content))
+        old = [*kept, *[None] * (len(content) - len(kept))]
+        list.__setitem__(kept, slice(None), [_refreshed(old[i], new, found) for i, new in enumerate(content)])
     elif kind is dict:
+        merged = {key: _refreshed(kept.get(key), new, found) for key, new in content.items()}
         dict.clear(kept)
-        dict.update(kept, keep(content))
+        dict.update(kept, merged)
     else:
         set.clear(kept)
         set.update(kept, content)
+
+
+def _refreshed(old: Any, new: Any, found: dict[int, Any]) -> Any:
+    if id(new) in found or _PLAIN.get(type(old)) is not type(new):
+        return keep(new, found)
+    refresh(old, new, found)
+    return old
 
 
 def plain(value: Any) -> Any:

@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from autograder.base.environment import overridden
+from autograder.base.errors import StudentException
 from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
-from autograder.sandbox import stand_ins
+from autograder.sandbox import stand_ins, tables
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.frozen import (
     Containers,
@@ -27,13 +28,14 @@ from autograder.sandbox.frozen import (
 )
 from autograder.sandbox.generator_states import KINDS, hand_over
 from autograder.sandbox.operations import OPERATIONS
-from autograder.sandbox.plain_functions import make_here
+from autograder.sandbox.plain_functions import is_theirs, make_here
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.values import is_block
 from autograder.sandbox.variables import copied, shown_by
 from autograder.sandbox.wire import identical
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
+from autograder.student.raised import raised_here
 from autograder.student.variables import Ran
 from autograder.student.worker_settings import cell_seed_of
 
@@ -50,7 +52,8 @@ def run_locally(assignment: Assignment, submission: Submission) -> tuple[Noteboo
                 if cell.grade_id in assignment.grade_ids:
                     notebook.reach_grade_cell(assignment.grade_ids[cell.grade_id])
             elif not cell.skip:
-                failures += notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
+                failed = notebook.run(cell.label, cell.source, first_line=cell.first_line, resume=cell.resume)
+                failures += [] if cell.may_fail else failed
     notebook.finish()
     return notebook, failures
 
@@ -86,7 +89,7 @@ class LocalRunner:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
-        given = [self._own(argument, name) for argument, name in zip(arguments, function.parameters, strict=False)]
+        given = [self._own(argument, name, {}) for argument, name in zip(arguments, function.parameters, strict=False)]
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
@@ -107,7 +110,7 @@ class LocalRunner:
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
-            raise student_exception(function.name, self._failure(error)) from None
+            raise self._as_theirs(function.name, error) from None
         containers.settle()
         return result, frozen.changed
 
@@ -124,6 +127,14 @@ class LocalRunner:
         """See `Runner`."""
         return self._look(function, lambda found: getattr(found, name))
 
+    def error_class(self, function: Function) -> type[Exception] | None:
+        """See `Runner`; it is the student's class itself."""
+        try:
+            found = self._find(function.name)
+        except KeyError:
+            return None
+        return found if isinstance(found, type) and issubclass(found, Exception) else None
+
     def is_instance(self, function: Function, value: object) -> bool:
         """See `Runner`."""
         return self._look(function, lambda found: OPERATIONS["isinstance"](value, found)) is True
@@ -136,7 +147,11 @@ class LocalRunner:
         try:
             return look(target)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
-            raise student_exception(function.name, self._failure(error)) from None
+            raise self._as_theirs(function.name, error) from None
+
+    def _as_theirs(self, function: str, error: Exception) -> StudentException:
+        cls: Any = type(error)
+        return student_exception(function, self._failure(error), raised_here(cls), error)
 
     def parameters(self, function: Function) -> Parameters | None:
         """See `Runner`."""
@@ -162,31 +177,35 @@ class LocalRunner:
         except Exception as error:  # noqa: BLE001 -- whatever the student's code raises is shown as theirs
             raise student_exception(exercise, self._failure(error)) from None
 
-    def _own(self, argument: Any, name: str) -> Any:
+    def _own(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
+        """Return what arrives in place of an argument; a list that stands in several places is one there as well."""
+        if type(argument) not in (list, tuple, dict, set):
+            return self._own_value(argument, name)
+        if id(argument) not in copies:
+            copies[id(argument)] = self._own_container(argument, name, copies)
+        return copies[id(argument)]
+
+    def _own_container(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
+        if type(argument) is dict:
+            return {key: self._own(inner, name, copies) for key, inner in argument.items()}
+        return type(argument)(self._own(inner, name, copies) for inner in argument)
+
+    def _own_value(self, argument: Any, name: str) -> Any:
         """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
 
         The wrapper comes off the student's own functions. Networks and classes stay what they are.
         """
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
-        if type(argument) in (list, tuple, set):
-            return type(argument)(self._own(inner, name) for inner in argument)
-        if isinstance(argument, deque | np.ndarray) and holds_container(argument):
+        if (isinstance(argument, deque | np.ndarray) and holds_container(argument)) or tables.is_table(argument):
             return argument.copy()
         if isinstance(argument, dict) and type(argument) is not dict:
             return copy.copy(argument)
-        if type(argument) is dict:
-            return {key: self._own(inner, name) for key, inner in argument.items()}
         if isinstance(argument, KINDS):
             return hand_over(argument)
-        if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not _is_theirs(argument):
+        if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not is_theirs(argument):
             return make_here(argument, name)
         return argument
-
-
-def _is_theirs(value: Any) -> bool:
-    """Return whether a value is of a class that the cells define, and not only something of the rubric's to call."""
-    return type(value).__module__ in ("__main__", "submission")
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
@@ -268,7 +287,7 @@ class _GivenContainers:
         for i, (name, argument, kept) in enumerate(self._kept):
             if kept.is_changed():
                 if name in self._changes:
-                    refill(argument, kept.value)
+                    refill(argument, kept.value, kept.moved())
                 else:
                     self._frozen.note(name)
                 self._kept[i] = (name, argument, Containers(kept.value))

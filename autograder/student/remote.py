@@ -21,12 +21,13 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import known_classes, plain_functions
+from autograder.sandbox import known_classes, plain_functions, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     BackwardRequest,
+    CallbackError,
     CallbackReply,
     CallbackRequest,
     CallbackResult,
@@ -40,19 +41,16 @@ from autograder.sandbox.protocol import (
 )
 from autograder.sandbox.tracing import Use
 from autograder.sandbox.values import KEYS, Decoder, Tree, used_tensors
-from autograder.student.callbacks import accept_passed, run_network
+from autograder.student.callbacks import accept_passed, go_on, run_network
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
 from autograder.student.instances import Instances
+from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_graph import RemoteGraph
-from autograder.student.remote_objects import (
-    Reference,
-    RemoteObject,
-    make,
-    reference_to,
-)
+from autograder.student.remote_objects import RemoteObject
+from autograder.student.remote_values import make, make_value
 from autograder.student.replies import (
     accept_ran,
     accept_uses,
@@ -101,6 +99,7 @@ class RemoteRunner:
             watched=watched,
         )
         self.host.call_back = self.call_back
+        self.host.classes.object_of = self._stand_in_for
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
         self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
 
@@ -134,7 +133,7 @@ class RemoteRunner:
             result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        return self.instances.accept(function.name, result), changed
+        return self.instances.of_call(function.name, result), changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0
@@ -176,6 +175,14 @@ class RemoteRunner:
             raise self._noted_end(function, error) from None
         value = self.host.checked(lambda: self._value(answer, received, [], function.name))
         return self.instances.accept(f"{function.name}.{name}", value)
+
+    def error_class(self, function: Function) -> type[StudentException] | None:
+        """See `autograder.student.functions.Runner`."""
+        found = self.host.classes.error_class(function.name)
+        if self.instances.is_error(function.name, claimed=found is not None) and found is None:
+            self._require(function)
+            raise StudentError(text("`{name}` is no class of exceptions", name=function.name))
+        return found
 
     def is_instance(self, function: Function, value: object) -> bool:
         """See `autograder.student.functions.Runner`."""
@@ -378,11 +385,14 @@ class RemoteRunner:
     # -- values --------------------------------------------------------------------------------------------------------
 
     def _decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
+        content = None
+        if tag == "w":
+            inner, *content = inner
         if tag == "B":
             return self._ours(inner)
         if tag == "C":
             return _class_of(inner)
-        if tag != "h":
+        if tag not in ("h", "w"):
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator, known_as, has_operators = inner
         if type(handle) is not int or not isinstance(kind, str):
@@ -393,9 +403,22 @@ class RemoteRunner:
             reference = Reference(
                 self, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
             )
-            held = make(reference, iterator=iterator is True)
+            held = make(reference, iterator=iterator is True) if content is None else make_value(reference, *content)
             self.host.held.remember(handle, held)
-        return held
+            if self.instances.is_learning:
+                self.instances.returned.learn_object(origin)
+        return self._table(held) if isinstance(known_as, str) and known_as.startswith("pandas.") else held
+
+    def _table(self, held: RemoteObject) -> Any:
+        """Return a frame, series or index as a real one, where the rubric has pandas and it can leave its process."""
+        if not tables.are_here():
+            return held
+        parts = held._reference.operate("table", held)
+        return held if parts is None else self.host.checked(lambda: tables.put_together(parts))
+
+    def _stand_in_for(self, handle: object, kind: str, origin: str) -> Any:
+        """Return what stands for an object of which no more is said than its handle and the name of its type."""
+        return self._decode_handle("h", [handle, kind, False, None, False], origin)
 
     def _ours(self, number: object) -> Any:
         """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
@@ -410,10 +433,19 @@ class RemoteRunner:
         received: list[Received],
         origin: str,
         parameter: str = "function",
+        inputs: Sequence[torch.Tensor] = (),
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
-        """Call a function or a network of ours that has been passed, or go back through what one of them gave."""
+        """Call a function or a network of ours that has been passed, or go back through what one of them gave.
+
+        Args:
+            message: what the student's code asks for.
+            received: its tensors.
+            origin: the declared function that runs.
+            parameter: what a function without a name is called.
+            inputs: the tensors of the call that is going on.
+        """
         self.host.checked(lambda: self._take_in(message, received))
-        reply, tensors = self._answer_back(message, received, origin, parameter)
+        reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
         parameters = self.host.held.parameters
         if parameters and (changes := parameters.changes(tensors)):
             reply["parameters"] = changes
@@ -426,9 +458,16 @@ class RemoteRunner:
             self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
 
     def _answer_back(
-        self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str, parameter: str
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        parameter: str,
+        inputs: Sequence[torch.Tensor],
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         callbacks, number = self.host.held.callbacks, message["callback"]
+        if number is None and "outputs" in message:
+            return self._go_on(message, received, inputs)
         if type(number) is not int:
             raise WireError("malformed callback")
         function = callbacks.get(number)
@@ -442,7 +481,23 @@ class RemoteRunner:
             raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
             kind, words = plain_functions.as_told(error, callbacks.name_of(number))
-            return {"kind": kind, "error": words}, []
+            reply: CallbackError = {"kind": kind, "error": words}
+            original = reference_to(getattr(error, "original", None))
+            if original is not None and original.runner is self:
+                reply["raised"] = original.number
+            return reply, []
+
+    @staticmethod
+    def _go_on(
+        message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+    ) -> tuple[CallbackReply, list[torch.Tensor]]:
+        if not inputs:
+            over = "the call that this tensor was passed in is over; go back through it before the function returns"
+            return {"kind": "RuntimeError", "error": over}, []
+        try:
+            return go_on(message, received, inputs)
+        except RuntimeError as error:  # its graph is no longer there
+            return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
     def _call_back(
         self,
@@ -478,7 +533,7 @@ class RemoteRunner:
 class _Reader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
-    key_types = (*KEYS, RemoteObject)
+    key_types = (*KEYS, Remote)
 
 
 def _class_of(name: object) -> type:

@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
 
 from autograder.course.settings import Function
-from autograder.sandbox import data_sets, known_classes
+from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
@@ -22,7 +22,8 @@ from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
 from autograder.student.host import Host
 from autograder.student.kept import is_kept, plain
-from autograder.student.remote_objects import reference_to
+from autograder.student.raised import ErrorClass, Raised
+from autograder.student.reference import reference_to
 
 
 class Sender(Protocol):
@@ -36,6 +37,7 @@ class Sender(Protocol):
         received: list[Received],
         origin: str,
         parameter: str = "function",
+        inputs: Sequence[torch.Tensor] = (),
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback of a function that runs."""
         ...
@@ -65,7 +67,7 @@ class Sent(Encoder):
         self, message: CallbackRequest | BackwardRequest, received: list[Received]
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback while the request is being answered."""
-        return self._sender.call_back(message, received, self.origin, self.parameter)
+        return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
 
     def may_change(self) -> set[int | None]:
         """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
@@ -81,9 +83,10 @@ class Sent(Encoder):
     def _encode_other(self, value: Any) -> Tree:
         if isinstance(value, StudentFunction) and value.runner is self._runner:
             return {"F": value.function.name}
-        reference = reference_to(value)
-        if reference is not None and reference.runner is self._runner:
-            return {"h": reference.number}
+        if tables.is_table(value):
+            return self._encode_table(value)
+        if isinstance(value, Raised | ErrorClass):
+            return self._encode_error(value)
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [self.encode(item) for item in value]}
         found = self._encode_ours(value)
@@ -95,10 +98,29 @@ class Sent(Encoder):
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
+        if (reference := reference_to(value)) is not None and reference.runner is self._runner:
+            return {"h": reference.number}
         if not is_kept(value):
             return super()._encode_container(value, depth)
         number = self._runner.host.held.number_of(value)
         return self.encode(plain(value), depth) if number is None else {"h": number}
+
+    def _encode_table(self, value: Any) -> Tree:
+        parts = tables.take_apart(value)
+        if parts is None:
+            kind, rows = type(value).__name__, tables.MAX_ROWS
+            raise WireError(
+                f"this {kind} cannot be sent to a student's process: it has more than {rows} rows, a time zone, or a"
+                " column that is no array; send what it holds instead, such as a column's `to_numpy()`"
+            )
+        return {"T": self.encode(parts)}
+
+    def _encode_error(self, value: Raised | ErrorClass) -> Tree:
+        """Return the tree of an exception of the student's, or of the class of such."""
+        theirs = value.function if isinstance(value, ErrorClass) else value.original
+        if theirs is None:
+            raise WireError("this exception has no object in the student's process; pass what it says instead")
+        return self._encode_other(theirs) if isinstance(value, ErrorClass) else self.encode(theirs)
 
     def _encode_ours(self, value: Any) -> Tree:
         if isinstance(value, type):
@@ -123,7 +145,11 @@ class Sent(Encoder):
 
 def watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
     """Ask what a function does to lists, dicts and sets, where it gets any."""
-    places = [place for place, value in enumerate(positional) if holds_container(value) and not is_kept(value)]
+    places = [
+        place
+        for place, value in enumerate(positional)
+        if holds_container(value) and not is_kept(value) and reference_to(value) is None
+    ]
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
@@ -144,7 +170,7 @@ def call_request(
     for index, value in enumerate(positional):
         if function is not None:
             sent.parameter = function.parameters[index]
-        trees.append(sent.encode(value))
+        trees.append(sent.encode_whole(value))
         if len(tensors) > len(owners):
             owners += [sent.parameter if function is not None else ""] * (len(tensors) - len(owners))
     request: CallRequest = {

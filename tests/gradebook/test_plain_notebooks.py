@@ -16,6 +16,8 @@ import pytest
 import tiny_course as tiny
 from nbformat import from_dict
 
+from autograder.base.errors import SandboxError
+from autograder.gradebook import cell_outputs
 from autograder.gradebook import plain_notebooks as runner
 from autograder.sandbox import confine
 
@@ -286,18 +288,49 @@ def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
         with contextlib.suppress(BaseException):
             if os.getuid() == 0:
                 os.setuid(65534)
-            folder = open_folder / "folder"
+            folder, most = open_folder / "folder", runner._Room(1 << 20, 100)
             (folder / "locked" / "inner").mkdir(parents=True)
-            assert not runner._is_too_much(folder)
+            assert runner._taken(folder, most) is not None
             (folder / "locked" / "file").write_text("hidden")
             (folder / "locked").chmod(0o300)
-            assert runner._is_too_much(folder)
+            assert runner._taken(folder, most) is None
             (folder / "locked").chmod(0)
             runner._empty(folder)
             assert not any(folder.iterdir())
             os._exit(0)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_only_what_code_adds_to_its_folder_counts(outcome, monkeypatch):
+    """A course may bring along more data than code may write."""
+    monkeypatch.setattr(runner, "_MAX_FOLDER", 1000)
+    waits, adds = "import time\ntime.sleep(0.5)\n", "open('x', 'w').write('x' * 1001)\n"
+    (ended,) = errors(outcome(waits, adds + waits, data="#" * 2000))
+    assert "killed" in ended
+
+
+def test_all_that_a_notebook_shows_fits_into_memory_and_its_score_counts(outcome, monkeypatch):
+    monkeypatch.setattr(cell_outputs, "MAX_SHOWN", 1000)
+    first, second, third = outcome("print('a' * 600)", "print('b' * 600)\n2.5", "print('c' * 300)\n1 / 0")
+    assert first[0].text == "a" * 600 + "\n"
+    assert [output.data for output in second] == [{"text/plain": "2.5"}]
+    assert [output.output_type for output in third] == ["stream", "error"]
+
+
+def test_a_notebook_that_takes_too_long_in_all_is_not_run_to_its_end(outcome, monkeypatch):
+    monkeypatch.setattr(runner, "_MOST_TIMES", 0.05)
+    shown = outcome("import time\ntime.sleep(0.2)\n1", "2", "3")
+    assert shown[0][0].data["text/plain"] == "1"
+    assert [outputs[0].ename for outputs in shown[1:]] == ["NotRun", "NotRun"]
+
+
+def test_what_ends_on_a_full_disk_is_nobodys_zero(ours, tmp_path, monkeypatch):
+    """Somebody may have filled it with files that have no name any more."""
+    monkeypatch.setattr(runner, "_RESERVE", 1 << 60)
+    monkeypatch.setattr(runner, "_MAX_FOLDER", -(1 << 60))
+    with pytest.raises(SandboxError, match="almost full"):
+        ours.run(from_dict(tiny.notebook("while True:\n    pass")), tmp_path)
 
 
 @pytest.mark.parametrize("during", [False, True], ids=["between", "during"])

@@ -725,7 +725,7 @@ trees = st.recursive(
         )
         | st.builds(
             lambda tag, value: {tag: value},
-            st.sampled_from([*"tnumfisrcdg", "h", "F", "b", "p", "v", "zz"]),
+            st.sampled_from([*"tnumfisrcdg", "h", "F", "b", "p", "v", "w", "&", "=", "zz"]),
             st.lists(inner | st.lists(inner, min_size=2, max_size=2), max_size=4) | inner,
         )
     ),

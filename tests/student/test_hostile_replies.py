@@ -23,7 +23,9 @@ from autograder.sandbox.forking import Child
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.process import ForkedProcess, WorkerProcess
 from autograder.sandbox.wire import Connection, pack
+from autograder.student.reference import Remote
 from autograder.student.remote_objects import RemoteIterator, RemoteObject
+from autograder.student.remote_values import RemoteValue
 
 SOURCE = "def f(x, y): pass"
 PLAIN = (
@@ -56,6 +58,8 @@ class Peer:
     Args:
         acts: what becomes of the honest answer to each request after loading; when they are used up it is sent as it is.
     """
+
+    shares_folder = False
 
     def __init__(self, acts):
         self._acts = list(acts)
@@ -103,6 +107,9 @@ def honest_answer(message, tensors):
             {"h": [1, "Net", False, "torch.nn.Module", False]},
             {"h": [2, "generator", True, None, False]},
             {"m": [["k", {"t": 1}]]},
+            {"w": [[3, "Word", False, None, True], "ab", ["upper", "__eq__", "__str__"]]},
+            {"w": [[4, "Level", False, "enum.IntEnum", False], 2, []]},
+            {"h": [5, "Stack", False, "builtins.list", False]},
         ]
         entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
         extra = {"updates": [], "aliases": [[1, 1]], "changed": [], "graph": 1, "grads": [], "tensors": entries}
@@ -189,6 +196,15 @@ acts = st.lists(
         st.builds(lambda value: lambda answer: with_duplicates(answer, value), junk),
         st.builds(lambda value: lambda answer: framed({"failure": value}), junk | st.tuples(junk, junk, junk, junk)),
         st.builds(
+            lambda number, names: (
+                lambda _: framed(
+                    {"failure": ["E", "words", [], ""], "raised": number, "declared": names, "base": names}
+                )
+            ),
+            junk | st.integers(1, 5),
+            junk | st.just(["f"]),
+        ),
+        st.builds(
             lambda number, args, kwargs: (
                 lambda answer: framed({"callback": number, "args": args, "kwargs": kwargs}) + answer
             ),
@@ -213,7 +229,7 @@ def inner_values(value):
     yield value
     if isinstance(value, dict):
         value = [part for pair in value.items() for part in pair]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and not isinstance(value, Remote):
         for part in value:
             yield from inner_values(part)
 
@@ -221,15 +237,19 @@ def inner_values(value):
 def use(student, x, y):
     """Call, go backward, iterate, call what came back."""
     for value in list(inner_values(student.f(x, y))):
-        assert type(value) in PLAIN or isinstance(value, RemoteObject) or type(value) is type(iter([])), type(value)
+        assert type(value) in PLAIN or isinstance(value, Remote) or type(value) is type(iter([])), type(value)
         if isinstance(value, torch.Tensor) and value.requires_grad:
             value.real.sum().backward()
         elif isinstance(value, RemoteIterator):
             next(value, None)
+        elif isinstance(value, RemoteValue):
+            for look in (str, hash, repr, lambda v: (v == 2, v + v, f"{v:>3}", v.upper(), v.name)):
+                with contextlib.suppress(TypeError, BadReply, ValueError, AttributeError):
+                    look(value)
         elif isinstance(value, RemoteObject):
             value(x.detach())
             for look in (len, str, float, abs, bool, hash, copy.copy, lambda v: (v[0], v == v, v == 3, v < v, 3 in v)):
-                with contextlib.suppress(TypeError, BadReply):
+                with contextlib.suppress(TypeError, BadReply, RuntimeError):  # lists of tensors are compared so
                     look(value)
             with contextlib.suppress(TypeError, AttributeError, BadReply), value as inner:
                 inner.attribute = x
@@ -414,6 +434,11 @@ def test_nothing_claims_to_be_a_value(open_runner, claim):
         *({"updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
         *({"refilled": lie} for lie in (3, [0])),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
+        *({"result": {"w": lie}} for lie in (0, [], [[1], 2, []], [6, "a", []])),
+        *(
+            {"result": {"w": [[6, "W", False, None, False], *lie]}}
+            for lie in ([[1], []], ["a", 3], ["a", [1]], [True, []])
+        ),
         {"result": {"k": ["P", ["\ufb01", "fi"], [1, 2]]}},
         {"result": {"k": ["P", ["\uff3fcls"], [1]]}},
         {"result": {"k": ["class", ["x"], [1]]}},
@@ -440,6 +465,40 @@ def test_what_refills_a_container_is_one_of_its_kind(open_runner, contents):
         with pytest.raises(BadReply):
             student.f(things, torch.ones(2, 2))
         assert len(things) == 1
+
+
+def moved_in(open_runner, moved):
+    """A list in a list, and what it is once an answer has refilled it and said what has moved there."""
+    result = {"u": [1, [[[1], 2]]]}
+    with opened(
+        open_runner,
+        [answering(result=result, tensors=[], graph=None, aliases=[], changed=[], refilled=[0], moved=moved)],
+        changes={"f": ("x",)},
+    ) as (
+        _,
+        student,
+    ):
+        things, y = [[[0], 1]], torch.full((2, 2), 5.0)
+        inner = things[0][0]
+        try:
+            student.f(things, y)
+        except BadReply:
+            assert things == [[[0], 1]]
+            raise
+    return things, inner
+
+
+def test_what_has_moved_in_a_container_is_told(open_runner):
+    assert moved_in(open_runner, [[]]) == ([[[1], 2]], [1])
+    assert moved_in(open_runner, [[[[0, 0], None]]]) == ([[[1], 2]], [0])
+
+
+@pytest.mark.parametrize(
+    "moved", [3, [], [[], []], [[3]], [[[[0, 0], [0]]]], [[[[0, 0], []]]], [[[[[]], None]]]], ids=str
+)
+def test_what_has_moved_in_a_container_was_there_and_makes_no_circle(open_runner, moved):
+    with pytest.raises(BadReply):
+        moved_in(open_runner, moved)
 
 
 def linked(open_runner, entries):

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import os
+import re
 import select
 import signal
 import socket
@@ -544,7 +545,7 @@ def test_the_first_items_of_an_iterator_come_in_one_go(open_student, open_local)
     student = open_student(ITERATORS)
     with pytest.raises(StudentException, match="midway"):
         take(student.raises(), 9)
-    with pytest.raises(StudentException, match="TypeError"):
+    with pytest.raises(TypeError, match="not iterable"):
         take(student.thing(), 9)
 
 
@@ -822,7 +823,7 @@ other = Callable()
 def test_an_error_of_a_callback_is_raised_where_the_student_called_it(open_student):
     student = open_student(CALLBACKS)
     assert student.safely(lambda x: x / 0, 1) == "ZeroDivisionError: division by zero"
-    with pytest.raises(StudentException, match="ZeroDivisionError"):
+    with pytest.raises(ZeroDivisionError):
         student.apply(lambda x: x / 0, 1)
 
 
@@ -908,6 +909,16 @@ def test_keywords_are_the_declared_names_whatever_the_student_calls_them(open_st
         student.squared_loss(1)
 
 
+def test_what_is_left_out_before_another_argument_is_what_the_declaration_says(open_student):
+    source = "def f(x, step=1, sizes=(0,), seed=7):\n    return x, step, sizes, seed"
+    student = open_student(source, declare=["f(x, n=1, sizes=[2, 3], seed=None)"])
+    assert student.f(0, seed=5) == (0, 1, [2, 3], 5)
+    assert student.f(0, 4) == (0, 4, (0,), 7)  # behind the last one, the student's own
+    student = open_student(source, declare=["f(x, n=1, activation=torch.relu, seed=None)"])
+    with pytest.raises(TypeError, match=r"pass activation, too: its default torch\.relu is not a literal"):
+        student.f(0, seed=5)
+
+
 def test_functions_are_those_of_their_grade_cell(open_student):
     student = open_student(
         "def data_iter(): return 'mine'",
@@ -971,7 +982,7 @@ ENDINGS = {
     "300 MB of printing": ("for _ in range(300): print('x' * (1 << 20))\nreturn object", None, None),
     "endless message": ("raise ValueError('x' * 100_000_000)", StudentException, "ValueError: xxx"),
     "deep list": ("x = []\nfor _ in range(5000): x = [x]\nreturn x", StudentException, "nested"),
-    "cyclic list": ("x = []\nx.append(x)\nreturn x", StudentException, "nested"),
+    "cyclic list": ("x = []\nx.append(x)\nreturn x", StudentException, "contains itself"),
     "100 MB tensor": ("return torch.ones(25 << 20)", StudentException, "64 MB"),
     "4 GB expanded": ("return torch.ones(1).expand(1 << 30)", StudentException, "64 MB"),
     "10 MB of text": ("return 'x' * 10_000_000", StudentException, "1 MB"),
@@ -1004,8 +1015,9 @@ def test_whatever_a_function_does_is_its_own_error_and_others_work(open_student,
     if error is None:
         student.f()
     else:
-        with pytest.raises(error, match=said) as caught:
+        with pytest.raises(error) as caught:
             student.f()
+        assert said is None or re.search(said, caught.value.text.en)
         assert len(caught.value.text.en) < 10_000
         caught.value.text.model_dump_json()
     assert student.g() == 1
@@ -1386,7 +1398,9 @@ junk = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.builds(
-            lambda k, v: {k: v}, st.sampled_from([*"tnumfisrcdghbFkezyaoxC", "zz"]), st.lists(inner, max_size=3) | inner
+            lambda k, v: {k: v},
+            st.sampled_from([*"tnumfisrcdghbFkezyaoxCw&=", "zz"]),
+            st.lists(inner, max_size=3) | inner,
         )
     ),
     max_leaves=8,

@@ -1,0 +1,96 @@
+"""Lists, dicts and sets that stand in a value more than once: on the other side each is one as well.
+
+The first of them travels with a number, ``{"&": [number, what it holds]}``, and each further one is ``{"=": number}``.
+Code that walks through a value meets such a list wherever it stands, so both sides bound what that comes to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograder.sandbox.frames import WireError
+
+_CHANGEABLE = (list, dict, set)
+_WALKED = frozenset({list, dict, set, tuple})
+_MAX_SIZE = 4 << 20
+"""Characters and values that all the further ones may stand for."""
+MANY = -1
+"""In place of a number: met more than once, and not numbered yet."""
+OPEN = -2
+"""In place of a number: what it holds is being looked at."""
+
+
+def shared_in(value: Any) -> dict[int, int]:
+    """Return what `id` says of the lists, dicts and sets that stand in a value more than once.
+
+    >>> row = [0, 0]
+    >>> shared_in([row, row]) == {id(row): MANY}
+    True
+    >>> shared_in([[0], [0]])
+    {}
+    """
+    if type(value) not in _WALKED or not value:
+        return {}
+    seen: set[int] = set()
+    many: dict[int, int] = {}
+    pending = [value]
+    while pending:
+        container = pending.pop()
+        if type(container) in _CHANGEABLE:
+            if id(container) in seen:
+                many[id(container)] = MANY
+                continue
+            seen.add(id(container))
+        inner = container.values() if type(container) is dict else container
+        pending += [part for part in inner if type(part) in _WALKED]
+    return many
+
+
+class Known:
+    """The lists, dicts and sets of a value that have a number, as they arrive."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Any, int]] = {}
+        self._size = 0
+
+    def note(self, number: object, value: Any, tree: Any) -> Any:
+        """Note what has a number; return it.
+
+        Raises:
+            WireError: it is nothing that could change, or the number is taken.
+        """
+        if type(number) is not int or number in self._found or type(value) not in _CHANGEABLE:
+            raise WireError("malformed number of a list")
+        self._found[number] = (value, self._size_of(tree))
+        return value
+
+    def again(self, number: object) -> Any:
+        """Return what has a number.
+
+        Raises:
+            WireError: there is nothing, or it stands for too much by now.
+        """
+        if type(number) is not int or number not in self._found:
+            raise WireError("malformed number of a list")
+        value, size = self._found[number]
+        self._size += size
+        if self._size > _MAX_SIZE:
+            raise WireError("one list stands for too much in too many places")
+        return value
+
+    def _size_of(self, tree: Any) -> int:
+        size, pending = 1, [tree]
+        while pending:
+            node = pending.pop()
+            size += 1
+            if isinstance(node, str):
+                size += len(node)
+            elif isinstance(node, list):
+                pending += node
+            elif isinstance(node, dict):
+                again = node.get("=")
+                known = self._found.get(again) if type(again) is int else None
+                if known is not None:
+                    size += known[1]
+                pending += node.values()
+        return size

@@ -1,0 +1,82 @@
+"""The classes that a submission says it has, by the declared names, and its exceptions as classes on this side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any, NamedTuple
+
+from autograder.base.errors import StudentException
+from autograder.sandbox.cells import Failure
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.protocol import FailureReply, Result
+from autograder.student.failures import student_exception
+from autograder.student.raised import ErrorClass, Raised, caught_as
+from autograder.student.replies import as_list
+
+_MAX_ABOVE = 40
+
+
+class Facts(NamedTuple):
+    """What is said of a class.
+
+    Args:
+        is_error: whether it is an exception.
+        above: the names of the classes it is below, the nearest first: declared ones, and those of both sides.
+    """
+
+    is_error: bool
+    above: tuple[str, ...]
+
+
+class Classes:
+    """Those of one submission.
+
+    Args:
+        declared: the names that the assignment declares.
+    """
+
+    def __init__(self, declared: Container[str]) -> None:
+        self._declared = declared
+        self._facts: dict[str, Facts] = {}
+        self._errors: dict[str, type[Raised]] = {}
+        self.object_of: Callable[[object, str, str], Any] = lambda *_: None
+        """Returns what stands for an object: takes its handle, the name of its type, and the function it came from."""
+
+    def accept(self, answer: Result) -> None:
+        """Note what an untrusted answer says of them."""
+        for name, is_error, above in as_list(answer.get("classes", [])):
+            if name not in self._declared or not all(isinstance(other, str) for other in as_list(above)):
+                raise WireError("malformed class")
+            self._facts[name] = Facts(is_error is True, tuple(above[:_MAX_ABOVE]))
+
+    def find(self, name: str) -> Facts | None:
+        """Return what is said of the class of a name; None if there is none."""
+        return self._facts.get(name)
+
+    def exception(self, function: str, failure: Failure, answer: FailureReply) -> StudentException:
+        """Return the exception that an untrusted answer describes."""
+        original = self.object_of(answer["raised"], failure.kind, function) if "raised" in answer else None
+        names = as_list(answer.get("declared", []))
+        like = self.error_class(names[0]) if names and isinstance(names[0], str) else None
+        return student_exception(function, failure, like, original)
+
+    def error_class(self, name: str) -> type[Raised] | None:
+        """Return the class of exceptions for a declared name; None if it is none."""
+        facts = self._facts.get(name)
+        if facts is None or not facts.is_error:
+            return None
+        if name not in self._errors:
+            self._errors[name] = Raised  # for one that claims to be below itself
+            self._errors[name] = self._made(name, facts)
+        return self._errors[name]
+
+    def _made(self, name: str, facts: Facts) -> type[Raised]:
+        parent = next((found for other in facts.above if (found := self.error_class(other)) is not None), Raised)
+        python = next((kind for other in facts.above if (kind := caught_as(other)) is not None), None)
+        bases = (parent,) if python is None or issubclass(parent, python) else (parent, python)
+        made: Any
+        try:
+            made = ErrorClass(name, bases, {"__module__": "student"})
+        except TypeError:  # the student's class is below one that cannot be mixed with ours
+            made = ErrorClass(name, (parent,), {"__module__": "student"})
+        return made  # type: ignore[no-any-return]

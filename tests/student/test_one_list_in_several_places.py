@@ -1,0 +1,92 @@
+"""A list that stands in several places of a value is one list on the other side as well."""
+
+import pytest
+
+from autograder.base.errors import BadReply, StudentException
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.values import Decoder, Encoder
+
+SOURCE = """
+def rows(): return [[0] * 2] * 3
+def deep():
+    d = {"x": [1]}
+    return {"a": d, "b": [d, d["x"]], "c": (d["x"], {2})}
+def cyclic():
+    a = [1]
+    a.append((a,))
+    return a
+def are_same(xs): return xs[0] is xs[1]
+def touch(xs): xs[0].append(1)
+class Holder:
+    def __init__(self):
+        a = [1]
+        self.both = [a, a]
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_it_is_one(runner, request):
+    student = request.getfixturevalue(runner)(SOURCE, declare=["Holder()"], changes={"touch": ["xs"]})
+    rows = student.rows()
+    rows[0][0] = 1
+    assert rows == [[1, 0]] * 3
+    deep = student.deep()
+    assert deep["a"] is deep["b"][0]
+    assert deep["b"][1] is deep["c"][0] is deep["a"]["x"]
+    holder = student.Holder()
+    both = holder.both
+    first = both[0]
+    assert first is both[1] is holder.both[0]
+    row = [1]
+    assert student.are_same([row, row])
+    assert not student.are_same([[1], [1]])
+    student.touch(touched := [row, row])
+    assert touched == [[1, 1], [1, 1]]
+    assert touched[1] is row
+
+
+def test_a_list_that_contains_itself_says_so(open_student):
+    with pytest.raises(StudentException, match="a list that contains itself"):
+        open_student(SOURCE).cyclic()
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        *(
+            {"=": 1},
+            {"&": [1, 2]},
+            {"&": [1, {"=": 1}]},
+            {"&": [True, []]},
+            {"&": 3},
+            {"&": [1]},
+            {"=": None},
+            {"=": []},
+        ),
+        [{"&": [1, []]}, {"&": [1, []]}],
+        [{"&": [1, []]}, {"=": True}, {"=": 2}],
+    ],
+    ids=str,
+)
+def test_numbers_of_nothing_are_refused(tree):
+    with pytest.raises(WireError):
+        Decoder([]).decode(tree)
+
+
+def test_a_list_may_not_stand_for_too_much():
+    """Walking through thirty lists, each twice in the next, would take for ever."""
+    value = ["x" * 100]
+    for _ in range(30):
+        value = [value, value]
+    tree = Encoder().encode_whole(value)
+    with pytest.raises(WireError, match="too much"):
+        Decoder([]).decode(tree)
+    long = {"&": [1, ["x" * 100_000]]}
+    with pytest.raises(WireError, match="too much"):
+        Decoder([]).decode([long, *[{"=": 1}] * 100])
+
+
+def test_from_a_worker_it_is_a_students_error(open_student):
+    student = open_student("def f():\n    x = [1]\n    for _ in range(29): x = [x, x]\n    return x")
+    with pytest.raises(BadReply):
+        student.f()
