@@ -22,6 +22,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any, Self
 
 from autograder.sandbox import commands, notes
+from autograder.sandbox.magic_results import Ignored
 from autograder.sandbox.shell import Shell
 
 _QUESTION = "IPython.core.getipython"
@@ -47,9 +48,14 @@ def put_in_place() -> None:
     mimetypes.knownfiles = []  # files of the system, which no worker may read
     builtins.__IPYTHON__ = True  # type: ignore[attr-defined]  # by which some ask whether this is a notebook
     # modules beside the notebook find them here, and pandas asks how wide a line may be
-    builtins.get_ipython, builtins.display = _get_ipython, _display  # type: ignore[attr-defined]
+    builtins.get_ipython, builtins.display = _get_shell, _display  # type: ignore[attr-defined]
     if importlib.util.find_spec("tqdm") is None:
         _add_progress_bars()
+
+
+def _get_shell() -> Shell | Ignored:
+    """The shell, or before there is one something with a kernel: pandas asks that when it is imported, once for all."""
+    return _shells[0] if _shells else Ignored()
 
 
 def _get_ipython() -> Shell | None:

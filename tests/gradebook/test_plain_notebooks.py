@@ -24,7 +24,7 @@ from autograder.sandbox import confine
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
 
 
-LIBRARIES = ("numpy", "matplotlib.pyplot", "torch")
+LIBRARIES = ("numpy", "matplotlib.pyplot", "pandas", "torch")
 """What the notebooks of the course import."""
 
 
