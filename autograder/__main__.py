@@ -1,5 +1,5 @@
 """``python -m autograder``."""
 
-from autograder.cli.main import main
+from autograder.cli.entry import main
 
 main()

@@ -168,9 +168,8 @@ def declared(
             continue
         for s in statements:
             if isinstance(s, ast.FunctionDef) and not (s.args.vararg or s.args.kwarg or s.args.kwonlyargs):
-                names = tuple(a.arg for a in s.args.args)
-                required = len(names) - len(s.args.defaults)
-                found[s.name] = Function(s.name, names, required, frozenset(changes.get(s.name, ())))
+                signature = f"{s.name}({ast.unparse(s.args)})"
+                found[s.name] = Function.parse(signature, tuple(changes.get(s.name, ())))
     for signature in signatures:
         name = signature.partition("(")[0]
         found[name] = Function.parse(signature, tuple(changes.get(name, ())))

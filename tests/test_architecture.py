@@ -51,6 +51,11 @@ def test_help_loads_nothing_heavy():
     assert not {"torch", "nbgrader", "pytest", "numpy"} & loaded_after(statement)
 
 
+def test_who_hands_a_command_over_loads_next_to_nothing():
+    loaded = loaded_after("import autograder.cli.entry, autograder.cli.handing_over")
+    assert not {"typer", "rich", "pydantic", "yaml", "traitlets"} & loaded
+
+
 def test_nbgrader_is_loaded_without_grammars_of_addresses():
     loaded = loaded_after("import autograder.gradebook, nbgrader")
     assert "jsonschema" in loaded

@@ -50,15 +50,31 @@ def audit(
         list[str] | None,
         typer.Option("--only", metavar="ID", help="Judge this version only; repeatable."),
     ] = None,
+    least: Annotated[
+        float | None,
+        typer.Option(
+            "--least",
+            metavar="PERCENT",
+            min=0,
+            max=100,
+            help="How many of the generated wrong versions must lose a point, in percent; "
+            "by default 95 for a rubric; asserts have no such limit.",
+        ),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Grade known and generated wrong versions, and right ones, to see what a rubric, or asserts, are worth."""
+    """Grade known and generated wrong versions, and right ones, to see what a rubric, or asserts, are worth.
+
+    Exits with 1 if something needs fixing, such as a right version that loses a point, and with 0 otherwise.
+    """
     with errors_as_exit_codes(lang):
         found, language = course_at(course), choose(lang)
         order = _Order(jobs, keys, frozenset(exercise or ()), frozenset(only or ()), json_output)
         audits = _audit_all(found, assignments or [], order, language)
+        if least is not None:
+            audits = [audited.model_copy(update={"least": least / 100}) for audited in audits]
         if json_output:
             print_json([audited.to_dict() for audited in audits])
         else:
@@ -66,6 +82,8 @@ def audit(
 
             for audited in audits:
                 console().print(report.tables(audited, language))
+            if len(audits) > 1:
+                console().print(report.overview(audits, language))
     if any(audited.faults for audited in audits):
         raise typer.Exit(1)
 

@@ -96,7 +96,10 @@ def grade(
                 is_needed=not plain,
                 asked=assignment,
             )
-        by_tests, outcome = _grade_plain(found, plain, jobs, out, quiet=json_output, language=language)
+        rest = {} if no_gradebook else _rest_handed_in(found, rubrics, reports, paths or [])
+        reports, by_tests, outcome = _grade_by_tests(
+            found, plain, rest, reports, jobs, out, quiet=json_output, language=language
+        )
         show_reports([*reports, *by_tests], out, language, as_json=json_output)
         if not paths:
             _tell_left_out(found, language)
@@ -134,39 +137,82 @@ def _plain_handed_in(course: Course, assignment: str | None, paths: Sequence[Pat
     return {name: submissions for name, submissions in found.items() if submissions}
 
 
-def _grade_plain(
+def _rest_handed_in(
+    course: Course, rubrics: Sequence[Assignment], reports: Sequence[GradeReport], paths: Sequence[Path]
+) -> dict[str, list[PlainSubmission]]:
+    """Return the submissions that may hold notebooks beside those that rubrics judge, if nbgrader knows the course."""
+    from autograder.course.configuration import CONFIG_FILE
+
+    names = [one.name for one in rubrics if one.other_notebooks]
+    if not names or not (course.root / CONFIG_FILE).is_file():
+        return {}
+    from autograder.gradebook import plain_grading
+
+    judged = {(report.assignment, report.student) for report in reports}
+    found = {
+        name: [one for one in plain_grading.find(course, name, paths) if (name, one.student) in judged]
+        for name in names
+    }
+    return {name: submissions for name, submissions in found.items() if submissions}
+
+
+def _grade_by_tests(
     course: Course,
     plain: dict[str, list[PlainSubmission]],
+    rest: dict[str, list[PlainSubmission]],
+    reports: list[GradeReport],
     processes: int | None,
     out: Path,
     *,
     quiet: bool,
     language: Language,
-) -> tuple[list[GradeReport], WriteOutcome | None]:
-    """Run the notebooks of assignments without a rubric; return reports, and what the gradebook got of them."""
-    if not plain:
-        return [], None
+) -> tuple[list[GradeReport], list[GradeReport], WriteOutcome | None]:
+    """Run the notebooks that no rubric judges.
+
+    Args:
+        course: the course.
+        plain: what was handed in to assignments without a rubric.
+        rest: what may hold other notebooks beside the one that a rubric judges.
+        reports: those by rubrics.
+        processes: how many submissions run at once.
+        out: the results file.
+        quiet: whether nothing is said meanwhile.
+        language: of what is said.
+
+    Returns:
+        The reports by rubrics with what the other notebooks have earned, those without a rubric, and what the gradebook
+        got of both.
+    """
+    if not plain and not rest:
+        return reports, [], None
     from autograder.base.i18n import same
     from autograder.gradebook.plain_grading import PlainGrading
     from autograder.grading.batch import default_jobs
     from autograder.results.journal import Journal
 
-    reports = []
+    by_tests: list[GradeReport] = []
+    by_rubrics = {(report.assignment, report.student): report for report in reports}
+    count = sum(map(len, (*plain.values(), *rest.values())))
     with (
         Journal(out) as journal,
         PlainGrading(course, journal, processes=processes or default_jobs()) as grading,
-        progress(sum(map(len, plain.values())), language, quiet=quiet) as advance,
+        progress(count, language, quiet=quiet) as advance,
     ):
-        for name, submissions in plain.items():
+        for name, submissions in (plain | rest).items():
             try:
+                if name in rest:
+                    own = [report for report in by_rubrics.values() if report.assignment == name]
+                    whole = grading.grade_rest(name, submissions, own, advance)
+                    by_rubrics |= {(name, report.student): report for report in whole}
+                    continue
                 for report in grading.grade(name, submissions):
-                    reports.append(report)
+                    by_tests.append(report)
                     advance()
             except (ConfigError, GradebookError) as error:
-                if len(plain) == 1:
+                if len(plain) == 1 and not rest:
                     raise
                 grading.outcome.notes.append(same(f"{name}: ") + error.text)  # the others get their grades
-    return reports, grading.outcome
+    return list(by_rubrics.values()), by_tests, grading.outcome
 
 
 def grade_all(

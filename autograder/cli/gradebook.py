@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.gradebook.write import WriteOutcome
+    from autograder.grading.regrade import Regrading
     from autograder.results.grade_report import GradeReport
     from autograder.results.moves import Move
 
@@ -179,9 +181,13 @@ def _pages(course: Course, nbgrader: NbgraderCourse, name: str, lang: str | None
     from autograder.gradebook import plain_feedback
 
     if not course.has_rubric(name):
-        return plain_feedback.write_all(nbgrader, name)
+        yield from plain_feedback.write_all(nbgrader, name)
+        return
     assignment = course.assignment(name)
-    return pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language))
+    if assignment.other_notebooks:  # nbgrader clears the folder first
+        others = plain_feedback.write_all(nbgrader, name)
+        yield from (page for page in others if page.file is not None and page.file.stem != name)
+    yield from pages.write_all(nbgrader, assignment, choose(lang, assignment.settings.language))
 
 
 def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse, *, graded_by_nbgrader: bool) -> Text:
@@ -239,7 +245,12 @@ def regrade(
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
-            moves = again.grade(processes=jobs or default_jobs(), confined=confined, advance=advance)
+            moves = again.grade(
+                processes=jobs or default_jobs(),
+                confined=confined,
+                advance=advance,
+                complete=partial(_regrade_rest, found, again, jobs, yes=yes, no_gradebook=no_gradebook),
+            )
         _tell_moves(moves, len(again), language, is_written=yes, as_json=json_output)
         if not yes:
             return
@@ -248,6 +259,25 @@ def regrade(
             typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
         if not no_gradebook:
             write_gradebook(found, [], again.reports, language, quiet=json_output)
+
+
+def _regrade_rest(
+    course: Course, again: Regrading, jobs: int | None, reports: list[GradeReport], *, yes: bool, no_gradebook: bool
+) -> list[GradeReport]:
+    """Return reports by a rubric with what the other notebooks of the assignment earn; with ``yes``, write that."""
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+    from autograder.gradebook.plain_grading import PlainGrading, find
+    from autograder.grading.batch import default_jobs
+    from autograder.results.journal import Journal
+
+    if no_gradebook or not again.assignment.other_notebooks or not is_nbgrader_course(course.root):
+        return reports
+    name = again.assignment.name
+    with (
+        Journal(again.pending) as journal,
+        PlainGrading(course, journal, processes=jobs or default_jobs()) as grading,
+    ):
+        return (grading.grade_rest if yes else grading.preview_rest)(name, find(course, name), reports)
 
 
 def _tell_moves(moves: list[Move], count: int, language: Language, *, is_written: bool, as_json: bool) -> None:

@@ -85,6 +85,11 @@ class Assignment:
         """The source notebook in ``solutions/``, the stubs in ``assignments/``."""
         return self.directory / f"{self.name}.ipynb"
 
+    @property
+    def other_notebooks(self) -> list[Path]:
+        """Source notebooks beside the one that the rubric judges; the tests in them count."""
+        return sorted(path for path in self.directory.glob("*.ipynb") if path.stem != self.name)
+
     def require_notebook(self) -> Path:
         """Return the notebook's path, which must exist.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -36,12 +36,21 @@ class Limits(_Settings):
 
 @dataclass(frozen=True)
 class Function:
-    """A function students write: its parameters in order, and those it may change in place."""
+    """A function students write: its parameters in order, and those it may change in place.
+
+    Args:
+        name: its name.
+        parameters: their names.
+        required: how many of them have no default.
+        changes: those whose arguments it may change.
+        defaults: what the declaration writes for the others.
+    """
 
     name: str
     parameters: tuple[str, ...]
     required: int
     changes: frozenset[str] = frozenset()
+    defaults: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, signature: str, changes: tuple[str, ...] = ()) -> Self:
@@ -68,7 +77,26 @@ class Function:
         if unknown := set(changes) - set(names):
             words = text("{name} has no parameter {parameter!r}", name=definition.name, parameter=min(unknown))
             raise mistake(words)
-        return cls(definition.name, names, len(names) - len(arguments.defaults), frozenset(changes))
+        defaults = tuple(map(ast.unparse, arguments.defaults))
+        return cls(definition.name, names, len(names) - len(defaults), frozenset(changes), defaults)
+
+    def default_of(self, parameter: str) -> Any:
+        """Return what stands for a parameter that is left out although a later one is given.
+
+        >>> Function.parse("generate(model, steps=10, top_k=None)").default_of("steps")
+        10
+
+        Raises:
+            TypeError: it has no default, or one that only the student's code can make.
+        """
+        place = self.parameters.index(parameter) - self.required
+        if not 0 <= place < len(self.defaults):
+            raise TypeError(f"{self}: {parameter} is missing")
+        try:
+            return ast.literal_eval(self.defaults[place])
+        except ValueError:
+            words = f"{self}: pass {parameter}, too: its default {self.defaults[place]} is not a literal"
+            raise TypeError(words) from None
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(self.parameters)})"

@@ -48,6 +48,7 @@ class Cell:
         is_test: whether it is nbgrader's grade cell, where the namespace is looked at; it never runs.
         points: what nbgrader's grade cell is worth.
         skip: whether it is tagged ``skip-grading``.
+        may_fail: whether it is tagged ``raises-exception``, as Jupyter has it of a cell that shows an error.
         resume: whether to go on after a statement that failed, as a notebook goes on with its next cell.
         is_answer: whether nbgrader marks it as one that students write.
     """
@@ -62,6 +63,7 @@ class Cell:
     skip: bool = False
     resume: bool = False
     is_answer: bool = False
+    may_fail: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,7 @@ def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
             points=points if isinstance(points := mark.get("points"), int | float) else None,
             skip=isinstance(tags, list) and "skip-grading" in tags,
             is_answer=mark.get("solution") is True,
+            may_fail=isinstance(tags, list) and "raises-exception" in tags,
         )
 
 

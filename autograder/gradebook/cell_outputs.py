@@ -5,13 +5,13 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.errors import StudentTimeout
-from autograder.base.i18n import Text, printable
+from autograder.base.i18n import Text, printable, text
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
 from autograder.sandbox.cells import Failure
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from autograder.sandbox.process import WorkerProcess
     from autograder.sandbox.protocol import Reply
 
+MAX_SHOWN = 32 << 20
+"""Characters that the cells of a notebook show in all, their pictures included."""
 _MAX_FAILURE = 4000
-_MAX_NOTES = 20
+_MAX_NOTES = 200
+_SHORT = 1000
 _FOR_A_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Colours and titles."""
 
@@ -42,7 +45,11 @@ class CellOutputs:
 
     room: Room
     late: Text
+    is_undone: bool = field(default=False, init=False)
+    """The cell that was last asked for asked for a program in turn, and nothing was done."""
     _noticed: list[Text] = field(default_factory=list)
+    _room_left: int = field(default_factory=lambda: MAX_SHOWN, init=False)
+    _is_full: bool = field(default=False, init=False)
 
     def of(self, worker: WorkerProcess, answer: Reply, count: int) -> list[NotebookNode]:
         """Return the outputs of a cell.
@@ -58,18 +65,39 @@ class CellOutputs:
         self._noticed = []
         if "failed" not in answer:
             worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
-        shown: Any = answer["result"]
-        failed: Any = answer["failed"]
         try:
+            shown: Any = answer["result"]
+            failed: Any = answer["failed"]
             left_out = list(_left_out(answer.get("notes", ())))
-            outputs = [_output(value, count) for value in shown]
-            outputs += [_stream("stderr", f"{words.both}\n") for words in left_out]
+            self.is_undone = any(what == "command" for what, _ in left_out)
+            outputs = list(self._with_room(_output(value, count) for value in shown))
+            outputs += [_stream("stderr", f"{words.both}\n") for _, words in left_out]
             if failed is not None:
                 outputs.append(self._failure(worker, failed))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
             worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
-        self._noticed += left_out
+        self._noticed += [words for what, words in left_out if what != "unseen"]
         return outputs
+
+    def _with_room(self, outputs: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
+        """Yield what the notebook has room for: all of its cells together might fill the memory of who grades it."""
+        for output in outputs:
+            data = {"text": output.text} if output.output_type == "stream" else output.data
+            size = sum(map(len, data.values()))
+            if size > self._room_left:
+                if not self._is_full:
+                    self._noticed.append(
+                        text(
+                            "the cells show more than {megabytes} MB; the rest was left out", megabytes=MAX_SHOWN >> 20
+                        )
+                    )
+                self._is_full = True
+                if output.output_type != "execute_result":  # which may be the score
+                    continue
+                output.data = {"text/plain": data["text/plain"][:_SHORT]}
+                size = 0
+            self._room_left -= size
+            yield output
 
     def noticed(self, cell: int) -> list[Problem]:
         """Return what was left out of the cell that was last asked for, and which limit was in its way.
@@ -123,10 +151,10 @@ def _overwritten(line: str) -> str:
     return "".join(shown)
 
 
-def _left_out(notes: Any) -> Iterator[Text]:
+def _left_out(notes: Any) -> Iterator[tuple[str, Text]]:
     for what, name, _, _ in islice(notes, _MAX_NOTES):
         if (words := passed_over(what, printable(str(name)[:80]))) is not None:
-            yield words
+            yield what, words
 
 
 def _output(value: dict[str, Any], count: int) -> NotebookNode:

@@ -191,13 +191,17 @@ def _collect(
 
 
 def _given(submission: SubmittedAssignment, name: str) -> Mapping[str, Given]:
-    """Return what the gradebook has for each cell; one that only carries a comment is worth nothing."""
+    """Return what the gradebook has for each cell; one that only carries a comment is worth nothing.
+
+    Cells of the assignment's other notebooks are called ``<notebook>/<cell>``; what was said to them is on their pages.
+    """
     found: dict[str, Given] = {}
-    for notebook in (n for n in submission.notebooks if n.name == name):
-        comments = {c.name: c.comment or "" for c in notebook.comments}
+    for notebook in submission.notebooks:
+        is_other = notebook.name != name
+        comments = {} if is_other else {c.name: c.comment or "" for c in notebook.comments}
         for grade in notebook.grades:
             comment = comments.pop(grade.name, "")
-            found[grade.name] = Given(
+            found[f"{notebook.name}/{grade.name}" if is_other else grade.name] = Given(
                 score=grade.score,
                 maximum=grade.max_score,
                 extra=grade.extra_credit or 0.0,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import os
 import platform
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import autograder
 from autograder.base.errors import ConfigError, GradebookError, SandboxError, SubmissionError
 from autograder.base.i18n import Text, printable, same, text
+from autograder.base.run_folder import RunFolder
 from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
@@ -72,14 +73,15 @@ class PlainAssignment:
         nbgrader: the course.
         gradebook: its gradebook, which learns the assignment if it does not know it.
         name: of the assignment.
+        judged: the notebook that a rubric judges, which is left alone here.
 
     Raises:
         ConfigError: the course prepares notebooks in a way of its own.
         GradebookError: nbgrader cannot convert the source, or it is not in Python.
     """
 
-    def __init__(self, nbgrader: NbgraderCourse, gradebook: Gradebook, name: str) -> None:
-        self.name, self._nbgrader = name, nbgrader
+    def __init__(self, nbgrader: NbgraderCourse, gradebook: Gradebook, name: str, *, judged: str | None = None) -> None:
+        self.name, self.judged, self._nbgrader = name, judged, nbgrader
         self.rules = AutogradeRules(nbgrader)
         if self.rules.has_own_sanitizers:
             words = text("there are steps of your own, which only `nbgrader autograde {name}` takes", name=name)
@@ -109,17 +111,22 @@ class PlainAssignment:
         """Return what the gradebook knows of the notebooks; enter them first if they are new."""
         from autograder.gradebook import releasing
 
-        files = sorted(self._source.glob("*.ipynb"))
+        files = sorted(file for file in self._source.glob("*.ipynb") if file.stem != self.judged)
         found = releasing.sources(self._nbgrader, gradebook, self.name, files)
         gradebook.db.rollback()
-        return found
+        return found if self.judged is None else tuple(one for one in found if one.is_worth_points)
+
+    @property
+    def is_one_notebook(self) -> bool:
+        """Whether nobody has to be told which of the notebooks is meant."""
+        return len(self.sources) == 1 and self.judged is None
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """The fields of a report that say what produced it, apart from the submission."""
         digest = hashlib.sha256(json.dumps([asdict(source) for source in self.sources], sort_keys=True).encode())
         for file in sorted(self.rules.own_files(self.name)):
-            digest.update(f"\0{file.name}\0{file.stat().st_size}\0".encode())
+            digest.update(os.fsencode(f"\0{file.name}\0{file.stat().st_size}\0"))
             digest.update(file.read_bytes())
         steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
         digest.update(repr((self.rules.timeout_s, steps)).encode())
@@ -146,7 +153,8 @@ class PlainAssignment:
         digest = hashlib.sha256()
         for path in sorted(submission.folder.rglob("*")):
             if path.is_file() and not path.is_symlink() and path.name != "timestamp.txt":
-                digest.update(f"{path.relative_to(submission.folder)}\0{submissions.sha256(path)}\0".encode())
+                name = os.fsencode(path.relative_to(submission.folder))  # an archive's may be no text at all
+                digest.update(name + f"\0{submissions.sha256(path)}\0".encode())
         return digest.hexdigest()
 
     # -- running -------------------------------------------------------------------------------------------------------
@@ -158,8 +166,8 @@ class PlainAssignment:
         problems: list[Problem] = []
         notes: list[Text] = []
         try:
-            with tempfile.TemporaryDirectory(prefix="autograder-run-") as place:
-                folder = Path(place, self.name)
+            with RunFolder() as place:
+                folder = place / self.name
                 folder.mkdir()
                 self.rules.bring_along(self.name, submission.folder, folder, notes.append)
                 for source in self.sources:
@@ -167,6 +175,9 @@ class PlainAssignment:
                         notebooks[source.name] = self._execute(path, source, folder, runner, problems)
         except SandboxError as error:
             return Executed(submission, self._failed(submission, error.text), {}, notes)
+        except OSError as error:  # such as a full disk: the others are graded all the same
+            words = text("its files could not be copied: {reason}", reason=printable(str(error)))
+            return Executed(submission, self._failed(submission, words), {}, notes)
         return Executed(submission, self._report(submission, notebooks, problems, begun), notebooks, notes)
 
     def run_source(self, runner: plain_notebooks.NotebookRunner) -> Executed:
@@ -181,13 +192,14 @@ class PlainAssignment:
         if (submission.folder / expected).is_file():
             return submission.folder / expected
         others = sorted(submission.folder.glob("*.ipynb"))
-        if len(self.sources) == 1 and len(others) == 1:
+        if self.is_one_notebook and len(others) == 1:
             words = text(
                 "{expected} was expected; {found} was graded", expected=expected, found=printable(others[0].name)
             )
             problems.append(Problem.of("missing", words))
             return others[0]
-        problems.append(Problem.of("missing", text("there is no {expected}", expected=expected)))
+        words = text("there is no {expected}", expected=expected)
+        problems.append(self._beside_rubric(source.name, Problem.of("missing", words)))
         return None
 
     def _execute(
@@ -206,13 +218,13 @@ class PlainAssignment:
         except (SubmissionError, ValueError) as error:
             reason = error.text if isinstance(error, SubmissionError) else same(str(error))
             words = text("{file} is not a notebook: {reason}", file=printable(path.name), reason=reason)
-            problems.append(Problem.of("unreadable", words))
+            problems.append(self._beside_rubric(source.name, Problem.of("unreadable", words)))
             notebook = autograded.read(None)
             released_notebook.restore(notebook, source)
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
             released_notebook.restore(notebook, source)
-            noticed = runner.run(notebook, folder)
+            noticed = runner.run(notebook, folder, path.parent)
             problems += [self._in_notebook(source.name, problem) for problem in noticed]
             self._do_further_steps(notebook, source, path.parent.parent.name)
         repair.name_cells(notebook.cells)
@@ -224,9 +236,13 @@ class PlainAssignment:
 
     def _in_notebook(self, name: str, problem: Problem) -> Problem:
         """Return a problem that names its notebook, if there are several."""
-        if len(self.sources) == 1:
+        if self.is_one_notebook:
             return problem
         return problem.model_copy(update={"text": same(f"{name}: ") + problem.text})
+
+    def _beside_rubric(self, name: str, problem: Problem) -> Problem:
+        """Return a problem whose words name the file; `mixed` knows by the beginning that it is no rubric's."""
+        return problem if self.judged is None else self._in_notebook(name, problem)
 
     def _load_further_steps(self) -> list[type]:
         """Return the steps of the course's autograding that are neither running nor scoring."""
@@ -252,29 +268,38 @@ class PlainAssignment:
         problems: Sequence[Problem],
         begun: float,
     ) -> GradeReport:
-        exercises, waiting = [], 0
+        exercises, notes = [], []
         for source in self.sources:
             scores = notebooks[source.name].metadata[RUN]["scores"] if source.name in notebooks else {}
-            for cell in (cell for cell in source.cells.values() if cell.points):
-                score = scores.get(cell.name, 0.0)
-                if score is None:
-                    waiting += 1
-                else:
-                    exercises.append(self._exercise(source.name, cell.name, score, cell.points or 0.0))
-        notes = [Problem.of("note", tell_waiting(waiting))] if waiting else []
+            worth = {cell.name: cell.points for cell in source.cells.values() if cell.points}
+            given = {name: scores.get(name, 0.0) for name in worth}
+            exercises += [
+                self._exercise(source.name, name, score, worth[name])
+                for name, score in given.items()
+                if score is not None
+            ]
+            if waiting := sum(score is None for score in given.values()):
+                notes.append((source.name, waiting))
         return GradeReport(
             status="graded",
             score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
             exercises=tuple(exercises),
-            problems=(*problems, *notes),
+            problems=(*problems, *self._waiting(notes)),
             submission_sha256=self.sha256(submission),
             duration_s=round(time.monotonic() - begun, 3),
             **self._fields_of(submission),
         )
 
+    def _waiting(self, counts: Sequence[tuple[str, int]]) -> list[Problem]:
+        """Return notes on the cells that wait for a person: one for all notebooks, unless others are judged apart."""
+        if self.judged is None:
+            total = sum(count for _, count in counts)
+            return [Problem.of("note", tell_waiting(total))] if total else []
+        return [self._in_notebook(name, Problem.of("note", tell_waiting(count))) for name, count in counts]
+
     def _exercise(self, notebook: str, cell: str, score: float, points: float) -> ExerciseResult:
-        name = f"{notebook}/{cell}" if len(self.sources) > 1 else cell
-        title = same(notebook if len(self.sources) > 1 else "")
+        name = cell if self.is_one_notebook else f"{notebook}/{cell}"
+        title = same("" if self.is_one_notebook else notebook)
         return ExerciseResult(name=name, title=title, score=max(0.0, score), max_score=points, criteria=())
 
     def _failed(self, submission: PlainSubmission, reason: Text) -> GradeReport:
@@ -290,7 +315,7 @@ class PlainAssignment:
 
     def _fields_of(self, submission: PlainSubmission) -> dict[str, Any]:
         """Return the fields that every report on a submission has, whatever came of it."""
-        named = {"student": submission.student, "assignment": self.name, "file": str(submission.folder)}
+        named = {"student": submission.student, "assignment": self.name, "file": printable(str(submission.folder))}
         return {**named, "max_score": self.max_score, **self.provenance}
 
 

@@ -395,4 +395,4 @@ def _reason(cell: NotebookNode) -> str | None:
         return f"{error.ename}: {error.evalue}".strip(": ").partition("\n")[0]
     given = plain_notebooks.score(cell)
     most = float(cell.metadata.nbgrader["points"])
-    return None if given.score == most else given.reason or f"{given.score:g} / {most:g}"
+    return None if given.score == most else given.reason.en if given.reason else f"{given.score:g} / {most:g}"

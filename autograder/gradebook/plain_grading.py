@@ -10,8 +10,9 @@ A report is in the journal once the gradebook has it, so that after a kill nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING, Self
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.course.course import Course
 from autograder.course.jobs import student_of
-from autograder.gradebook import autograded, released_notebook, repair, source_check
+from autograder.gradebook import autograded, mixed, released_notebook, repair, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment, PlainSubmission
+from autograder.gradebook.plain_notebooks import UNDONE
 from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
@@ -33,7 +35,9 @@ from autograder.results.journal import Journal
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
-_ADDED = (RUN, "kernelspec", "nbgrader")
+_ADDED = (RUN, UNDONE, "kernelspec", "nbgrader")
+_WHOLE = "whole"
+"""Beside the report's hash, where the journal has it only together with that of a rubric: the report."""
 
 
 def find(course: Course, name: str, paths: Sequence[Path] = ()) -> list[PlainSubmission]:
@@ -92,36 +96,85 @@ class PlainGrading:
             SandboxError: this machine cannot run submissions.
         """
         assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
+        for executed in self._written(assignment, submissions):
+            if not executed.is_shown:
+                self._journal.add(executed.report)
+            yield executed.report
+        self._journal.finish()
+
+    def preview(self, name: str, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
+        """Yield the reports that `grade` would, and raise what it would; write nothing."""
+        yield from self._previewed(PlainAssignment(self._nbgrader, self._gradebook, name), submissions)
+
+    def grade_rest(
+        self,
+        name: str,
+        submissions: Sequence[PlainSubmission],
+        reports: Sequence[GradeReport],
+        advance: Callable[[], None] = lambda: None,
+    ) -> list[GradeReport]:
+        """Grade the notebooks of an assignment that its rubric does not judge, as `grade` does.
+
+        Args:
+            name: the assignment.
+            submissions: what was handed in to it.
+            reports: those by the rubric.
+            advance: called after each submission.
+
+        Returns:
+            The reports with the scores of all notebooks, which are in the journal, too.
+        """
+        assignment = PlainAssignment(self._nbgrader, self._gradebook, name, judged=name)
+        rest = {}
+        for executed in self._written(assignment, submissions):
+            rest[executed.submission.student] = executed.report
+            advance()
+        found = _completed(reports, rest, assignment)
+        for report in found:
+            if self._journal.reports.get((name, report.student)) != report:
+                self._journal.add(report)
+        self._journal.finish()
+        return found
+
+    def preview_rest(
+        self, name: str, submissions: Sequence[PlainSubmission], reports: Sequence[GradeReport]
+    ) -> list[GradeReport]:
+        """Return the reports that `grade_rest` would; write nothing."""
+        assignment = PlainAssignment(self._nbgrader, self._gradebook, name, judged=name)
+        rest = {report.student: report for report in self._previewed(assignment, submissions)}
+        return _completed(reports, rest, assignment)
+
+    def _written(self, assignment: PlainAssignment, submissions: Sequence[PlainSubmission]) -> Iterator[Executed]:
+        """Run what has changed and write everything; yield each submission once it is written."""
+        if not assignment.sources:
+            return
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
-        unchanged = self._unchanged(assignment, writer, submissions)
-        yield from writer.write(list(unchanged.values()))
+        unchanged = self._unchanged(writer, submissions)
+        writer.write(list(unchanged.values()))
+        yield from unchanged.values()
         todo = [one for one in submissions if one.student not in unchanged]
         with Runners(self._processes, assignment.start_runner) as runners:
             done = runners.each(assignment.run, todo)
             while batch := [executed for _, executed in islice(done, BATCH)]:
-                for report in writer.write(batch):
-                    self._journal.add(report)
-                    yield report
-            self._journal.finish()
+                writer.write(batch)
+                yield from batch
             self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runners.started)
 
-    def preview(self, name: str, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
-        """Yield the reports that `grade` would, and raise what it would; write nothing."""
-        assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
+    def _previewed(self, assignment: PlainAssignment, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
+        if not assignment.sources:
+            return
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
-        unchanged = self._unchanged(assignment, writer, submissions)
+        unchanged = self._unchanged(writer, submissions)
         yield from (executed.report for executed in unchanged.values())
         with Runners(self._processes, assignment.start_runner) as runners:
             for _, executed in runners.each(assignment.run, [s for s in submissions if s.student not in unchanged]):
                 yield executed.report
 
-    def _unchanged(
-        self, assignment: PlainAssignment, writer: _Writer, submissions: Sequence[PlainSubmission]
-    ) -> dict[str, Executed]:
+    def _unchanged(self, writer: _Writer, submissions: Sequence[PlainSubmission]) -> dict[str, Executed]:
         """Return what has been run already, by student."""
         found: dict[str, Executed] = {}
         for one in submissions:
-            report = self._journal.reports.get((assignment.name, one.student))
+            report = writer.earlier(one, self._journal)
             if report is not None and (shown := writer.shown(one, report)) is not None:
                 found[one.student] = shown
         return found
@@ -134,6 +187,15 @@ class PlainGrading:
         self._opened.close()
 
 
+def _completed(
+    reports: Sequence[GradeReport], rest: Mapping[str, GradeReport], assignment: PlainAssignment
+) -> list[GradeReport]:
+    names = [source.name for source in assignment.sources]
+    return [
+        mixed.completed(report, rest[report.student], names) if report.student in rest else report for report in reports
+    ]
+
+
 class _Writer:
     """Writes the submissions to one assignment."""
 
@@ -141,6 +203,17 @@ class _Writer:
         self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: PlainAssignment, outcome: WriteOutcome
     ) -> None:
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
+
+    def earlier(self, submission: PlainSubmission, journal: Journal) -> GradeReport | None:
+        """Return the report of the last time; where a rubric judges, too, it is kept with the notebooks."""
+        if self._assignment.judged is None:
+            return journal.reports.get((self._assignment.name, submission.student))
+        folder = self._place(submission.student)
+        for source in self._assignment.sources:
+            with suppress(OSError, ValueError, LookupError, TypeError):
+                notebook = json.loads((folder / f"{source.name}.ipynb").read_text(encoding="utf-8"))
+                return GradeReport.model_validate(notebook["metadata"][RUN][_WHOLE])
+        return None
 
     def shown(self, submission: PlainSubmission, report: GradeReport) -> Executed | None:
         """Return what was run earlier, from ``autograded/``, if running it again would give the same."""
@@ -167,17 +240,25 @@ class _Writer:
                 found[source.name] = as_node(notebook)
         return Executed(submission, report, found, is_shown=True)
 
-    def write(self, batch: Sequence[Executed]) -> list[GradeReport]:
-        """Write some submissions, and return their reports; what could not be judged is not written."""
+    def write(self, batch: Sequence[Executed]) -> None:
+        """Write some submissions; what could not be judged is not written."""
         for executed in batch:
             self._outcome.notes += [note for note in executed.notes if note not in self._outcome.notes]
+        for executed in batch:
+            executed.is_shown = executed.is_shown or self._has_nothing_to_show(executed)
         judged = [executed for executed in batch if executed.report.status == "graded"]
         for start in range(0, len(judged), BATCH):
             part = judged[start : start + BATCH]
             written = until_written(partial(self._write_batch, part))
             self._outcome.written += written
             self._outcome.unchanged += len(part) - written
-        return [executed.report for executed in batch]
+
+    def _has_nothing_to_show(self, executed: Executed) -> bool:
+        """Whether none of the notebooks beside a rubric's was handed in, and the folder says nothing else."""
+        if self._assignment.judged is None or executed.notebooks:
+            return False
+        folder = self._place(executed.submission.student)
+        return not any((folder / f"{source.name}.ipynb").exists() for source in self._assignment.sources)
 
     def _write_batch(self, batch: Sequence[Executed]) -> int:
         """Write the folders and rows of a batch, or none of them."""
@@ -231,5 +312,10 @@ class _Writer:
         rules.bring_along(self._assignment.name, executed.submission.folder, folder, lambda _: None)
         for name, notebook in executed.notebooks.items():
             notebook.metadata[RUN]["report"] = digest
+            if self._assignment.judged is not None:
+                notebook.metadata[RUN][_WHOLE] = executed.report.to_dict()
             autograded.write(folder / f"{name}.ipynb", notebook)
+        judged = self._place(executed.submission.student) / f"{self._assignment.judged}.ipynb"
+        if self._assignment.judged is not None and judged.is_file():
+            shutil.copyfile(judged, folder / judged.name)
         rules.set_permissions(folder)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from autograder.base.errors import SandboxError, StudentError
 from autograder.base.i18n import Text, same, text
@@ -26,6 +28,7 @@ from autograder.results.grade_report import Problem
 from autograder.sandbox import confine
 from autograder.sandbox.bundles import NO_PICTURES
 from autograder.sandbox.confine import WorkerSettings
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.process import NotebookZygote, WorkerProcess
 from autograder.sandbox.protocol import Reply, Request, ShowRequest, StageRequest, StartRequest
 from autograder.student.limits import Room
@@ -38,7 +41,13 @@ _MEMORY_MB, _OUTPUT_KB, _CPU_S = 4096, 4096, 3600
 _MAX_FOLDER = 512 << 20
 _MAX_FILES, _MAX_DEPTH = 20_000, 32
 _WATCH_S = 0.2
+_MOST_TIMES = 50
+"""A notebook may take so many times as long as a cell may: others are waiting."""
+_RESERVE = 1 << 30
+"""Bytes of the disk that code of ours leaves to everybody else."""
 _TEMPORARY, _WORK = "tmp", "work"
+UNDONE = "autograder_undone"
+"""In a cell's metadata once it has run: it asked for a program, which was not started."""
 _PRETTY = "IPython.lib.pretty"
 
 
@@ -64,6 +73,7 @@ class NotebookRunner:
         self._base = self._made.path
         self._base.chmod(0o777)  # a grader who is root runs workers as nobody
         self._folder = self._base
+        self._ends = 0.0
         self._noticed: list[Problem] = []
         preload = (_PRETTY, *imported)
         self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, preload, folder=str(self._base), many=False)
@@ -73,25 +83,29 @@ class NotebookRunner:
         """Say how long a cell may take from now on; None means an hour."""
         self._timeout_s = timeout_s or float(_CPU_S)
 
-    def run(self, notebook: NotebookNode, folder: Path) -> list[Problem]:
+    def run(self, notebook: NotebookNode, folder: Path, handed_in: Path | None = None) -> list[Problem]:
         """Run a notebook and put what its cells show into it.
 
         Args:
             notebook: changed in place.
             folder: its files; the code gets copies of them.
+            handed_in: where the notebooks are as they were handed in: the code finds these, without hidden tests.
 
         Returns:
             Which limits of the sandbox were in the way of which cell, and what was left out there.
         """
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        self._ends = time.monotonic() + _MOST_TIMES * self._timeout_s
+        for cell in cells:
+            cell.metadata.pop(UNDONE, None)  # what somebody has handed in says nothing
         bad: set[int] = set()
         for last in range(MAX_WORKERS, 0, -1):
-            self._fill(folder)
+            self._fill(folder, handed_in)
             try:
                 ended = self._run_until_one_ends_it(cells, bad)
             except SandboxError:  # somebody may have killed the zygote
                 self._begin_again()
-                self._fill(folder)
+                self._fill(folder, handed_in)
                 ended = self._run_until_one_ends_it(cells, bad)
             if ended is None:
                 break
@@ -144,7 +158,7 @@ class NotebookRunner:
         outputs = CellOutputs(Room(_MEMORY_MB, has_files=True), self._late)
         worker = self._zygote.spawn()
         try:
-            with _watch(self._base, worker):
+            with _Watch(self._base, worker):
                 self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
@@ -153,6 +167,11 @@ class NotebookRunner:
                 for number, cell in enumerate(cells):
                     if not cell.source.strip():
                         continue
+                    if time.monotonic() > self._ends:
+                        words = text("the cells before took {minutes} minutes in all", minutes=self._most_minutes)
+                        say_not_run(cells[number:], words)
+                        self._noticed.append(Problem.of("cell-skipped", words, cell=number + 1))
+                        return None
                     count += 1
                     cell.execution_count = count
                     source = cell.source if number not in bad else ""  # the numbers of the others stay as they are
@@ -162,12 +181,22 @@ class NotebookRunner:
                         if number not in bad:
                             cell.outputs = outputs.of(worker, answer, count)
                             self._noticed += outputs.noticed(number + 1)
+                            if outputs.is_undone:
+                                cell.metadata[UNDONE] = True
                     except StudentError as error:
                         cell.outputs = [error_output(type(error).__name__, error.text.en)]
                         return number
+                    except WireError:
+                        words = text("this cell is too long and was left out")
+                        say_not_run([cell], words)
+                        self._noticed.append(Problem.of("cell-skipped", words, cell=number + 1))
         finally:
             worker.close()
         return None
+
+    @property
+    def _most_minutes(self) -> int:
+        return round(_MOST_TIMES * self._timeout_s / 60)
 
     @property
     def _late(self) -> Text:
@@ -178,7 +207,7 @@ class NotebookRunner:
             request, [], within_s=self._timeout_s, on_timeout=self._late, interrupt=request["op"] == "show"
         )[0]
 
-    def _fill(self, folder: Path) -> None:
+    def _fill(self, folder: Path, handed_in: Path | None) -> None:
         """Copy a notebook's files for the code to read, to a folder of the same name; what the one before left goes."""
         _empty(self._base)
         self._folder = self._base / _WORK / folder.name
@@ -189,6 +218,8 @@ class NotebookRunner:
             target = self._folder / path.relative_to(folder)
             if path.is_symlink():  # it could lead anywhere
                 continue
+            if handed_in is not None and path.parent == folder and path.suffix == ".ipynb":
+                continue  # by now it may hold hidden tests
             if path.is_dir():
                 target.mkdir(parents=True, exist_ok=True)
                 target.chmod(0o777)
@@ -196,6 +227,11 @@ class NotebookRunner:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
                 target.chmod(0o666)
+        for path in handed_in.glob("*.ipynb") if handed_in is not None else ():
+            with suppress(OSError):  # whatever lies there: the notebook that is graded has been read
+                if path.is_file() and not path.is_symlink():
+                    shutil.copyfile(path, self._folder / path.name)
+                    (self._folder / path.name).chmod(0o666)
 
 
 def say_not_run(cells: Sequence[NotebookNode], why: Text) -> None:
@@ -214,7 +250,7 @@ class CellScore:
     """
 
     score: float | None
-    reason: str = ""
+    reason: Text | None = None
 
 
 def score(cell: NotebookNode) -> CellScore:
@@ -222,9 +258,11 @@ def score(cell: NotebookNode) -> CellScore:
 
     An error is worth nothing; a number as the cell's result is the score; anything else earns full points. Unlike
     nbgrader's rule, this one lets code print warnings, and a number that cannot be a score (negative, above the
-    maximum, not finite) waits for a person.
+    maximum, not finite) waits for a person, as does a test that asked for a program: nobody knows what it would say.
     """
     most = float(cell.metadata.nbgrader["points"])
+    if UNDONE in cell.metadata:
+        return CellScore(None, text("its test asks for a command, and commands are not run here"))
     for output in cell.outputs:
         if output.output_type == "error":
             return CellScore(0.0)
@@ -235,7 +273,8 @@ def score(cell: NotebookNode) -> CellScore:
                 return CellScore(most)
             if 0 <= value <= most:
                 return CellScore(value)
-            return CellScore(None, f"the cell's result {value:g} is no score between 0 and {most:g}")
+            words = text("the cell's result {value:g} is no score between 0 and {most:g}", value=value, most=most)
+            return CellScore(None, words)
     return CellScore(most)
 
 
@@ -252,7 +291,7 @@ def scores(notebook: NotebookNode, source: SourceNotebook) -> tuple[dict[str, fl
             given = score(cell)
             found[name] = given.score
             if given.reason:
-                notes.append(Problem.of("note", same(f"{name}: {given.reason}")))
+                notes.append(Problem.of("note", same(f"{name}: ") + given.reason))
         else:  # an answer in words; nobody has to look at one that is still as it was released
             found[name] = 0.0 if known.solution and not known.task and autograded.is_untouched(cell) else None
     return found, notes
@@ -268,28 +307,56 @@ def tell_other_language(notebook: str, language: object) -> Text:
     )
 
 
-@contextmanager
-def _watch(folder: Path, worker: WorkerProcess) -> Iterator[None]:
-    """End a worker that fills the disk."""
-    done = threading.Event()
+class _Watch:
+    """Ends a worker that fills the disk; a context manager.
 
-    def look() -> None:
-        while not done.wait(_WATCH_S):
-            if _is_too_much(folder):
-                worker.end()
+    Args:
+        folder: where it may write.
+        worker: it.
+    """
+
+    def __init__(self, folder: Path, worker: WorkerProcess) -> None:
+        self._folder, self._worker = folder, worker
+        self._done, self._thread = threading.Event(), threading.Thread(target=self._look, daemon=True)
+        self._brought = _Room(0, 0)
+        self._free = _free(folder)
+        self._is_crowded = False
+
+    def __enter__(self) -> None:
+        self._brought = _taken(self._folder, _Room(sys.maxsize, sys.maxsize)) or self._brought
+        self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        if self._is_crowded:
+            raise SandboxError(text("the disk was almost full, so what ran just then was ended"))
+
+    def _look(self) -> None:
+        most = _Room(self._brought.size + _MAX_FOLDER, self._brought.files + _MAX_FILES)
+        while not self._done.wait(_WATCH_S):
+            # a file that is removed while it is open takes room, too, but nobody can see it
+            free = _free(self._folder)
+            self._is_crowded = free < _RESERVE and free < self._free - _MAX_FOLDER
+            if self._is_crowded or _taken(self._folder, most) is None:
+                self._worker.end()
                 return
 
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+
+class _Room(NamedTuple):
+    """Bytes, and files and folders."""
+
+    size: int
+    files: int
 
 
-def _is_too_much(folder: Path) -> bool:
-    """Do the files of a folder take more room than they may, while code writes and removes them?
+def _free(folder: Path) -> int:
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def _taken(folder: Path, most: _Room) -> _Room | None:
+    """Return the room that the files of a folder take while code writes and removes them; None if it is too much.
 
     Folders inside each other count as well: below a path that is too long for the kernel nothing could be seen, nor in
     a folder that its owner may not list.
@@ -306,14 +373,14 @@ def _is_too_much(folder: Path) -> bool:
                     else:
                         with suppress(OSError):
                             size += entry.stat(follow_symlinks=False).st_size
-                    if size > _MAX_FOLDER or count > _MAX_FILES:
-                        return True
+                    if size > most.size or count > most.files:
+                        return None
         except OSError as error:
             if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
-                return True  # else it has just been removed
+                return None  # else it has just been removed
         if depth > _MAX_DEPTH:
-            return True
-    return False
+            return None
+    return _Room(size, count)
 
 
 def _empty(folder: Path) -> None:

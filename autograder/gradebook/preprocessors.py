@@ -204,8 +204,11 @@ class _Run:
             source = Path(self._folders.format_path(self._folders.source_directory, ".", assignment))
             self._runner = plain_notebooks.NotebookRunner(timeout_s, imported_by(source)).__enter__()
             finalize(self, self._runner.close)
-        folder = Path(self._folders.format_path(self._folders.autograded_directory, student, assignment))
-        self._runner.run(notebook, folder)
+        made, handed_in = (
+            Path(self._folders.format_path(place, student, assignment))
+            for place in (self._folders.autograded_directory, self._folders.submitted_directory)
+        )
+        self._runner.run(notebook, made, handed_in)
 
 
 _runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()

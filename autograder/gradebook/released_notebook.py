@@ -87,6 +87,11 @@ class SourceNotebook:
     kernelspec: dict[str, Any]
     cells: dict[str, SourceCell]
 
+    @property
+    def is_worth_points(self) -> bool:
+        """Whether any of its cells is."""
+        return any(cell.points for cell in self.cells.values())
+
 
 def load(gradebook: Gradebook, notebook: str, assignment: str) -> SourceNotebook:
     """Read what the gradebook knows of a notebook.

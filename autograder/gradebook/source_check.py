@@ -100,12 +100,22 @@ def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[Text]:
         if notebook is None or not _has_solutions(notebook):
             continue
         scores = notebook.metadata[RUN]["scores"]
-        problems = list(_problems_of(executed, source.name, is_only=len(assignment.sources) == 1))
+        problems = list(_problems_of(executed, source.name, is_only=assignment.is_one_notebook))
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for number, cell in enumerate(code, 1):
             known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
-            score = scores.get(known.name) if known is not None and not known.solution else None
-            if known is not None and score is not None and score < (known.points or 0.0):
+            if known is None or known.solution or known.name not in scores:
+                continue
+            score = scores[known.name]
+            if score is None and known.grade:
+                yield text(
+                    "{assignment}: `{cell}` waits for a person in every submission, since its own solution cannot be "
+                    "scored either when it is graded as students' work is: {reason}",
+                    assignment=assignment.name,
+                    cell=known.name,
+                    reason=_reason(code[:number], problems),
+                )
+            elif score is not None and score < (known.points or 0.0):
                 yield text(
                     "{assignment}: its own solution gets {score} of {points} points for `{cell}` when it is graded as "
                     "students' work is, so nobody can get more: {reason}",

@@ -19,7 +19,7 @@ from autograder.base.files import FolderInPlace, replaced_together
 from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs, student_of
-from autograder.gradebook import autograded, late_policy, nbgrader_course, released_notebook
+from autograder.gradebook import autograded, late_policy, mixed, nbgrader_course, released_notebook
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.autograded import Autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
@@ -180,6 +180,7 @@ class _AssignmentWriter:
 
     def write(self, entries: Sequence[SubmissionInTree]) -> None:
         """Write some submissions, batch by batch."""
+        entries = [replace(one, report=mixed.own_part(one.report, self._others)) for one in entries]
         for start in range(0, len(entries), BATCH):
             batch = entries[start : start + BATCH]
             written = until_written(partial(self._write_batch, batch))
@@ -188,7 +189,25 @@ class _AssignmentWriter:
         name, students = self._assignment.name, {entry.report.student for entry in entries}
         taken = late_policy.penalties(self._gradebook, name, students)
         self._gradebook.db.rollback()
+        self._tell_not_run(entries)
         self._outcome.penalties |= {(name, student): penalty for student, penalty in taken.items()}
+
+    def _tell_not_run(self, entries: Sequence[SubmissionInTree]) -> None:
+        """Name the other notebooks that somebody has handed in and nothing has run."""
+        for name in sorted(self._others):
+            file = f"{name}.ipynb"
+            handed_in = (entry.report.student for entry in entries if (entry.folder / file).is_file())
+            if not all((self._place(student) / file).is_file() for student in handed_in):
+                self._outcome.notes.append(
+                    text(
+                        "{notebook}.ipynb has no rubric; `autograder grade --assignment {assignment}` runs its tests",
+                        notebook=name,
+                        assignment=self._assignment.name,
+                    )
+                )
+
+    def _place(self, student: str) -> Path:
+        return self._nbgrader.folder("autograded", student, self._assignment.name)
 
     def _load_source(self) -> released_notebook.SourceNotebook:
         """Return what the gradebook knows of the notebook; enter the assignment first if it is new."""
@@ -202,13 +221,6 @@ class _AssignmentWriter:
         found = self._gradebook.find_assignment(self._assignment.name).notebooks
         names = frozenset(notebook.name for notebook in found) - {self._assignment.name}
         self._gradebook.db.rollback()
-        for name in sorted(names):
-            words = text(
-                "{notebook}.ipynb has no rubric; `nbgrader autograde {assignment} --force` grades its new submissions",
-                notebook=name,
-                assignment=self._assignment.name,
-            )
-            self._outcome.notes.append(words)
         return names
 
     def _write_batch(self, batch: Sequence[SubmissionInTree]) -> int:
@@ -216,7 +228,7 @@ class _AssignmentWriter:
         with replaced_together() as folders, transaction(self._gradebook, self._assignment.name) as row:
             rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
             for entry in batch:
-                target = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+                target = self._place(entry.report.student)
                 made = autograded.make(entry.path, entry.report, self._source, self._assignment)
                 record = self._record(entry, made)
                 is_shown = autograded.is_shown(target, entry.report, self._source)
@@ -239,7 +251,7 @@ class _AssignmentWriter:
         """Put into a folder what nbgrader puts into ``autograded/<student>/<assignment>/``."""
         self._rules.bring_along(self._assignment.name, entry.folder, folder, self._outcome.notes.append)
         autograded.write(folder / f"{self._assignment.name}.ipynb", made.notebook)
-        before = self._nbgrader.folder("autograded", entry.report.student, self._assignment.name)
+        before = self._place(entry.report.student)
         for other in (f"{notebook}.ipynb" for notebook in self._others):
             if (before / other).is_file():  # its scores stay, and so does what shows them
                 shutil.copyfile(before / other, folder / other)

@@ -75,7 +75,8 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
     notes = writing.notes(plan)
     if failure is not None:
         words = text(
-            "the criteria have not been tried out ({reason}); mend that, remove {folder} and import again",
+            "the criteria have not been tried out ({reason}); mend that, or tag a cell that is meant to fail "
+            "`raises-exception`, remove {folder} and import again",
             reason=failure,
             folder=folder,
         )
@@ -164,7 +165,12 @@ def _better(plan: Plan, exercise: Exercise, criterion: Criterion, found: _Trial)
         reason = _short(found.source[name].message)
         if criterion.written.inside is None:
             return replace(now, inside=text("the rubric cannot judge it from outside ({reason})", reason=reason))
-        return replace(now, left_out=text("the source notebook does not meet it: {reason}", reason=reason))
+        words = text(
+            "the source notebook does not meet it: {reason}; run the notebook from top to bottom, save it with its "
+            "outputs and import again. A test must not rely on what an earlier test has changed",
+            reason=reason,
+        )
+        return replace(now, left_out=words)
     if found.stub[name].outcome != "passed":
         return None
     if not now.touches and plan.answers(exercise.question):
@@ -173,7 +179,8 @@ def _better(plan: Plan, exercise: Exercise, criterion: Criterion, found: _Trial)
     others = [c for c in exercise.criteria if c is not criterion and c.case.is_hidden <= hidden]  # those tried before
     if not now.waits and any(found.stub[exercise.id_of(other)].outcome != "passed" for other in others):
         return replace(now, waits=True)
-    return replace(now, left_out=text("it passes before anything is written"))
+    words = text("it passes before anything is written; let it look at what students write, and import again")
+    return replace(now, left_out=words)
 
 
 def _short(words: Text) -> Text:

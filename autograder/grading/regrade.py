@@ -31,7 +31,7 @@ class Regrading:
     """
 
     def __init__(self, course: Course, assignment: Assignment, results: Path) -> None:
-        self._course, self._assignment, self._results = course, assignment, results
+        self._course, self.assignment, self._results = course, assignment, results
         others = course.others([assignment.name])
         self._jobs = (
             find_jobs([course.submitted], [assignment.name], others, folders=course.folders)
@@ -45,30 +45,39 @@ class Regrading:
     def __len__(self) -> int:
         return len(self._jobs)
 
-    def grade(self, *, processes: int, confined: bool, advance: Callable[[], None]) -> list[Move]:
+    def grade(
+        self,
+        *,
+        processes: int,
+        confined: bool,
+        advance: Callable[[], None],
+        complete: Callable[[list[GradeReport]], list[GradeReport]] = lambda reports: reports,
+    ) -> list[Move]:
         """Grade what the present rubric has not graded yet, without touching what counts.
 
         Args:
             processes: how many rubric sessions work at once.
             confined: whether the kernel confines students' code.
             advance: called after each submission.
+            complete: adds to the reports what a rubric does not judge.
 
         Returns:
             A move for each student whose score or verdicts differ, by student.
         """
         with Journal(self._results) as journal:
-            before = {key: r for key, r in journal.reports.items() if r.assignment == self._assignment.name}
+            before = {key: r for key, r in journal.reports.items() if r.assignment == self.assignment.name}
         with Journal(self.pending) as pending:
             pending.reports = {**before, **pending.reports}
             for report in grade_all(self._course, self._jobs, pending, processes=processes, confined=confined):
                 self.reports.append(report)
                 advance()
+        self.reports = complete(self.reports)
         return compare(before, self.reports)
 
     def accept(self) -> Path:
         """Let the new reports count and return the file that keeps the old ones."""
         with Journal(self._results) as journal:
-            kept = keep_old(journal.reports, self._assignment.name, self._results)
+            kept = keep_old(journal.reports, self.assignment.name, self._results)
             for report in self.reports:
                 journal.add(report)
             journal.finish()

@@ -69,17 +69,15 @@ def main(descriptor: int, settings: str) -> None:
 
         collect_garbage_from_now_on()
         zygote.wait_until_ready()
-        checks, is_warm = set[int](), False
+        is_warm = False
         while (connection := post.next()) is not None:
-            checks = {pid for pid in checks if not os.waitpid(pid, os.WNOHANG)[0]}
-            checks.add(pid := _fork_check(connection, post, zygote))
+            pid = _fork_check(connection, post, zygote)
+            post.look_after(pid)
             if not is_warm:
                 post.wait_for(pid)  # warming up takes time from the first check, which somebody waits for
                 zygote.prepare_for_many()
                 _warm(zygote, post.caches / "rehearsal")
                 is_warm = True
-        for pid in checks:
-            os.waitpid(pid, 0)
     post.close()
     os._exit(0)  # without taking torch apart first
 

@@ -44,6 +44,20 @@ def tables(audit: Audit, language: Language) -> Group:
     return Group(*parts)
 
 
+def overview(audits: Sequence[Audit], language: Language) -> Table:
+    """Return a line for each assignment: how many wrong versions lose a point, and how much needs fixing."""
+    table = plain_table()
+    table.add_column(Styled(text("assignment").get(language)))
+    for heading in (text("wrong versions"), text("lose a point"), text("needs fixing")):
+        table.add_column(Styled(heading.get(language)), justify="right")
+    for audit in audits:
+        style = "red" if audit.faults else "yellow" if audit.survivors else ""
+        caught = f"{audit.kill_rate:.1%}" if audit.wrong else ""
+        counts = (audit.assignment, str(len(audit.wrong)), caught, str(len(audit.faults) or ""))
+        table.add_row(*(Styled(count, style=style) for count in counts))
+    return table
+
+
 def _criteria(audit: Audit, language: Language) -> Table:
     table = plain_table()
     table.add_column(Styled(text("criterion").get(language)))

@@ -12,6 +12,7 @@ from autograder.base.records import Record
 from autograder.results.grade_report import CAUSES
 
 MIN_KILL_RATE = 0.95
+"""The share of the wrong versions that a rubric must take a point from, unless another one is asked for."""
 
 
 MAX_TRIVIAL_SHARE = 0.2
@@ -213,6 +214,18 @@ class Audit(Record):
     """Ids under ``generated_equivalents`` that no generated version has."""
     unjudged: tuple[Unjudged, ...] = ()
     """Cells graded by a person, and cells that no assert looks at."""
+    least: float | None = None
+    """The share of the wrong versions that must lose a point, if one is asked for."""
+
+    @property
+    def bound(self) -> float:
+        """The share of the wrong versions that must lose a point.
+
+        Asserts have none of their own: what they let through is shown, and those who teach decide what that is worth.
+        """
+        if self.is_partial:
+            return 0.0
+        return self.least if self.least is not None else MIN_KILL_RATE if self.judge == "rubric" else 0.0
 
     def of(self, kind: Kind) -> list[Version]:
         """Return the versions of one kind."""
@@ -240,14 +253,19 @@ class Audit(Record):
 
     @property
     def survivors(self) -> list[Version]:
-        """Generated versions that lose nothing and are not listed as right."""
-        return [v for v in self.of("generated") if not (v.failed or v.caught or v.excuse or v.problem)]
+        """Generated versions that lose nothing and are not listed as right, those with most points at stake first."""
+        found = [v for v in self.of("generated") if not (v.failed or v.caught or v.excuse or v.problem)]
+        return sorted(found, key=lambda version: -version.points)
+
+    @property
+    def wrong(self) -> list[Version]:
+        """Generated versions that are not listed as right."""
+        return [v for v in self.of("generated") if not v.excuse]
 
     @property
     def kill_rate(self) -> float:
         """Of the generated versions not listed as right, the share that loses a point."""
-        wrong = [v for v in self.of("generated") if not v.excuse]
-        return 1.0 if not wrong else 1 - len(self.survivors) / len(wrong)
+        return 1.0 if not self.wrong else 1 - len(self.survivors) / len(self.wrong)
 
     @property
     def diagnosis_rate(self) -> float:
@@ -319,12 +337,12 @@ class Audit(Record):
             if v.is_cheap
         ]
         found += [text("generated_equivalents: no generated version is called {name!r}", name=n) for n in self.stale]
-        if self.kill_rate < MIN_KILL_RATE and not self.is_partial:
+        if self.kill_rate < self.bound:
             found.append(
                 text(
                     "{share:.1%} of the generated versions lose a point; {least:.0%} must",
                     share=self.kill_rate,
-                    least=MIN_KILL_RATE,
+                    least=self.bound,
                 )
             )
         return found

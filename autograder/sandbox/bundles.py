@@ -12,7 +12,7 @@ import io
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 _CANARY = "_ipython_canary_method_should_not_exist_"
 """An object that has even this one answers to every name."""
@@ -33,20 +33,30 @@ def shows_itself(value: Any) -> bool:
     return True
 
 
-def bundle(value: Any, float_format: str = "") -> dict[str, str]:
+class Formats(Protocol):
+    """What the notebook has chosen; `shell.Shell` has it."""
+
+    float_format: str
+
+    def formatted(self, kind: str, value: Any) -> Any: ...  # noqa: D102
+
+
+def bundle(value: Any, formats: Formats) -> dict[str, str]:
     """Return the text of a value, and its picture as base64.
 
     Args:
         value: what is shown.
-        float_format: for numbers, as ``%precision`` sets it; without one they are written in full.
+        formats: how, where the notebook has chosen that; numbers without a format are written in full.
     """
     found: dict[str, str] = {}
     if (own := _method(value, "_repr_mimebundle_")) is not None:
         given = own(include=None, exclude=None)
         given = given[0] if isinstance(given, tuple) else given
         found = {kind: content for kind in (TEXT, PNG) if (content := _encoded(kind, (given or {}).get(kind)))}
-    found.setdefault(TEXT, pretty(value, float_format))
-    if PNG not in found and (picture := _picture(value)):
+    if TEXT not in found:
+        chosen = "" if formats.float_format else _encoded(TEXT, formats.formatted(TEXT, value))
+        found[TEXT] = chosen or pretty(value, formats.float_format)
+    if PNG not in found and (picture := _picture(value) or _png(formats.formatted(PNG, value))):
         found[PNG] = picture
     return found
 
@@ -98,7 +108,11 @@ def _picture(value: Any) -> str:
         return drawn(value)
     if (own := _method(value, "_repr_png_")) is None:
         return ""
-    content = own()
+    return _png(own())
+
+
+def _png(content: Any) -> str:
+    """Return a picture in base64; it may come with a size, or not at all."""
     return _encoded(PNG, content[0] if isinstance(content, tuple) else content)
 
 

@@ -235,6 +235,8 @@ class Notebook:
             elif not code.co_filename.startswith(_HERE):
                 last_foreign = shown
             traceback = traceback.tb_next
+        if not frames and isinstance(error, SyntaxError) and error.filename in self._labels:
+            return _syntax_failure(error, error.filename)  # what is only found when it is compiled: `return` in a cell
         if frames and last_foreign is not None:
             file = _LIBRARY.sub("", last_foreign[0])
             frames.append((file, *last_foreign[1:]))

@@ -50,6 +50,14 @@ def missed(command: str, *, is_read: bool = False) -> str:
     return ""
 
 
+def first(command: str) -> str:
+    """Return the first program that is asked for, whatever it does."""
+    for part in _PARTS.split(command):
+        if (program := _BEFORE.sub("", part.strip())) and not program.startswith("#"):
+            return program.split()[0].rpartition("/")[2]
+    return ""
+
+
 def missed_of_cell(magic: str, line: str, cell: str) -> str:
     """Return the same for a cell under a magic such as ``%%bash``; others hand their cell to no program."""
     words = line.split()

@@ -61,6 +61,9 @@ class Effects:
             answer["result"] = {"u": [answer["result"], *map(encoder.encode, given_back)]}
         if refilled:  # what there is nothing of is left out, since every call pays for it
             answer["refilled"] = refilled
+            moved = {place: self._containers[place].moved() for place in refilled if place in self._given_back}
+            if any(moved.values()):
+                answer["moved"] = list(moved.values())
             self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
         if changed := self._frozen.changed:
             answer["changed"] = changed

@@ -8,7 +8,7 @@ torch has counted a change in place.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from autograder.sandbox.wire import to_bytes
 
 _CONTAINERS = (list, dict, set, deque, np.ndarray)
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
+_Path = tuple[int, ...]
+"""Where something stands in a value: the number of an item of the value, of an item of that, and so on."""
 
 
 class Frozen:
@@ -82,6 +84,25 @@ class Containers:
                 return True
         return False
 
+    def moved(self) -> list[tuple[list[int], list[int] | None]]:
+        """Return where lists and the like stand after a call in place of others: paths, then and before it.
+
+        What was made since has None for the second. What stands where nothing stood is new, unless it is told here.
+        """
+        items = {id(container): before for container, before in self._kept}
+        before = dict(_parts(self.value, lambda value: _children(value, items.get(id(value)))))
+        places = {id(value): path for path, value in reversed(before.items())}
+        found: list[tuple[list[int], list[int] | None]] = []
+        for path, value in _parts(self.value):
+            place = places.get(id(value))
+            if (
+                isinstance(value, _CONTAINERS)
+                and before.get(path) is not value
+                and (place is not None or path in before)
+            ):
+                found.append((list(path), None if place is None else list(place)))
+        return found
+
     def _keep(self, value: Any) -> None:
         if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
             self._kept.append((value, _items(value)))
@@ -115,53 +136,125 @@ def _is_still(now: Any, before: Any) -> bool:
     return now is before or (type(now) is bytes and now == before)
 
 
-def refill(container: Any, content: Any) -> None:
+def _parts(
+    value: Any, children: Callable[[Any], Iterable[Any]] = lambda value: _children(value), path: _Path = ()
+) -> Iterator[tuple[_Path, Any]]:
+    """Yield a value and what it holds, but for numbers and words, each with its path."""
+    yield path, value
+    for place, inner in enumerate(children(value)):
+        if isinstance(inner, (*_CONTAINERS, tuple, torch.Tensor)):
+            yield from _parts(inner, children, (*path, place))
+
+
+def _children(value: Any, items: list[Any] | None = None) -> Iterable[Any]:
+    """Return what a value holds, or held when it had these items."""
+    if isinstance(value, dict):
+        return value.values() if items is None else items[1::2]
+    if isinstance(value, list | deque):
+        return value if items is None else items
+    return value if isinstance(value, tuple) else ()
+
+
+def refill(container: Any, content: Any, moved: Sequence[tuple[Sequence[int], Sequence[int] | None]] = ()) -> None:
     """Let a list, dict, set or deque of the rubric's, and those inside it, hold what they hold after a call.
 
     >>> rows = [[3, 1], [2]]
-    >>> first = rows[0]
-    >>> refill(rows, [[1, 3], [2], [5]])
-    >>> rows, first
-    ([[1, 3], [2], [5]], [1, 3])
+    >>> first, second = rows
+    >>> refill(rows, [[1, 3], [2], [5]], [([1], None)])
+    >>> rows, first, rows[1] is second
+    ([[1, 3], [2], [5]], [1, 3], False)
+
+    Args:
+        container: what was passed.
+        content: what the function has made of it.
+        moved: as `Containers.moved`, from where nothing is to be believed.
+
+    Raises:
+        WireError: the content has another type, or would hold itself.
     """
-    if isinstance(container, list) and isinstance(content, list):
-        container[:] = [_refilled(container[i], new) if i < len(container) else new for i, new in enumerate(content)]
-    elif isinstance(container, dict) and isinstance(content, dict):
-        merged = {key: _refilled(container.get(key), new) for key, new in content.items()}
-        container.clear()
-        container.update(merged)
-    elif isinstance(container, set) and isinstance(content, set):
-        container.clear()
-        container |= content
-    elif isinstance(container, deque) and isinstance(content, deque):
-        container.clear()
-        container += content
-    elif isinstance(container, np.ndarray) and isinstance(content, np.ndarray) and _are_alike(container, content):
-        container[...] = content
-    elif tables.is_table(container) and type(container) is type(content):
-        tables.refill(container, content)
-    elif isinstance(container, tuple) and isinstance(content, tuple):
-        for inner, new in zip(container, content, strict=True):
-            _refilled(inner, new)
-    else:
-        raise WireError("a change of an argument's type")
+    _Refill(container, moved).run(content)
 
 
-def _refilled(old: Any, new: Any) -> Any:
-    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor) and old.is_leaf and old.requires_grad:
-        return old  # who holds a parameter sees only what is done to the tensor itself, so that alone counts
-    if type(old) is not type(new) or not isinstance(old, (*_CONTAINERS, tuple)):
-        return new
-    if isinstance(old, np.ndarray) and not _are_alike(old, new):
-        return new
-    if isinstance(old, tuple) and len(old) != len(new):
-        return new
-    refill(old, new)
-    return old
+class _Refill:
+    """Puts contents into containers that were passed, wherever they stand now.
+
+    Args:
+        container: all that was passed.
+        moved: as for `refill`.
+    """
+
+    def __init__(self, container: Any, moved: Sequence[tuple[Sequence[int], Sequence[int] | None]]) -> None:
+        self._container = container
+        self._before = dict(_parts(container))
+        self._ours = {id(value) for value in self._before.values()}
+        self._moved = {tuple(now): None if before is None else tuple(before) for now, before in moved}
+        self._open: set[int] = set()
+        self._done: set[int] = set()
+
+    def run(self, content: Any) -> None:
+        """Do so."""
+        old = self._container
+        if isinstance(old, tuple) and isinstance(content, tuple) and len(old) == len(content):
+            self._all(content, ())
+        elif any(isinstance(old, kind) and isinstance(content, kind) for kind in _CONTAINERS) and _fits(old, content):
+            self._put(old, content, ())
+        elif tables.is_table(old) and type(old) is type(content):
+            tables.refill(old, content)
+        else:
+            raise WireError("a change of an argument's type")
+
+    def _value(self, new: Any, path: _Path) -> Any:
+        """Return what stands at a path from now on."""
+        place = self._moved.get(path, path)
+        old = None if place is None else self._before.get(place)
+        if isinstance(new, torch.Tensor):
+            # who holds a parameter sees only what is done to the tensor itself, so that alone counts
+            is_parameter = isinstance(old, torch.Tensor) and old.is_leaf and old.requires_grad
+            return old if is_parameter and id(new) not in self._ours else new
+        if isinstance(new, tuple):
+            inner = self._all(new, path)
+            return new if all(a is b for a, b in zip(inner, new, strict=True)) else _tuple_like(new, inner)
+        if not isinstance(new, _CONTAINERS):
+            return new
+        target = old if type(old) is type(new) and _fits(old, new) else new
+        if id(target) in self._open:
+            raise WireError("an argument that holds itself")
+        if id(target) not in self._done:
+            self._put(target, new, path)
+        return target
+
+    def _all(self, values: Iterable[Any], path: _Path) -> list[Any]:
+        return [self._value(inner, (*path, place)) for place, inner in enumerate(values)]
+
+    def _put(self, target: Any, content: Any, path: _Path) -> None:
+        self._open.add(id(target))
+        if isinstance(target, dict):
+            merged = dict(zip(content, self._all(content.values(), path), strict=True))
+            target.clear()
+            target.update(merged)
+        elif isinstance(target, set):
+            items = set(content)
+            target.clear()
+            target |= items
+        elif isinstance(target, list | deque):
+            values = self._all(content, path)
+            target.clear()
+            target.extend(values)
+        elif target is not content:
+            target[...] = content
+        self._open.discard(id(target))
+        self._done.add(id(target))
 
 
-def _are_alike(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
-    return (one.shape, one.dtype) == (other.shape, other.dtype)
+def _fits(container: Any, content: Any) -> bool:
+    """Return whether a container of a kind can hold a content of that kind: arrays have a shape and a type."""
+    if not isinstance(container, np.ndarray):
+        return True
+    return (container.shape, container.dtype) == (content.shape, content.dtype)
+
+
+def _tuple_like(model: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+    return tuple(values) if type(model) is tuple else type(model)(*values)
 
 
 def take_next(iterator: Iterator[Any], frozen: Frozen) -> list[Any] | tuple[Any, ...]:

@@ -58,7 +58,8 @@ def build_ruleset(readable: Iterable[Path], free: Iterable[Path] = ()) -> int:
     ruleset = _syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), ctypes.c_uint32(0))
     os.set_inheritable(ruleset, False)
     for path in readable:
-        _allow(ruleset, path, _READ if path.is_dir() else _READ_FILE)
+        is_null = str(path) == os.devnull  # what is written there goes nowhere
+        _allow(ruleset, path, _READ if path.is_dir() else _READ_FILE | (_WRITE_FILE if is_null else 0))
     for path in free:
         _allow(ruleset, path, (_READ | _WRITE | _ARRANGE) & files)
     return ruleset

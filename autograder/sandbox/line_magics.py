@@ -32,6 +32,7 @@ class Owner(Protocol):
     float_format: str
 
     def forget_outputs(self) -> None: ...  # noqa: D102
+    def choose_backend(self, name: str) -> None: ...  # noqa: D102
 
 
 class LineMagics:
@@ -70,6 +71,7 @@ class LineMagics:
             print("Interactive namespace is empty.")
             return
         widths = [max(map(len, column)) + 3 for column in zip(*rows, ("Variable", "Type", ""), strict=True)]
+        widths[1] += 1
         heading = f"{'Variable':<{widths[0]}}{'Type':<{widths[1]}}Data/Info"
         print(heading, "-" * len(heading), sep="\n")
         for name, kind, value in rows:
@@ -162,6 +164,9 @@ class LineMagics:
             numpy.set_printoptions(precision=int(line or 8))
         return chosen
 
+    def _matplotlib(self, line: str) -> None:
+        self._shell.choose_backend(line)
+
     def _config(self, line: str) -> None:
         if found := _SETTING.fullmatch(line):
             owner, name, value = found[1], found[2], ast.literal_eval(found[3])
@@ -183,6 +188,16 @@ class LineMagics:
     _hist = _history
 
     # -- modules -------------------------------------------------------------------------------------------------------
+
+    def _load_ext(self, line: str) -> None:
+        """An extension that lies beside the notebook; others set up a kernel, or are not missed by code that runs."""
+        file = Path(self._shell.start, *line.split(".")).with_suffix(".py")
+        if line and file.is_file():
+            import importlib
+
+            importlib.import_module(line).load_ipython_extension(self._shell)
+
+    _reload_ext = _load_ext
 
     def _autoreload(self, line: str) -> None:
         self._reloads = line.strip().lower() in ("", "1", "2", "3", "now", "explicit", "all", "complete")
@@ -207,8 +222,20 @@ class LineMagics:
 
 _NAMES = frozenset(
     (
-        *("autoreload", "cd", "config", "env", "hist", "history", "precision", "pwd", "reset"),
-        *("reset_selective", "set_env", "store", "who", "who_ls", "whos", "xdel", "xmode"),
+        *(
+            "autoreload",
+            "cd",
+            "config",
+            "env",
+            "hist",
+            "history",
+            "load_ext",
+            "precision",
+            "pwd",
+            "reload_ext",
+            "reset",
+        ),
+        *("matplotlib", "reset_selective", "set_env", "store", "who", "who_ls", "whos", "xdel", "xmode"),
     )
 )
 

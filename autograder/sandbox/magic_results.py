@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Self
 
 
@@ -53,6 +53,15 @@ class Settings(dict[str, Any]):
 class Lines(list[str]):
     """What a shell line printed, in the three forms that IPython gives it."""
 
+    code = 0
+    """With what its last command ended."""
+    is_open = False
+    """Nothing ends the last line."""
+
+    def __init__(self, lines: Iterable[str] = ()) -> None:
+        super().__init__(lines)
+        self.complaints: list[str] = []
+
     @property
     def n(self) -> str:
         """As one text."""
@@ -101,6 +110,10 @@ class Captured:
         return self.stdout
 
 
+Captured.__name__ = Captured.__qualname__ = "CapturedIO"
+Captured.__module__ = "IPython.utils.capture"
+
+
 class Handle:
     """What ``display(value, display_id=...)`` gives: shows another value in its place.
 
@@ -142,7 +155,8 @@ class Measurement:
         spent = f"{in_units(self.average)} ± {in_units(self.stdev)} per loop"
         return f"{spent} (mean ± std. dev. of {runs}, {loops} each)"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<TimeitResult : {self}>"
 
 
 def in_units(seconds: float) -> str:

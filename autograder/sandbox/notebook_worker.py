@@ -102,6 +102,7 @@ class NotebookWorker:
         self._send({"result": None})
 
     def _show(self, message: ShowRequest) -> None:
+        notes.begin_cell()
         stand_ins.use_shell(self._notebook.shell)  # again: an earlier cell may have imported what has to be adapted
         try:
             with interrupts.allowed():

@@ -71,21 +71,14 @@ def _draw() -> None:
 
 def _stand_by(post: Post, options: WorkerSettings) -> NoReturn:
     """Fork a copy of this process for everybody who connects."""
-    copies = set[int]()
-    while (connection := post.next(is_busy=lambda: _are_left(copies))) is not None:
+    while (connection := post.next()) is not None:
         if (pid := os.fork()) == 0:
             post.leave()
             _serve(connection, options)
         connection.close()
-        copies.add(pid)
+        post.look_after(pid)
     post.close()
     os._exit(0)
-
-
-def _are_left(children: set[int]) -> bool:
-    """Reap the children that have ended; are there others?"""
-    children -= {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
-    return bool(children)
 
 
 def _serve(connection: socket.socket, options: WorkerSettings) -> NoReturn:

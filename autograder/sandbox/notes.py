@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 _MOST, _LONGEST = 20, 80
+_EACH_CELL = ("command", "unseen", "cut")
 
 _noted: dict[tuple[str, str], tuple[str, int]] = {}  # each once: where it was first
 _pending: list[list[str | int]] = []
@@ -19,10 +20,16 @@ def begin() -> None:
     _pending.clear()
 
 
+def begin_cell() -> None:
+    """A cell begins that people will look at: commands are noted in each cell that asks for them."""
+    for key in [key for key in _noted if key[0] in _EACH_CELL]:
+        del _noted[key]
+
+
 def add(what: str, name: str = "", *, once: bool = False) -> None:
     """Note something, once a name or only once, with the cell and line that asked for it."""
     key = what, "" if once else name[:_LONGEST]
-    if key not in _noted and len(_noted) < _MOST:
+    if key not in _noted and sum(known == what for known, _ in _noted) < _MOST:
         _noted[key] = _place()
         _pending.append([what, name[:_LONGEST], *_noted[key]])
 

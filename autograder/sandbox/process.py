@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import time
@@ -50,6 +51,8 @@ class Zygote(ForkServer):
         SandboxError: it does not start.
     """
 
+    shares_folder = False
+    """Its workers write to one folder, one after the other."""
     _ahead: tuple[socket.socket, int] | None = None  # our socket and output file of the worker that was asked for
 
     @classmethod
@@ -82,7 +85,8 @@ class Zygote(ForkServer):
         ours, output = self._ahead or self._request_worker()
         self._ahead = None
         try:
-            worker = WorkerProcess(ForkedProcess(self, self.collect_fork(), output), self._connection(ours))
+            process = ForkedProcess(self, self.collect_fork(), output, shares_folder=self.shares_folder)
+            worker = WorkerProcess(process, self._connection(ours))
         except SandboxError:
             ours.close()
             os.close(output)
@@ -156,6 +160,8 @@ class NotebookZygote(Zygote):
         SandboxError: it does not start.
     """
 
+    shares_folder = True
+
     @classmethod
     def begin(cls, settings: WorkerSettings) -> Self:
         """Find the one that stands by, or start it."""
@@ -211,11 +217,13 @@ class ForkedProcess:
         zygote: whose child it is.
         child: the process.
         output: the file it prints to.
+        shares_folder: the next worker gets its folder.
     """
 
     zygote: Zygote
     child: Child
     output: int
+    shares_folder: bool = False
 
     @property
     def pid(self) -> int:
@@ -247,7 +255,9 @@ class ForkedProcess:
         return os.fstat(self.output).st_size >> 10
 
     def close(self) -> None:
-        """Close its descriptors."""
+        """Close its descriptors; where its folder is another one's next, wait until it is out of there."""
+        if self.shares_folder:
+            select.select([self.child.handle], [], [], _GRACE_S)
         os.close(self.child.handle)
         os.close(self.output)
 

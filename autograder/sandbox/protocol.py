@@ -363,6 +363,7 @@ class _EffectsReply(_Reply):
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
+        moved: for each of these that may change, as `frozen.Containers.moved`; absent where nothing has moved.
         slopes: index and tree of the gradient of each parameter among the arguments that may not change and yet has
             another gradient now: the code went back to it.
     """
@@ -373,6 +374,7 @@ class _EffectsReply(_Reply):
     states: NotRequired[object]
     schedules: NotRequired[object]
     refilled: NotRequired[object]
+    moved: NotRequired[object]
     slopes: NotRequired[object]
 
 

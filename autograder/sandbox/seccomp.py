@@ -55,7 +55,8 @@ _X86_64 = _Architecture(
         pipe2=293, prlimit64=302, getcpu=309, getrandom=318, membarrier=324, statx=332, rseq=334, clone3=435,
         close_range=436, faccessat2=439,
     ),
-    (75, 82, 83, 84, 87, 258, 263, 264, 316),  # fdatasync rename mkdir rmdir unlink mkdirat unlinkat renameat renameat2
+    # flock fdatasync rename mkdir rmdir unlink mkdirat unlinkat renameat renameat2
+    (73, 75, 82, 83, 84, 87, 258, 263, 264, 316),
 )  # fmt: skip
 _AARCH64 = _Architecture(
     0xC00000B7,
@@ -76,7 +77,7 @@ _AARCH64 = _Architecture(
         get_mempolicy=236, set_mempolicy=237, wait4=260, prlimit64=261, getrandom=278, membarrier=283,
         statx=291, rseq=293, clone3=435, close_range=436, faccessat2=439,
     ),
-    (34, 35, 38, 83, 276),  # mkdirat unlinkat renameat fdatasync renameat2
+    (32, 34, 35, 38, 83, 276),  # flock mkdirat unlinkat renameat fdatasync renameat2
 )  # fmt: skip
 _ARCHITECTURES = {"x86_64": _X86_64, "aarch64": _AARCH64}
 

@@ -24,7 +24,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-from autograder.sandbox import commands, notes, shell_lines
+from autograder.sandbox import bundles, notes, shell_lines
+from autograder.sandbox.command_lines import CommandLines
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.line_magics import LineMagics
 from autograder.sandbox.magic_results import Captured, Handle, Ignored, Lines, Measurement, Settings, in_units
@@ -39,15 +40,17 @@ _TIMING = {
 """Magics that run code, each with the letters of its options: those with a value, those without."""
 _MEASURING_S = 0.2
 """How long a measurement that was asked for may go on repeating its code."""
+_FOR_FILES = ("agg", "cairo", "pdf", "pgf", "ps", "svg", "template")
+"""Backends of matplotlib's that show nothing."""
 _MARKUP = {"html": "HTML", "latex": "Latex", "markdown": "Markdown", "svg": "SVG", "javascript": "Javascript"}
 """Cell magics that show their cell, each with the class of IPython's that holds it."""
 _COMMANDS = {name: name for name in ("cat", "cp", "ls", "mkdir", "mv", "rm", "rmdir")} | {"ll": "ls"}
 """Line magics that are commands."""
 _WITHOUT_EFFECT = re.compile(
     "alias|alias_magic|autoawait|autocall|automagic|bookmark|code_wrap|colors|conda|debug|dhist|dirs|doctest_mode|ed|"
-    "edit|gui|killbgscripts|less|load|load_ext|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
-    "man|matplotlib|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
-    "psource|pushd|pycat|quickref|recall|rehashx|reload_ext|rep|rerun|save|tb|unalias|unload_ext|uv"
+    "edit|gui|killbgscripts|less|load|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
+    "man|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
+    "psource|pushd|pycat|quickref|recall|rehashx|rep|rerun|save|subshell|tb|unalias|unload_ext|uv"
 )
 """IPython's other line magics, which nobody misses in a notebook that runs by itself; without IPython, to know them."""
 _SCRIPTS = re.compile("!|bash|perl|pypy|python[23]?|ruby|script|sh")
@@ -95,6 +98,10 @@ class Shell:
         self.ast_node_interactivity = "last_expr"
         self.float_format = ""  # of what is shown, as %precision sets it
         self._magics: LineMagics | None = None
+        self._formatter: Any = None
+        self._commands = CommandLines(self)
+        self.display_pub: Any = None  # where what is displayed goes instead, while somebody captures it
+        self.draws_inline = True  # figures are shown where their cell ends, and closed
 
     @property
     def user_ns(self) -> dict[str, Any]:
@@ -107,9 +114,36 @@ class Shell:
 
     def display(self, *values: Any, display_id: object = None, **options: Any) -> Handle | None:
         """Show values below the cell, where anybody looks at it."""
+        if self.display_pub is not None:
+            self._publish(values, **options)
+            return None
         name = os.urandom(16).hex() if display_id is True else display_id
         self._sinks[-1](*values, display_id=name, **options)
         return Handle(self.display, name) if name and not options.get("update") else None
+
+    def _publish(self, values: tuple[Any, ...], *, raw: bool = False, **_: Any) -> None:
+        for value in values:
+            self.display_pub.publish(data=bundles.raw(value) if raw else bundles.bundle(value, self))
+
+    @property
+    def display_formatter(self) -> Any:
+        """IPython's own, as soon as somebody wants to change how a kind of value is shown."""
+        if self._formatter is None:
+            try:
+                from IPython.core.formatters import DisplayFormatter
+            except ImportError:
+                return Ignored()
+            self._formatter = DisplayFormatter()
+        return self._formatter
+
+    def formatted(self, kind: str, value: Any) -> Any:
+        """Return a value in the form that somebody has chosen for its kind; None if nobody has chosen any.
+
+        Args:
+            kind: ``text/plain`` or ``image/png``.
+            value: anything.
+        """
+        return None if self._formatter is None else self._formatter.formatters[kind](value)
 
     def show_by(self, sink: Callable[..., None], clear: Callable[..., None]) -> None:
         """From now on what is displayed goes there, and is taken back there."""
@@ -132,10 +166,26 @@ class Shell:
             source: the text of its cell.
             is_last: nothing comes after it.
         """
-        shells = sys.modules.get("IPython.core.interactiveshell")
-        asked = [getattr(shells.InteractiveShell, "ast_node_interactivity", None)] if shells else []
-        chosen = next((one for one in asked if isinstance(one, str)), self.ast_node_interactivity)
+        chosen = self._interactivity()
         return chosen != "none" and (is_last or chosen == "all") and is_shown(statement, source)
+
+    def assigned(self, statement: ast.stmt) -> ast.Expr | None:
+        """Return the name that a cell's last statement assigns to, where the notebook has asked for its value."""
+        if self._interactivity() != "last_expr_or_assign":
+            return None
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if len(targets) != 1 or not isinstance(name := targets[0], ast.Name) or isinstance(statement, ast.For):
+            return None
+        return ast.copy_location(ast.Expr(ast.copy_location(ast.Name(name.id, ast.Load()), statement)), statement)
+
+    def _interactivity(self) -> str:
+        shells = sys.modules.get("IPython.core.interactiveshell")
+        asked = getattr(shells.InteractiveShell, "ast_node_interactivity", None) if shells else None
+        return asked if isinstance(asked, str) else self.ast_node_interactivity
+
+    def choose_backend(self, name: str) -> None:
+        """Draw figures by a backend of matplotlib's: one for files leaves them open, and shows none."""
+        self.draws_inline = name.lower() not in _FOR_FILES
 
     def forget_outputs(self) -> None:
         """Forget what the cells have shown."""
@@ -206,6 +256,7 @@ class Shell:
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
         """``%%name line`` with the lines below it."""
         caller = sys._getframe(1)
+        line = self._filled(magic_name, line)
         if own := self._own_magics.get(("cell", magic_name)):
             return own(line, cell)
         if magic_name == "timeit":
@@ -221,14 +272,17 @@ class Shell:
             return None if magic_name == "prun" else value
         if (kind := _MARKUP.get({"js": "javascript"}.get(magic_name, magic_name.lower()))) is not None:
             return self._show_markup(kind, cell)
-        if magic_name in ("bash", "sh") and self.did(cell):
-            return None
-        _note_command(commands.missed_of_cell(magic_name, line, cell))
-        if not _SCRIPTS.fullmatch(magic_name):
-            print(f"UsageError: Cell magic `%%{magic_name}` not found.", file=sys.stderr)
+        if _SCRIPTS.fullmatch(magic_name):
+            return self._commands.run_cell(magic_name, line, cell)
+        print(f"UsageError: Cell magic `%%{magic_name}` not found.", file=sys.stderr)
         return None
 
+    def _filled(self, magic: str, line: str) -> str:
+        """Put in values behind ``$`` and in braces, as IPython does for magics that do not run their line as code."""
+        return line if magic in _TIMING else shell_lines.expanded(line, self._notebook.names, in_a_shell=False)
+
     def _line_magic(self, name: str, line: str, caller: types.FrameType) -> Any:
+        line = self._filled(name, line)
         if own := self._own_magics.get(("line", name)):
             return own(line)
         if name in _TIMING:
@@ -379,36 +433,15 @@ class Shell:
 
     def system(self, command: str) -> None:
         """``!command``: no program is started; what can be had without one is printed or done."""
-        if not self.did(command):
-            _note_command(commands.missed(command))
+        self._commands.system(command)
 
     def getoutput(self, command: str, *_: Any, **__: Any) -> Lines:
         """``!command`` that is assigned: what it would print, as far as that can be had without a program."""
-        if (found := self._result_of(command, self._notebook.names)) is None:
-            _note_command(commands.missed(command, is_read=True))
-        return found or Lines()
+        return self._commands.getoutput(command)
 
-    def did(self, command: str, *, in_a_cell: bool = True) -> bool:
-        """Do what a command asks for and print what it prints, if that can be had without a program.
-
-        Args:
-            command: a line of a shell, or several.
-            in_a_cell: it may hold values of the notebook's.
-        """
-        found = self._result_of(command, self._notebook.names if in_a_cell else None)
-        if found:
-            print(*found, sep="\n")
-        return found is not None
-
-    def _result_of(self, command: str, names: dict[str, Any] | None) -> Lines | None:
-        """What a command has printed; None if it cannot be done here."""
-        try:
-            return shell_lines.run(command, names)
-        except Exception as error:  # noqa: BLE001 -- an archive that is none, a name of the wrong kind: as in a shell
-            if self.has_files:
-                shell_lines.complain(error)
-                return Lines()
-            return Lines() if shell_lines.is_missed_by_nobody(command) else None
+    def did(self, command: str) -> int | None:
+        """Do what a program asks of a shell, if that can be had without another one; gives the exit code."""
+        return self._commands.did(command)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -443,11 +476,6 @@ def _number(words: str | None, default: int) -> int:
         return int(words) if words else default
     except ValueError:
         return default
-
-
-def _note_command(program: str) -> None:
-    if program:
-        notes.add("command", program, once=True)
 
 
 def _code_cells(source: str) -> Iterator[str]:

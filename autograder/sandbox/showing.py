@@ -7,6 +7,7 @@ This module runs where the student's code runs.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -14,13 +15,15 @@ import sys
 import tempfile
 from typing import Any
 
-from autograder.sandbox import bundles, workfolder
+from autograder.sandbox import bundles, notes, workfolder
 from autograder.sandbox.cells import Failure, Notebook
 
 Output = dict[str, Any]
 
-_MAX_TEXT, _MAX_IMAGES = 60_000, 500_000
+_MAX_TEXT, _MAX_IMAGES = 60_000, 2_000_000
 _MAX_OUTPUTS = 200
+_CUT = "cut"
+"""The word for more output than there is room for."""
 _OVERWRITTEN = re.compile(r"[^\n\r]*\r(?=[^\n\r])")
 """What a progress bar has shown before it began its line again."""
 
@@ -48,6 +51,7 @@ class CellDisplay:
         sys.path.insert(0, "")
         sys.dont_write_bytecode = True  # of a module that is written twice in a second the first one would be kept
         notebook.shell.begin_in(folder)
+        notebook.names["_dh"] = [folder]
         notebook.shell.show_by(self._display, self._clear)
 
     def run(self, label: str, source: str) -> tuple[list[Output], Failure | None]:
@@ -66,6 +70,8 @@ class CellDisplay:
     @property
     def shown(self) -> list[Output]:
         """What the cell has shown so far."""
+        if len(self._outputs) > _MAX_OUTPUTS:
+            notes.add(_CUT, once=True)
         return self._outputs[:_MAX_OUTPUTS]
 
     def _run(self, label: str, source: str) -> Failure | None:
@@ -75,6 +81,8 @@ class CellDisplay:
             for tree in self._notebook.trees(source, label, 0, resume=False):
                 if isinstance(tree, Failure):
                     return tree
+                if tree.body and (name := self._notebook.shell.assigned(tree.body[-1])) is not None:
+                    tree.body.append(name)
                 for statement in tree.body:
                     self._take_over_pyplot()
                     value = self._notebook.execute(statement, label)
@@ -87,8 +95,7 @@ class CellDisplay:
 
     def write(self, name: str, words: str) -> None:
         """Keep what is printed, while there is room."""
-        kept = words[: self._text_left]
-        self._text_left -= len(kept)
+        kept = self._fitting(words)
         last = self._outputs[-1] if self._outputs and not self._is_stale else {}
         if last.get("name") == name:
             last["text"] += kept
@@ -99,6 +106,14 @@ class CellDisplay:
             before = len(last["text"])
             last["text"] = _OVERWRITTEN.sub("", last["text"])
             self._text_left += before - len(last["text"])
+
+    def _fitting(self, words: str) -> str:
+        """Return as much of a text as there is room for."""
+        kept = words[: self._text_left]
+        self._text_left -= len(kept)
+        if len(kept) < len(words):
+            notes.add(_CUT, once=True)
+        return kept
 
     def _display(
         self,
@@ -142,28 +157,49 @@ class CellDisplay:
 
     def _bundle(self, value: Any, *, is_raw: bool = False) -> dict[str, str]:
         """Return a value as text, and as a picture if it is one, as far as there is room."""
-        data = bundles.raw(value) if is_raw else bundles.bundle(value, self._notebook.shell.float_format)
-        data[bundles.TEXT] = data[bundles.TEXT][: self._text_left]
-        self._text_left -= len(data[bundles.TEXT])
+        data = bundles.raw(value) if is_raw else bundles.bundle(value, self._notebook.shell)
+        data[bundles.TEXT] = self._fitting(data[bundles.TEXT])
         if len(data.get(bundles.PNG, "")) > self._images_left:
             del data[bundles.PNG]
+            notes.add(_CUT, once=True)
         self._images_left -= len(data.get(bundles.PNG, ""))
         return data
 
     def _take_over_pyplot(self) -> None:
-        """Let ``plt.show()`` show figures where it stands."""
+        """Let ``plt.show()`` show figures where it stands, and notice which backend is chosen."""
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot is not None and pyplot.__dict__.get("show") is not self._show_by_pyplot:
             pyplot.show = self._show_by_pyplot  # type: ignore[attr-defined]
+            self._follow(pyplot, "switch_backend")
+        matplotlib = sys.modules.get("matplotlib")
+        if matplotlib is not None and not hasattr(getattr(matplotlib, "use", self), "followed"):
+            self._follow(matplotlib, "use")
+
+    def _follow(self, module: Any, name: str) -> None:
+        """Notice what a function of matplotlib's is asked for."""
+        original, shell = getattr(module, name), self._notebook.shell
+
+        def chosen(backend: Any, *given: Any, **named: Any) -> Any:
+            if not sys._getframe(1).f_globals.get("__name__", "").startswith("matplotlib"):  # its own first choice
+                shell.choose_backend(str(backend))
+            return original(backend, *given, **named)
+
+        chosen.followed = True  # type: ignore[attr-defined]
+        setattr(module, name, functools.wraps(original)(chosen))
 
     def _show_figures(self) -> None:
         """Show and close the figures that are open, as matplotlib's inline backend does at the end of a cell."""
-        if (pyplot := sys.modules.get("matplotlib.pyplot")) is None:
+        shell = self._notebook.shell
+        if (pyplot := sys.modules.get("matplotlib.pyplot")) is None or not shell.draws_inline:
             return
         with contextlib.suppress(Exception):
+            closes = shell.config.get("InlineBackend", {}).get("close_figures", True)
             for figure in bundles.open_figures():
-                self._show({"output_type": "display_data", "data": self._bundle(figure)})
-            pyplot.close("all")
+                if closes or figure.stale:
+                    self._show({"output_type": "display_data", "data": self._bundle(figure)})
+                    figure.stale = False
+            if closes:
+                pyplot.close("all")
 
 
 class _Stream(io.TextIOBase):

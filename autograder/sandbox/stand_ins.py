@@ -46,6 +46,8 @@ def put_in_place() -> None:
     _adapt_questions()
     mimetypes.knownfiles = []  # files of the system, which no worker may read
     builtins.__IPYTHON__ = True  # type: ignore[attr-defined]  # by which some ask whether this is a notebook
+    # modules beside the notebook find them here, and pandas asks how wide a line may be
+    builtins.get_ipython, builtins.display = _get_ipython, _display  # type: ignore[attr-defined]
     if importlib.util.find_spec("tqdm") is None:
         _add_progress_bars()
 
@@ -130,8 +132,8 @@ def _adapt_system() -> None:
 
     def system(command: Any) -> int:
         words = os.fsdecode(command)
-        if _shells and _shells[0].did(words, in_a_cell=False):
-            return 0
+        if _shells and (code := _shells[0].did(words)) is not None:
+            return code << 8
         if program := commands.missed(words):
             notes.add("command", program, once=True)
         return original(command)
@@ -164,6 +166,13 @@ def _pool(
     return ThreadPool(*(given[:3] or (processes, initializer, initargs)))
 
 
+def _pipe(duplex: bool = True) -> Any:
+    """Two ends that threads may share; those of processes are sockets."""
+    from multiprocessing.dummy import Pipe
+
+    return Pipe(duplex)
+
+
 def _adapt_pools() -> None:
     """A pool of processes works with threads: what it is asked to calculate, it calculates.
 
@@ -179,6 +188,8 @@ def _adapt_pools() -> None:
         ours = getattr(threading, name)  # one of several processes would need a place that they share
         setattr(multiprocessing, name, ours)
         setattr(BaseContext, name, staticmethod(ours))
+    multiprocessing.Pipe = _pipe
+    BaseContext.Pipe = staticmethod(_pipe)  # type: ignore[assignment, method-assign]
     heap.Arena._dir_candidates = []  # type: ignore[attr-defined]  # what would lie in shared memory lies among the temporary files
     multiprocessing.Pool = _pool  # type: ignore[assignment]
     BaseContext.Pool = staticmethod(_pool)  # type: ignore[assignment]
@@ -193,18 +204,22 @@ def _adapt_questions() -> None:
     """As in a notebook that runs by itself: ``input()`` is an error, ``exit()`` and ``breakpoint()`` do nothing."""
     import getpass
 
-    builtins.input = getpass.getpass = _nobody_answers
+    builtins.input, getpass.getpass = _nobody_answers, _nobody_enters
     builtins.exit = builtins.quit = _Exit()  # type: ignore[assignment]
     sys.breakpointhook = _ignore
 
 
-def _nobody_answers(*_: Any, **__: Any) -> str:
-    words = "raw_input was called, but this frontend does not support input requests."
+def _nobody_answers(*_: Any, asked_by: str = "raw_input", **__: Any) -> str:
+    words = f"{asked_by} was called, but this frontend does not support input requests."
     try:
         from IPython.core.error import StdinNotImplementedError
     except ImportError:
         raise NotImplementedError(words) from None
     raise StdinNotImplementedError(words)
+
+
+def _nobody_enters(*_: Any, **__: Any) -> str:
+    return _nobody_answers(asked_by="getpass")
 
 
 class _Exit:
@@ -257,7 +272,7 @@ def _adapt_tasks() -> None:
     """A cell of Jupyter's may begin a task anywhere, since a loop is running; here it goes on where a cell awaits."""
     import asyncio
 
-    original = asyncio.create_task
+    original, run = asyncio.create_task, asyncio.run
 
     def create_task(coroutine: Any, **options: Any) -> Any:
         if asyncio._get_running_loop() is None:
@@ -267,7 +282,17 @@ def _adapt_tasks() -> None:
     def get_running_loop() -> Any:
         return asyncio._get_running_loop() or _loop()
 
+    def run_beside(main: Any, **options: Any) -> Any:
+        if asyncio._get_running_loop() is not None:
+            return run(main, **options)  # which is refused
+        own = _loop()
+        try:
+            return run(main, **options)
+        finally:
+            asyncio.set_event_loop(own)  # else it would be nobody's, and the tasks in it with it
+
     asyncio.create_task, asyncio.get_running_loop = create_task, get_running_loop  # type: ignore[assignment]
+    asyncio.run = run_beside
 
 
 def _loop() -> Any:

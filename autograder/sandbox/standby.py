@@ -1,8 +1,8 @@
 """Processes of the user's own that stand by: with everything imported, until nobody has asked anything for a while.
 
-Whoever needs one first starts it. It listens on a socket in a folder that only its user may enter. All that it knows
-before it is asked (the interpreter, this package, what it was started with) is part of the socket's name, so after a
-change nobody finds it any more.
+Whoever needs one first starts it, or leaves a copy of itself. It listens on a socket in a folder that only its user may
+enter. All that it knows before it is asked (the interpreter, this package, what it was started with) is part of the
+socket's name, so after a change nobody finds it any more.
 
 .. code-block:: text
 
@@ -24,8 +24,9 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypedDict
 
 from autograder.sandbox.forking import start_program
 
@@ -56,18 +57,71 @@ def connect(program: str, settings: Mapping[str, object], kind: int, *, files: P
     Raises:
         OSError: it can be neither reached nor started.
     """
-    place = _folder() / f"{_name(program, settings, files)}.socket"
+    place = _place(program, settings, files)
     with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
         return _connected(place, kind)
+    with _listening(place, kind) as (listener, post):
+        start_program(program, listener, {**settings, "post": post}, post["caches"], quiet=True)
+        return _connected(place, kind)
+
+
+def find(program: str, settings: Mapping[str, object], kind: int) -> socket.socket:
+    """Connect to the process of a program with these settings, which is not started.
+
+    Raises:
+        OSError: there is none, or it cannot be reached.
+    """
+    return _connected(_place(program, settings), kind)
+
+
+def leave_copy(program: str, settings: Mapping[str, object], kind: int) -> Post | None:
+    """Leave a copy of this process, which must have one thread, standing by; it gets a `Post`, and None goes on here.
+
+    Args:
+        program: the name by which `find` finds it, with the settings.
+        settings: what the copy knows, as far as it could be different.
+        kind: of the socket.
+
+    Raises:
+        OSError: the copy cannot be made.
+    """
+    with _listening(_place(program, settings), kind) as (listener, post):
+        if (first := os.fork()) == 0:
+            if os.fork():
+                os._exit(0)  # so that the copy is nobody's child
+            descriptor = listener.detach()
+            _let_go_of_all_but(descriptor)
+            return Post(descriptor, **post)
+    os.waitpid(first, 0)
+    return None
+
+
+def _let_go_of_all_but(descriptor: int) -> None:
+    """Leave the terminal, the folder and every other descriptor to the process that this one was forked from."""
+    os.setsid()
+    os.chdir("/")
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(null, number)
+    os.closerange(3, descriptor)
+    os.closerange(descriptor + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _place(program: str, settings: Mapping[str, object], files: Path | None = None) -> Path:
+    return _folder() / f"{_name(program, settings, files)}.socket"
+
+
+@contextlib.contextmanager
+def _listening(place: Path, kind: int) -> Iterator[tuple[socket.socket, PostSettings]]:
+    """Yield a socket that is found in a place from now on, and what the process behind it has to know of it."""
     beside = place.with_suffix(f".{os.getpid()}")
     with socket.socket(socket.AF_UNIX, kind) as listener:
         listener.bind(str(beside))
         listener.listen()
         caches = tempfile.mkdtemp(prefix="caches-", dir=place.parent)
-        post = {"place": str(place), "inode": beside.stat().st_ino, "caches": caches, "idle_s": idle_s()}
+        post = PostSettings(place=str(place), inode=beside.stat().st_ino, caches=caches, idle_s=idle_s())
         beside.rename(place)  # if two start one at once, the later is found; the other ends when it is idle
-        start_program(program, listener, {**settings, "post": post}, caches, quiet=True)
-        return _connected(place, kind)
+        yield listener, post
 
 
 def _connected(place: Path, kind: int) -> socket.socket:
@@ -115,6 +169,15 @@ def _name(program: str, settings: Mapping[str, object], folder: Path | None) -> 
 # -- in the process ----------------------------------------------------------------------------------------------------
 
 
+class PostSettings(TypedDict):
+    """The arguments of a `Post`, apart from its descriptor."""
+
+    place: str
+    inode: int
+    caches: str
+    idle_s: float
+
+
 class Post:
     """Where a process stands by.
 
@@ -131,10 +194,11 @@ class Post:
         self._listener, self._idle_s = socket.socket(fileno=descriptor), idle_s
         self._listener.listen()  # again: whoever connects from now on is told this process's number
         self._place, self._inode = Path(place), inode
+        self._children: dict[int, int] = {}
 
-    def next(self, is_busy: Callable[[], bool] = lambda: False) -> socket.socket | None:
-        """Wait for somebody who asks; None if nobody has for a while, and nobody is served either."""
-        while not (is_asked := self._is_asked(self._idle_s)) and is_busy():
+    def next(self) -> socket.socket | None:
+        """Wait for somebody who asks; None if nobody has for a while, and no child is left that serves anybody."""
+        while not (is_asked := self._is_asked(self._idle_s)) and self._children:
             pass
         if not is_asked:
             with contextlib.suppress(FileNotFoundError):
@@ -144,6 +208,10 @@ class Post:
                 return None
         return self._listener.accept()[0]
 
+    def look_after(self, pid: int) -> None:
+        """Reap a child as soon as it has ended, while `next` waits."""
+        self._children[os.pidfd_open(pid)] = pid
+
     def wait_for(self, pid: int) -> None:
         """Block until a child has ended, or somebody asks."""
         handle = os.pidfd_open(pid)
@@ -151,8 +219,11 @@ class Post:
         os.close(handle)
 
     def leave(self) -> None:
-        """Close the socket in a forked child: it is the parent's."""
+        """Close in a forked child what is the parent's."""
         self._listener.close()
+        for handle in self._children:
+            os.close(handle)
+        self._children = {}
 
     def close(self) -> None:
         """Remove what belongs to it."""
@@ -160,4 +231,10 @@ class Post:
         shutil.rmtree(self.caches, ignore_errors=True)
 
     def _is_asked(self, within_s: float) -> bool:
-        return bool(select.select([self._listener], [], [], within_s)[0])
+        """Wait for somebody who asks, or else for so long after the last child has ended."""
+        waits_for = self._listener.fileno()
+        while (ready := select.select([waits_for, *self._children], [], [], within_s)[0]) and waits_for not in ready:
+            for handle in ready:
+                os.waitpid(self._children.pop(handle), 0)
+                os.close(handle)
+        return waits_for in ready

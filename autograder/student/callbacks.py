@@ -120,10 +120,11 @@ class Callbacks(dict[int, Callable[..., Any]]):
         """Answer an untrusted request for vector-Jacobian products of an earlier callback."""
         number, outputs = message["callback"], as_list(message["outputs"])
         graph = self._graphs.get(number) if type(number) is int else None
-        if graph is None or len(received) != len(outputs):
+        if graph is None or len(received) < len(outputs):
             raise WireError("malformed request for gradients")
         roots = [graph.outputs[index_of(i, graph.outputs)] for i in outputs]
-        vectors, encoder = [r.tensor for r in received], Encoder()
+        # behind them come parameters that were changed since the last message, as by `zero_grad`
+        vectors, encoder = [r.tensor for r in received[: len(outputs)]], Encoder()
         if message["create_graph"] is True and graph.leaves:
             vectors = [vector.requires_grad_() for vector in vectors]
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)

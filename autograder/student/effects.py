@@ -94,8 +94,9 @@ class Effects:
         if type(result) is not tuple:
             raise WireError("no arguments beside the result")
         own, *contents = result
-        for place, content in zip(given_back, contents, strict=True):
-            refill(self._positional[place], content)
+        moved = as_list(answer["moved"]) if "moved" in answer else [()] * len(given_back)
+        for place, content, paths in list(zip(given_back, contents, moved, strict=True)):
+            refill(self._positional[place], content, paths)
         return own
 
     def _note(self, name: str | None) -> None:

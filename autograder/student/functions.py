@@ -349,9 +349,8 @@ def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, 
         raise TypeError(f"{function} cannot take {len(positional)} arguments and {sorted(named)}")
     given |= named
     count = max((names.index(name) + 1 for name in given), default=0)
-    if missing := [name for name in names[: max(count, function.required)] if name not in given]:
-        raise TypeError(f"{function}: {missing[0]} is missing")
-    return [given[name] for name in names[:count]]
+    passed = names[: max(count, function.required)]
+    return [given[name] if name in given else function.default_of(name) for name in passed]
 
 
 def _in_own_order(asked: Function, own: Parameters | None, arguments: list[Any]) -> tuple[Function, list[Any]]:

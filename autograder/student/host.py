@@ -291,7 +291,7 @@ class Host:
         if self._worker.was_interrupted:
             self._slow_cells.add(position)
             self._problems[position] = [interruption(late, failures, cell)]
-        else:
+        elif not cell.may_fail:
             self._problems[position] = [cell_problem(self._with_limit_once(failure), cell) for failure in own]
 
     def look(self, passed: Collection[str]) -> tuple[Shown, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autograder.student.kept import is_kept
 from autograder.student.reference import as_instance, note_place, reference_to
+from autograder.student.returned import Returned
 
 
 class Instances:
@@ -27,6 +28,20 @@ class Instances:
         self._classes, self.is_learning = classes, is_learning
         self._places = set[str]()
         self._errors = set[str]()
+        self.returned = Returned()
+        """What the reference's functions have returned."""
+
+    def of_call(self, name: str, value: Any) -> Any:
+        """Return what a function has returned, as `accept` does.
+
+        Raises:
+            StudentError: it may not take the place of what the reference returns; see `returned`.
+        """
+        if self.is_learning:
+            self.returned.learn(name, value)
+        else:
+            self.returned.check(name, value)
+        return self.accept(name, value)
 
     def accept(self, place: str, value: Any) -> Any:
         """Return a value, as one that answers for itself if it may.

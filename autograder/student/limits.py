@@ -84,6 +84,13 @@ def passed_over(what: object, name: str) -> Text | None:
                 "If the code needs it, write it in Python.",
                 name=name,
             )
+        case "unseen":
+            return text(
+                "`{name}` was not run, since no program can be started here; what it would have printed is not shown.",
+                name=name,
+            )
+        case "cut":
+            return text("this cell shows more than is kept; the rest of its output was left out, and nothing else")
         case "pool":
             return text(
                 "no other process can be started here, so the pool works with threads of this one; the results are the "
@@ -109,8 +116,8 @@ def passed_over(what: object, name: str) -> Text | None:
 
 
 def changes_nothing(words: Text) -> bool:
-    """Return whether what was done instead gives the same results, as with a pool of threads."""
-    return any(words.en.endswith(said.en) for what in ("workers", "pool") if (said := passed_over(what, "")))
+    """Return whether the code has the same results all the same, as with a pool of threads."""
+    return any(words.en.endswith(said.en) for what in ("workers", "pool", "cut") if (said := passed_over(what, "")))
 
 
 def _no_room(size_mb: int) -> Text:

@@ -13,12 +13,15 @@ from autograder.sandbox.protocol import ObjectRequest
 from autograder.student.effects import Effects
 from autograder.student.host import Host
 from autograder.student.kept import KeptDict, KeptList, KeptSet
+from autograder.student.returned import Returned
 
 _MAX_KIND = 80
 
 
 class Accepts(Protocol):
     """Decides which values may answer for themselves; see `instances`."""
+
+    returned: Returned
 
     def accept(self, place: str, value: Any) -> Any:
         """Return the value that came from a place, as one that answers for itself if it may."""
@@ -149,6 +152,10 @@ class Reference:
 
     def __hash__(self) -> int:
         return hash((self._generation, self._number))
+
+    def check_items(self, count: int) -> None:
+        """Refuse to be empty where the reference's function returned numbers."""
+        self.runner.instances.returned.check_items(self.origin, count, self.kind)
 
     def accept(self, step: str, value: Any) -> Any:
         """Return what a step from here gave; an instance where the same steps gave one in the reference."""

@@ -127,7 +127,7 @@ class RemoteRunner(Arriving):
             result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        return self.instances.accept(function.name, result), changed
+        return self.instances.of_call(function.name, result), changed
 
     def record(
         self, function: Function, arguments: list[Any], watch: Sequence[str], *, exact: bool = False, most: int = 0

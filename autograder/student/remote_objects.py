@@ -141,6 +141,7 @@ class RemoteObject(Remote):
         length = self._reference.operate("__len__", self)
         if type(length) is not int or not 0 <= length <= MAX_RANGE:
             raise unusable(f"a length of {str(length)[:40]}")
+        self._reference.check_items(length)
         return length
 
     def __float__(self) -> float:
@@ -216,6 +217,8 @@ class RemoteFunction(RemoteObject):
 
     def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
         reference = self._reference
+        if positional or keywords:
+            reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
         result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
         return reference.accept("()", result)
 
@@ -241,10 +244,9 @@ class RemoteIterator(RemoteFunction):
 
     def _item(self, items: Any) -> Any:
         reference = self._reference
-        if type(items) is tuple and len(items) == 1:
-            raise StopIteration(items[0])  # what a generator has returned
         if type(items) is not list or not items:
-            raise StopIteration
+            reference.check_items(reference.items)
+            raise StopIteration(*items if type(items) is tuple else ())  # with what a generator has returned
         reference.items += 1
         if reference.items > MAX_ITEMS:
             raise StudentTimeout(

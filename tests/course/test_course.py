@@ -47,7 +47,7 @@ def folder_of(course):
 
 def test_a_signature_is_read():
     function = Function.parse("sgd(params, lr, batch_size=1)", ("params",))
-    assert function == Function("sgd", ("params", "lr", "batch_size"), 2, frozenset({"params"}))
+    assert function == Function("sgd", ("params", "lr", "batch_size"), 2, frozenset({"params"}), ("1",))
     assert str(function) == "sgd(params, lr, batch_size)"
     assert Function.parse("f()").parameters == ()
 

@@ -6,7 +6,7 @@ import pytest
 from otter_master import code, question, raw, words, write
 
 from autograder.base.errors import UsageError
-from autograder.course.otter import master, points, solutions, writing
+from autograder.course.otter import files, master, points, solutions, writing
 from autograder.course.otter.plan import Plan
 
 ANSWERED = {"solution": [code("x = 1 # SOLUTION")], "tests": [code("x", "1")]}
@@ -45,11 +45,44 @@ def test_points_that_contradict_each_other_are_refused(asked, own):
         ("if x:\n    # BEGIN SOLUTION\n    y = 2\n    # END SOLUTION\n    z = 3", "if x:\n    ### BEGIN SOLUTION\n    y = 2\n    ### END SOLUTION\n    z = 3"),
         ('def f():\n    # BEGIN SOLUTION NO PROMPT\n    return 1\n    # END SOLUTION\n    """ # BEGIN PROMPT\n    # write f\n    pass\n    """; # END PROMPT', "def f():\n    # write f\n    # pass\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"),
         ("np.random.seed(1) # SEED\nx = 2", "np.random.seed(1)\nx = 2"),
+        ("def f():\n    return 1 # SOLUTION\ng = 2 # SOLUTION", "def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n# g = ...\n### BEGIN SOLUTION\ng = 2\n### END SOLUTION"),
+        ("for i in x: # SOLUTION\n    # BEGIN SOLUTION\n    y = i\n    # END SOLUTION\nz = 1 # SOLUTION", "# z = ...\n### BEGIN SOLUTION\nfor i in x:\n    y = i\nz = 1\n### END SOLUTION"),
+        ("# BEGIN SOLUTION\nx = 1\nprint(x) # IGNORE\n# END SOLUTION", "### BEGIN SOLUTION\nx = 1\n### END SOLUTION"),
         ("x = 1\n# BEGIN IGNORE\ny = 2\n# END IGNORE\nz = 3 # IGNORE", "x = 1"),
     ],
 )  # fmt: skip
 def test_solutions_become_regions(source, becomes):
     assert solutions.converted(source).source == becomes
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "becomes"),
+    [
+        ("code", "read('a.csv') or read(\"./a.csv\") or 'see a.csv'", "read('data/a.csv') or read(\"data/a.csv\") or 'see a.csv'"),
+        ("code", "read(f'in/more/{n}.csv'), row['in'], 'in/more'", "read(f'data/in/more/{n}.csv'), row['in'], 'in/more'"),
+        ("code", "os.listdir('img'), 'img/x.png', 'image'", "os.listdir('data/img'), 'data/img/x.png', 'image'"),
+        ("code", "sys.path.append('src')", "sys.path.append('data/src')"),
+        ("code", "read('data/a.csv')", "read('data/a.csv')"),
+        ("code", "read('../shared/b.csv')", "read('data/shared/b.csv')"),
+        ("markdown", "![p](img/p.png) <img src='a.csv' width=2> 'a.csv'", "![p](data/img/p.png) <img src='data/a.csv' width=2> 'a.csv'"),
+    ],
+)  # fmt: skip
+def test_cells_read_files_where_they_are_now(kind, source, becomes):
+    named = ["a.csv", "in/more/x.csv", "img", "src/help.py", "../shared/b.csv"]
+    assert files.Files(places={name: files.place_of(name) for name in named}).rewritten(source, kind) == becomes
+
+
+def test_a_name_that_pythons_own_has_too_is_the_notebooks(tmp_path):
+    solution, tests = (
+        [code("def max(xs):\n    return xs[-1] # SOLUTION")],
+        [code("max([1, 2])", "2"), code("min([1])", "1")],
+    )
+    plan = Plan(master.read(write(tmp_path / "m.ipynb", *question("name: q1", solution=solution, tests=tests))))
+    (exercise,) = plan.exercises()
+    assert [criterion.written.body for criterion in exercise.criteria] == [
+        ("max = student.max", "checks.assert_shows(lambda: max([1, 2]), '2')"),
+        ("checks.assert_shows(lambda: min([1]), '1')",),
+    ]
 
 
 def swap(cells, at, cell):
@@ -67,6 +100,7 @@ def swap(cells, at, cell):
         (question("points: 1", **ANSWERED), r"cell 1: the question has no name; add a line such as `name: q1`"),
         (question("name: [q1", **ANSWERED), r"cell 1: is not YAML"),
         (question("name: q1", solution=[code("# BEGIN SOLUTION\nx = 1")], tests=[code("x")]), r"cell 3: `# BEGIN SOLUTION` has no `# END SOLUTION`"),
+        ([words("x\n# BEGIN IGNORE\ny"), *question("name: q1", **ANSWERED)], r"cell 1: `# BEGIN IGNORE` has no `# END IGNORE`"),
         (question("name: q1", solution=[code("x = 1")], tests=[words("x")]), r"cell 6: only code cells can be tests"),
         (question("name: q1", solution=[code("x = 1")], tests=[code("%time x")]), r"cell 6: the test is not Python: .*no magics"),
         (question("name: q1; points: 1", solution=[code("x = 1")], tests=[code('""" # BEGIN TEST CONFIG\npoints: 2\n""" # END TEST CONFIG\nx')]), r"cell 1: the tests are worth 2 points, the question 1"),
@@ -106,6 +140,19 @@ def written(folder, path):
     marks = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
     rubrics = [f.read_text(encoding="utf-8") for f in sorted((folder / "lab").rglob("test_*.py"))]
     return [(mark, "".join(cell["source"])) for mark, cell in zip(marks, cells, strict=True) if mark], rubrics
+
+
+def test_configuration_means_what_it_means_to_otter(tmp_path):
+    (tmp_path / "shared.yml").write_text("files: [a.csv]\nname: first\nname: lab\n", encoding="utf-8")
+    test = code('""" # BEGIN TEST CONFIG\nhidden: no\n""" # END TEST CONFIG\nx', "1")
+    cells = [
+        raw("# ASSIGNMENT CONFIG", "config_file: shared.yml", "files: []", "tests: {ok_format: yes}"),
+        *question("name: q1; manual: off; all_or_nothing: No; points: &worth 2", **ANSWERED | {"tests": [test, test]}),
+    ]
+    plan = Plan(master.read(write(tmp_path / "m.ipynb", *cells)))
+    (exercise,) = plan.exercises()
+    assert [(c.points, c.case.is_hidden) for c in exercise.criteria] == [(1, False), (1, False)]
+    assert plan.master.config["name"] == "lab" and not plan.files.paths
 
 
 def test_fenced_cells_and_the_oldest_format_mean_the_same(tmp_path):

@@ -19,7 +19,7 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_audit import PlainAudit
 from autograder.grading.audit import Selection
 from autograder.grading.mutations import generate_in_lines
-from autograder.report.audit import tables
+from autograder.report.audit import overview, tables
 from autograder.sandbox import confine
 
 pytestmark = pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
@@ -157,6 +157,31 @@ def test_the_table_reads_naturally_in_both_languages(audited, language, words):
     shown = screen.file.getvalue()
     for one in (*words, "    +     return math.pi * r ** 3"):
         assert one in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "must"),
+    [({}, None), ({"judge": "rubric"}, "95%"), ({"least": 0.99}, "99%"), ({"least": 0.01}, None), ({"least": 0.99, "is_partial": True}, None)],
+)  # fmt: skip
+def test_asserts_need_not_catch_a_share_of_the_versions_unless_it_is_asked_for(audited, changes, must):
+    assert 0.01 < audited.kill_rate < 0.95
+    told = [f.en for f in audited.model_copy(update=changes).faults if "of the generated versions lose a point" in f.en]
+    assert [words.rpartition("; ")[2] for words in told] == ([f"{must} must"] if must else [])
+
+
+def test_what_matters_most_is_told_first(audited):
+    points = [version.points for version in audited.survivors]
+    assert points == sorted(points, reverse=True) and len(set(points)) > 1
+    screen = Console(width=150, file=io.StringIO())
+    screen.print(overview([audited, audited.model_copy(update={"versions": (), "criteria": (), "stale": ()})], "en"))
+    lines = [line.split() for line in screen.file.getvalue().splitlines()]
+    assert lines[-1] == [audited.assignment, "0"]
+    assert lines[-2] == [
+        audited.assignment,
+        str(len(audited.wrong)),
+        f"{audited.kill_rate:.1%}",
+        str(len(audited.faults)),
+    ]
 
 
 def test_the_command_judges_what_is_asked_for(course):

@@ -3,10 +3,10 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,13 +14,15 @@ import nbgrader_course as course_of
 import pytest
 import tiny_course as tiny
 from command_line import autograder
-from listening import standing_by
+from listening import all_standing_by
 
+from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
 from autograder.gradebook import plain_grading, releasing, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
+from autograder.results import journal
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
 from autograder.sandbox.standby import IDLE_S
@@ -134,6 +136,14 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == grade(course)[1].notes == []
 
 
+def test_a_test_that_nobody_can_pass_without_a_person_is_named(course):
+    asks = json.dumps(notebook("b", RIGHT)).replace("assert f(1) == 2", "!make\\nassert f(1) == 2")
+    (course.source / "hw" / "b.ipynb").write_text(asks)
+    releasing.register(NbgraderCourse(course.root), "hw")
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
+    assert words.en.startswith("hw: `b_0` waits for a person in every submission") and "`make` did nothing" in words.en
+
+
 def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     with NbgraderCourse(course.root).open() as gradebook:
         given = gradebook.find_grade("a_why", "a", "hw", "ann")
@@ -149,6 +159,40 @@ def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     hand_in(course, "ann", a=WRONG)
     grade(course)
     assert scores(course, "ann", "a_0")[0] == 0 and scores(course, "ann", "a_why")[1] == 2.5
+
+
+FORGED = """
+import gc, json
+worker = next(found for found in gc.get_objects() if type(found).__name__ == "NotebookWorker")
+worker._send({"failed": None})
+"""
+
+
+def test_no_submission_stops_the_others(course):
+    """A cell that no frame holds, an answer without a result, a name that is no text; and other runs begin and end."""
+    hand_in(course, "big", a=RIGHT + "\n#" + "x" * (1 << 20), b=RIGHT)
+    hand_in(course, "fay", a=FORGED + RIGHT, b=RIGHT)
+    odd = hand_in(course, "odd", b=RIGHT)
+    (odd / os.fsdecode("作业.csv".encode("gbk"))).write_text("named on another system")
+    (odd / "b.ipynb").rename(odd / os.fsdecode(b"\xff.ipynb"))
+    (odd / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
+    done = threading.Event()
+
+    def begin_and_end():
+        while not done.is_set():
+            RunFolder().close()
+
+    other = threading.Thread(target=begin_and_end)
+    other.start()
+    reports, _ = grade(course)
+    done.set()
+    other.join()
+    assert {s: (one.status, one.score) for s, one in reports.items() if s in ("big", "fay", "odd")} == {
+        "big": ("graded", 4.0),
+        "fay": ("graded", 4.0),
+        "odd": ("graded", 8.0),
+    }
+    assert "a: this cell is too long and was left out" in [p.text.en for p in reports["big"].problems]
 
 
 def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
@@ -207,18 +251,61 @@ def test_regrading_shows_who_moves_before_it_counts(course):
     assert "0 of 4 change" in said
 
 
+def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
+    """Graded, graded again, regraded and shown, whichever of the two was handed in."""
+    course = course_of.make(tmp_path)
+    (course.source / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
+    (course.source / "tiny" / "words.ipynb").write_text(json.dumps(tiny.notebook(tiny.code_cell("1"))))
+    releasing.register(NbgraderCourse(course.root), "tiny")
+    for student, files in {
+        "ann": {"tiny": course_of.notebook(), "a": notebook("a", RIGHT)},
+        "bob": {"tiny": course_of.notebook()},
+        "cyd": {"tiny": "{", "a": notebook("a", RIGHT + "\n!make")},
+    }.items():
+        folder = course.submitted / student / "tiny"
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / f"{name}.ipynb").write_text(content if isinstance(content, str) else json.dumps(content))
+
+    def totals(*command):
+        """Run a command; gives what it says, and the score of each student, in the file and in the gradebook."""
+        said, _ = autograder(*command, "--lang", "en", cwd=course.root)
+        reports = {one.student: one for one in journal.read(course.root / "results.jsonl")}
+        with NbgraderCourse(course.root).open() as gradebook:
+            kept = {one.student.id: one.score for one in gradebook.assignment_submissions("tiny")}
+        assert {student: one.score for student, one in reports.items()} == kept
+        return said, kept, reports
+
+    said, scores, reports = totals("grade")
+    assert scores == {"ann": 18, "bob": 10, "cyd": 8}
+    assert [one.name for one in reports["bob"].exercises] == ["double", "step", "a/a_0", "a/a_1", "a/a_why"]
+    assert {one.max_score for one in reports.values()} == {21} and reports["cyd"].status == "graded"
+    problems = [problem.text.en for problem in reports["cyd"].problems]
+    assert [words.partition(":")[0] for words in problems][1:] == ["a", "a"], problems
+    assert ["ann", "6", "4", "4", "4", "?", "18"] in [line.split()[:7] for line in said.splitlines()]
+
+    said, scores, again = totals("grade")
+    assert said.count("0 written, 3 unchanged") == 2 and again == reports
+    pages, _ = autograder("feedback", "tiny", "--lang", "en", cwd=course.root)
+    assert "tiny: 5 pages" in pages and "a/a_0" in (course.root / "feedback/ann/tiny/tiny.html").read_text()
+
+    (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a")))
+    said, scores, _ = totals("regrade", "tiny", "--yes")
+    assert ["ann", "18/21", "10/21", "-8"] in [line.split()[:4] for line in said.splitlines()]
+    assert scores == {"ann": 10, "bob": 10, "cyd": 8}
+
+
 def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):
     runtime = tmp_path_factory.mktemp("run")
     environment = {"XDG_RUNTIME_DIR": str(runtime), IDLE_S: "60"}
     hand_in(course, "gil", a=RIGHT, b=RIGHT)
     autograder("grade", Path("submitted", "gil"), cwd=course.root, **environment)
-    (place,) = (runtime / "autograder").glob("*.socket")
-    process = standing_by(place, socket.SOCK_SEQPACKET)
+    before = all_standing_by(runtime, [socket.SOCK_SEQPACKET])
     try:
         command = [sys.executable, "-m", "nbgrader", "autograde", "hw", "--student=gil", "--force"]
         subprocess.run(command, cwd=course.root, env=os.environ | environment, check=True, capture_output=True)
         assert scores(course, "gil", "b_0")[0] == 4
-        assert list((runtime / "autograder").glob("*.socket")) == [place]
-        assert standing_by(place, socket.SOCK_SEQPACKET) == process
+        assert len(before) == 1 and all_standing_by(runtime, [socket.SOCK_SEQPACKET]) == before
     finally:
-        os.kill(process, signal.SIGKILL)
+        for process in all_standing_by(runtime):
+            process.kill()

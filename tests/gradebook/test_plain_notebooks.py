@@ -16,6 +16,8 @@ import pytest
 import tiny_course as tiny
 from nbformat import from_dict
 
+from autograder.base.errors import SandboxError
+from autograder.gradebook import cell_outputs
 from autograder.gradebook import plain_notebooks as runner
 from autograder.sandbox import confine
 
@@ -164,6 +166,8 @@ EXPLAINED = {
     "import numpy as np\nnp.loadtxt('../x.csv')": "../x.csv lies outside",
     "open('/etc/passwd')": "in the working folder only",
     "import pdb\npdb.set_trace()": "answer the debugger",
+    "print('x' * 100_000)": "shows more than is kept",
+    "for n in range(300): display(n)": "shows more than is kept",
 }
 
 
@@ -175,6 +179,43 @@ def test_what_is_left_out_is_said_below_the_cell_and_to_the_instructor(ours, tmp
     assert words in problem.text.en and problem.text.en != problem.text.zh
     shown = json.dumps(notebook.cells[1].outputs, ensure_ascii=False)
     assert words in shown and problem.text.zh in shown
+
+
+def test_each_cell_says_which_command_was_left_out_of_it(ours, tmp_path):
+    notebook = from_dict(tiny.notebook("!make", "!make; make", "!date", "x = !date\nx"))
+    problems = ours.run(notebook, tmp_path)
+    assert [(problem.cell, "`make`" in problem.text.en) for problem in problems] == [(1, True), (2, True), (4, False)]
+    assert [len(cell.outputs) for cell in notebook.cells] == [1, 1, 1, 2]
+    assert "`date` was not run" in notebook.cells[2].outputs[0].text  # nobody has to do anything
+
+
+@pytest.mark.parametrize(
+    "asks", ["!make", "%%bash\nmake", "%%python\n1", "x = !date\nassert x == []", "f()", "1\nf(); 1 / 0"]
+)
+def test_a_test_that_asks_for_a_command_waits_for_a_person(ours, tmp_path, asks):
+    """Without the command's answer it would pass, or fail, whatever the student has done."""
+    answer = "import os\ndef f(): os.system('make')"
+    cells = [tiny.code_cell(source, f"test_{n}", points=4) for n, source in enumerate((asks, "1 == 1"))]
+    cells[1]["metadata"][runner.UNDONE] = True  # as a student might claim
+    notebook = from_dict(tiny.notebook(answer, *cells))
+    ours.run(notebook, tmp_path)
+    assert [runner.score(cell).score for cell in notebook.cells[1:]] == [None, 4]
+
+
+def test_the_code_finds_the_notebook_as_it_was_handed_in(ours, tmp_path):
+    """Where nbgrader keeps it, it holds the hidden tests by now."""
+    made, handed_in = tmp_path / "made", tmp_path / "handed in"
+    for folder, content in ((made, "hidden"), (handed_in, "own")):
+        (folder / "sub").mkdir(parents=True)
+        (folder / "p.ipynb").write_text(content)
+        (folder / "sub" / "q.ipynb").write_text(content)
+    (made / "other.ipynb").write_text("hidden")
+    (handed_in / "link.ipynb").symlink_to("p.ipynb")
+    notebook = from_dict(
+        tiny.notebook("import glob\n[(name, open(name).read()) for name in sorted(glob.glob('*.ipynb'))]")
+    )
+    ours.run(notebook, made, handed_in)
+    assert notebook.cells[0].outputs[0].data["text/plain"] == "[('p.ipynb', 'own')]"
 
 
 def test_a_cell_that_ended_its_process_keeps_its_number(ours, tmp_path):
@@ -240,18 +281,49 @@ def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
         with contextlib.suppress(BaseException):
             if os.getuid() == 0:
                 os.setuid(65534)
-            folder = open_folder / "folder"
+            folder, most = open_folder / "folder", runner._Room(1 << 20, 100)
             (folder / "locked" / "inner").mkdir(parents=True)
-            assert not runner._is_too_much(folder)
+            assert runner._taken(folder, most) is not None
             (folder / "locked" / "file").write_text("hidden")
             (folder / "locked").chmod(0o300)
-            assert runner._is_too_much(folder)
+            assert runner._taken(folder, most) is None
             (folder / "locked").chmod(0)
             runner._empty(folder)
             assert not any(folder.iterdir())
             os._exit(0)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_only_what_code_adds_to_its_folder_counts(outcome, monkeypatch):
+    """A course may bring along more data than code may write."""
+    monkeypatch.setattr(runner, "_MAX_FOLDER", 1000)
+    waits, adds = "import time\ntime.sleep(0.5)\n", "open('x', 'w').write('x' * 1001)\n"
+    (ended,) = errors(outcome(waits, adds + waits, data="#" * 2000))
+    assert "killed" in ended
+
+
+def test_all_that_a_notebook_shows_fits_into_memory_and_its_score_counts(outcome, monkeypatch):
+    monkeypatch.setattr(cell_outputs, "MAX_SHOWN", 1000)
+    first, second, third = outcome("print('a' * 600)", "print('b' * 600)\n2.5", "print('c' * 300)\n1 / 0")
+    assert first[0].text == "a" * 600 + "\n"
+    assert [output.data for output in second] == [{"text/plain": "2.5"}]
+    assert [output.output_type for output in third] == ["stream", "error"]
+
+
+def test_a_notebook_that_takes_too_long_in_all_is_not_run_to_its_end(outcome, monkeypatch):
+    monkeypatch.setattr(runner, "_MOST_TIMES", 0.05)
+    shown = outcome("import time\ntime.sleep(0.2)\n1", "2", "3")
+    assert shown[0][0].data["text/plain"] == "1"
+    assert [outputs[0].ename for outputs in shown[1:]] == ["NotRun", "NotRun"]
+
+
+def test_what_ends_on_a_full_disk_is_nobodys_zero(ours, tmp_path, monkeypatch):
+    """Somebody may have filled it with files that have no name any more."""
+    monkeypatch.setattr(runner, "_RESERVE", 1 << 60)
+    monkeypatch.setattr(runner, "_MAX_FOLDER", -(1 << 60))
+    with pytest.raises(SandboxError, match="almost full"):
+        ours.run(from_dict(tiny.notebook("while True:\n    pass")), tmp_path)
 
 
 @pytest.mark.parametrize("during", [False, True], ids=["between", "during"])

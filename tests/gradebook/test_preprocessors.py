@@ -114,6 +114,8 @@ def handed_in(tmp_path_factory):
         "cheats": f"import sqlite3\nsqlite3.connect({str(root / 'gradebook.db')!r}).execute('update grade set manual_score = 9')",
         "draws": right + "import matplotlib.pyplot as plt\nplt.plot([1, 2]);\nf(2)",
         "marks_up": right + "from IPython.display import HTML\nprint('<script>alert(1)</script>')\nHTML('<script>alert(2)</script>')",
+        "starts": "import os\n" + right.replace("return 2", "os.system('make'); return 2"),
+        "finds": right + "assert 'os.system' not in open('p.ipynb').read()\n",
         "magic": "%matplotlib inline\n!ls\n%time 1 + 1\n" + right,
     }  # fmt: skip
     for student, source in answers.items():
@@ -151,6 +153,8 @@ def handed_in(tmp_path_factory):
         ("reads", [MOST, 1.5]),
         ("steals", [0, 0]),
         ("cheats", [0, 0]),
+        ("starts", [None, None]),  # it asks for a program
+        ("finds", [MOST, 1.5]),
         ("magic", [MOST, 1.5]),
     ],
 )

@@ -268,7 +268,10 @@ def test_the_assignments_other_notebooks_keep_what_shows_their_scores(graded, co
     shown.write_text("by nbgrader autograde")
     notes = write.write(course, [], graded[1]).notes
     assert shown.read_text() == "by nbgrader autograde" and autograded(course, "ann").is_file()
-    assert any("`nbgrader autograde tiny --force` grades its new submissions" in note.en for note in notes)
+    assert not any("other.ipynb" in note.en for note in notes)
+    shutil.copy(other, course.submitted / "gus" / "tiny")
+    notes = write.write(course, [], graded[1]).notes
+    assert any("`autograder grade --assignment tiny` runs its tests" in note.en for note in notes)
 
 
 def test_points_that_changed_after_the_release_are_refused(graded, course):

@@ -105,10 +105,10 @@ def test_faults_are_told_and_fail_the_command(tmp_path):
             {"id": "double: constant `2` -> `7`", "reason": "no"},
         ],
     )
-    code, told = run(course, "tiny", "--json")
+    code, told = run(course, "tiny", "--json", "--least", "99.5")
     (document,) = json.loads(told)
     faults = document["faults"]
-    assert (code, document["assignment"], document["kill_rate"]) == (1, "tiny", 1.0)
+    assert (code, document["assignment"], document["kill_rate"], document["least"]) == (1, "tiny", 1.0, 0.995)
     assert "double: returns `x`: earns 2 of 6 points" in faults
     assert "double-triples: passes double.shape" in faults
     assert "double-as-a-sum: is right but fails double.values, double.gradient" in faults

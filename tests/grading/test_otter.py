@@ -23,6 +23,7 @@ def imported(tmp_path_factory):
     (root / "nbgrader_config.py").write_text("c = get_config()\nc.Autograder.languages = ['en']\n", encoding="utf-8")
     (root / "source").mkdir()
     (root / "numbers.txt").write_text("4 5", encoding="utf-8")
+    (root / "halves.py").write_text("def half(x):\n    return x // 2\n", encoding="utf-8")
     write(root / "lab.ipynb", *LAB)
     done = CliRunner().invoke(app, ["import", "otter", str(root / "lab.ipynb"), "--course", str(root), "--lang", "en"])
     assert done.exit_code == 0, done.output
@@ -30,13 +31,14 @@ def imported(tmp_path_factory):
 
 
 ANSWERS = {
-    "right": ({}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2}),
-    "wrong_value": ({"prime = 2": "prime = 3"}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 2}),
-    "hidden_case": ({"by * x for": "2 * x for"}, {"q1": 2, "q1.b": 2, "q2": 2, "q3": 2}),
-    "printing": ({"return [by": "print('x')\n    return [by"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2}),
-    "part_of_all": ({".read().split()": ".read()"}, {"q1": 2, "q1.b": 3, "q2": 0, "q3": 2}),
-    "wrong_object": ({"day=4)": "day=3)"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 1}),
-    "missing": ({"prime = 2": "", "day = ": "dya = "}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 0}),
+    "right": ({}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2, "q6": 1}),
+    "wrong_value": ({"prime = 2": "prime = 3"}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 2, "q6": 1}),
+    "hidden_case": ({"by * x for": "2 * x for"}, {"q1": 2, "q1.b": 2, "q2": 2, "q3": 2, "q6": 1}),
+    "printing": ({"return [by": "print('x')\n    return [by"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2, "q6": 1}),
+    "part_of_all": ({".read().split()": ".read()"}, {"q1": 2, "q1.b": 3, "q2": 0, "q3": 2, "q6": 1}),
+    "wrong_object": ({"day=4)": "day=3)"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 1, "q6": 1}),
+    "name_of_pythons": ({"sorted(xs)[-1]": "sorted(xs)[0]"}, {"q1": 2, "q1.b": 3, "q2": 2, "q3": 2, "q6": 0.5}),
+    "missing": ({"prime = 2": "", "day = ": "dya = "}, {"q1": 0, "q1.b": 2, "q2": 2, "q3": 0, "q6": 1}),
 }
 """Edits of the solution, and what each question earns then."""
 
@@ -57,6 +59,7 @@ def test_answers_get_what_otter_documents(imported, tmp_path):
         reports = {report.student: report for report in running.reports()}
     found = {name: {e.title.en: e.score for e in report.exercises} for name, report in reports.items()}
     assert found == {name: earned for name, (_, earned) in ANSWERS.items()}
+    assert not reports["right"].problems  # a cell that shows an error in the master notebook is meant to
     told = {c.id: c.message.en for e in reports["wrong_value"].exercises for c in e.criteria if c.outcome != "passed"}
     assert told.keys() == {"q1.case2", "q1_b.case3"}  # hidden ones, of which nothing is told
     assert told["q1.case2"] == "what the test shows is not what was expected"
@@ -74,6 +77,8 @@ def test_what_was_made_and_what_was_not_is_told(imported):
         "q3, test 2: passes without an answer; here it asks for one first",
         "q5, test 1: was left out, with its 1 points: the source notebook does not meet it: ",
         "words of a solution were left out",
+        "calls of Otter were left out",
+        "it shows an error, so it is tagged `raises-exception`",
     ):
         assert words in notes
     cells = json.loads((course.source / "lab" / "lab.ipynb").read_text(encoding="utf-8"))["cells"]
@@ -90,10 +95,18 @@ def test_it_is_released_without_a_secret_and_has_wrong_versions(imported, tmp_pa
     assert done.exit_code == 0, done.output
     release = "".join(p.read_text(encoding="utf-8") for p in sorted((root / "release" / "lab").glob("*.*")))
     assert "# prime = ..." in release and "Because ..." in release and "Write your thing here." in release
-    for secret in ("prime = 2", "secret reasons", "hidden test", "0.0763", "by * x for"):
+    for secret in (
+        "prime = 2",
+        "secret reasons",
+        "hidden test",
+        "0.0763",
+        "by * x for",
+        "It is even",
+        "teachers' talk",
+    ):
         assert secret not in release
     versions = {v.exercise: v.id for v in audit.versions_of(course.assignment("lab")) if v.kind == "generated"}
-    assert versions.keys() == {"q1", "q1_b", "q2", "q3"} and versions["q1"] == "prime: constant `2` -> `1`"
+    assert versions.keys() == {"q1", "q1_b", "q2", "q3", "q6"} and versions["q1"] == "prime: constant `2` -> `1`"
 
 
 def test_a_name_that_is_taken_or_none_is_refused(imported):

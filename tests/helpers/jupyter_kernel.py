@@ -50,7 +50,7 @@ def _line(output: NotebookNode) -> str:
 
 def _same(words: str) -> str:
     """Without addresses, places of folders and the names that a kernel gives to the files of its cells."""
-    words = re.sub(r" at 0x[0-9a-f]+", "", words).replace("\r\n", "\n")
+    words = re.sub(r" at 0x[0-9a-f]+| \(\d+\.py, line \d+\)$", "", words).replace("\r\n", "\n")
     return re.sub(rf"[^\s']*/{FOLDER}\b", FOLDER, words)
 
 

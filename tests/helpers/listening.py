@@ -35,6 +35,18 @@ def standing_by(place: Path, kind: int = socket.SOCK_STREAM) -> int:
     return found
 
 
+def all_standing_by(
+    runtime: Path, kinds: Iterable[int] = (socket.SOCK_STREAM, socket.SOCK_SEQPACKET)
+) -> list[psutil.Process]:
+    """Return the processes behind the sockets of these kinds in a runtime folder: streams for whole commands."""
+    found = []
+    for place in sorted((runtime / "autograder").glob("*.socket")):
+        for kind in kinds:
+            with contextlib.suppress(OSError):  # of another kind, or of a process that was killed
+                found.append(psutil.Process(standing_by(place, kind)))
+    return found
+
+
 def doors(processes: Iterable[psutil.Process]) -> set[tuple[int, str]]:
     """Return the family and address of each socket of theirs that others could connect to."""
     found = set()

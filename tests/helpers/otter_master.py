@@ -27,6 +27,11 @@ def code(source: str, shows: str | None = None, *, prints: str | None = None) ->
     return {"cell_type": "code", "execution_count": 1, "metadata": {}, "outputs": outputs, "source": source}
 
 
+def failing(source: str) -> Cell:
+    """A code cell that shows an error."""
+    return code(source) | {"outputs": [{"output_type": "error", "ename": "E", "evalue": "", "traceback": []}]}
+
+
 def question(
     config: str,
     *text: Cell,
@@ -51,11 +56,11 @@ def write(path: Path, *cells: Cell, language: str = "python") -> Path:
 
 
 LAB = [
-    raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt]", "solutions_pdf: true", "generate: {seed: 7}"),
-    code("import types\nimport numpy as np\ngiven = 3"),
+    raw("# ASSIGNMENT CONFIG", "name: lab", "files: [numbers.txt, halves.py]", "solutions_pdf: true", "generate: {seed: 7}"),
+    code("import types\nimport numpy as np\nimport otter\nfrom halves import *\ngrader = otter.Notebook('lab.ipynb')\ngiven = 3"),
     *question(
         "name: q1",
-        words("Name the smallest prime."),
+        words("Name the smallest prime.\nIt is even. # IGNORE\n# BEGIN IGNORE\nteachers' talk\n# END IGNORE"),
         solution=[code("prime = 2  # SOLUTION")],
         tests=[
             code("isinstance(prime, int)", "True"),
@@ -91,7 +96,16 @@ LAB = [
         solution=[words("**SOLUTION**: secret reasons")],
     ),
     *question("name: q4b; manual: true", prompt=[words("Write your thing here.")]),
+    *question(
+        "name: q6",
+        solution=[code("def max(xs):\n    return half(2 * sorted(xs)[-1]) # SOLUTION")],
+        tests=[code("max([1, 3, 2])", "3"), code("open('numbers.txt').read() == '4 5' and max([half(4)]) == 2", "True")],
+    ),
     code("prime = 'rebound'\ndrawn[:] = 0"),
+    failing("print('This line is missing something.'"),
+    failing("eleven + 8"),
+    code("grader.check('q1')"),
+    code("# Hand this in.\ngrader.export(pdf=False)"),
     *question("name: q5", solution=[code("total = 1 # SOLUTION")], tests=[code("total", "2")]),
 ]  # fmt: skip
 """Every kind of question: what it gets from Otter is in `tests/grading/test_otter.py`."""

@@ -61,6 +61,8 @@ class Peer:
         acts: what becomes of the honest answer to each request after loading; when they are used up it is sent as it is.
     """
 
+    shares_folder = False
+
     def __init__(self, acts):
         self._acts = list(acts)
         self._threads = []
@@ -477,6 +479,40 @@ def test_what_refills_a_container_is_one_of_its_kind(open_runner, contents):
         with pytest.raises(BadReply):
             student.f(things, torch.ones(2, 2))
         assert len(things) == 1
+
+
+def moved_in(open_runner, moved):
+    """A list in a list, and what it is once an answer has refilled it and said what has moved there."""
+    result = {"u": [1, [[[1], 2]]]}
+    with opened(
+        open_runner,
+        [answering(result=result, tensors=[], graph=None, aliases=[], changed=[], refilled=[0], moved=moved)],
+        changes={"f": ("x",)},
+    ) as (
+        _,
+        student,
+    ):
+        things, y = [[[0], 1]], torch.full((2, 2), 5.0)
+        inner = things[0][0]
+        try:
+            student.f(things, y)
+        except BadReply:
+            assert things == [[[0], 1]]
+            raise
+    return things, inner
+
+
+def test_what_has_moved_in_a_container_is_told(open_runner):
+    assert moved_in(open_runner, [[]]) == ([[[1], 2]], [1])
+    assert moved_in(open_runner, [[[[0, 0], None]]]) == ([[[1], 2]], [0])
+
+
+@pytest.mark.parametrize(
+    "moved", [3, [], [[], []], [[3]], [[[[0, 0], [0]]]], [[[[0, 0], []]]], [[[[[]], None]]]], ids=str
+)
+def test_what_has_moved_in_a_container_was_there_and_makes_no_circle(open_runner, moved):
+    with pytest.raises(BadReply):
+        moved_in(open_runner, moved)
 
 
 def linked(open_runner, entries):

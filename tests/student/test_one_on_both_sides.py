@@ -50,10 +50,26 @@ class Trainer:
         ((self.net(X) - y) ** 2).mean().backward()
         self.step.step()
 
+class Learner:
+    def __init__(self, net, loss, lr): self.net, self.loss, self.step = net, loss, torch.optim.SGD(net.parameters(), lr)
+    def fit(self, batches):
+        for x, y in batches:
+            loss = self.loss(self.net(x), y)
+            self.step.zero_grad()
+            loss.backward()
+            self.step.step()
+
 def draw(n): return torch.randn(n)
 def detached(x): return x.detach()
 """
-CLASSES = ("Descent(params, lr)", "Optimizer(params, lr)", "Affine(w)", "Attention(d, activation)", "Trainer(net)")
+CLASSES = (
+    "Descent(params, lr)",
+    "Optimizer(params, lr)",
+    "Affine(w)",
+    "Attention(d, activation)",
+    "Trainer(net)",
+    "Learner(net, loss, lr)",
+)
 CHANGES = {"Descent": ("params",), "Optimizer": ("params",)}
 
 
@@ -96,6 +112,19 @@ def test_an_optimiser_of_theirs_trains_a_network_of_ours_and_one_of_theirs(stude
         trainer.fit(X, X[:, :1] * 5)
         assert not torch.equal(net.weight, before)
         before = net.weight.detach().clone()
+
+
+def test_gradients_may_be_cleared_between_a_loss_of_ours_and_its_backward_pass(student):
+    net, same = nn.Linear(2, 1), nn.Linear(2, 1)
+    same.load_state_dict(net.state_dict())
+    batches = [(torch.randn(4, 2), torch.randn(4, 1)) for _ in range(3)]
+    student.Learner(net, nn.functional.mse_loss, 0.1).fit(batches)
+    descent = torch.optim.SGD(same.parameters(), 0.1)
+    for x, y in batches:
+        descent.zero_grad()
+        nn.functional.mse_loss(same(x), y).backward()
+        descent.step()
+    torch.testing.assert_close(net.state_dict(), same.state_dict())
 
 
 def test_a_closure_of_ours_asks_their_object_in_turn(student):

@@ -909,6 +909,16 @@ def test_keywords_are_the_declared_names_whatever_the_student_calls_them(open_st
         student.squared_loss(1)
 
 
+def test_what_is_left_out_before_another_argument_is_what_the_declaration_says(open_student):
+    source = "def f(x, step=1, sizes=(0,), seed=7):\n    return x, step, sizes, seed"
+    student = open_student(source, declare=["f(x, n=1, sizes=[2, 3], seed=None)"])
+    assert student.f(0, seed=5) == (0, 1, [2, 3], 5)
+    assert student.f(0, 4) == (0, 4, (0,), 7)  # behind the last one, the student's own
+    student = open_student(source, declare=["f(x, n=1, activation=torch.relu, seed=None)"])
+    with pytest.raises(TypeError, match=r"pass activation, too: its default torch\.relu is not a literal"):
+        student.f(0, seed=5)
+
+
 def test_functions_are_those_of_their_grade_cell(open_student):
     student = open_student(
         "def data_iter(): return 'mine'",

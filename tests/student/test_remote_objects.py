@@ -464,6 +464,40 @@ def step(params, state):
 
 
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_what_takes_the_place_of_something_is_not_written_into_it(runner, request):
+    source = """
+def add(table): table["w"] = table["w"] + 1
+def swap(table): table["w"], table["b"], table["size"] = table["b"], table["w"], (3, 4)
+def reorder(rows):
+    rows.sort()
+    rows[0].append(5)
+    rows.insert(0, [rows[1], []])
+def share(params): params.append(params.pop(0))
+"""
+    changes = {"add": ["table"], "swap": ["table"], "reorder": ["rows"], "share": ["params"]}
+    student = request.getfixturevalue(runner)(source, changes=changes)
+    w, b = np.zeros(2), np.ones(2)
+    table = {"w": w, "b": b, "size": (1, 2)}
+    student.add(table)
+    assert (table["w"].tolist(), w.tolist()) == ([1, 1], [0, 0])
+    table["w"] = w
+    student.swap(table)
+    assert table["w"] is b
+    assert table["b"] is w
+    assert (w.tolist(), b.tolist(), table["size"]) == ([0, 0], [1, 1], (3, 4))
+    two, one = [2], [1]
+    student.reorder(rows := [two, one])
+    assert rows == [[[2], []], [1, 5], [2]]
+    assert (rows[0][0], rows[1], rows[2]) == (two, one, two)
+    assert rows[0][0] is rows[2] is two
+    assert rows[1] is one
+    weight, bias = torch.zeros(1, requires_grad=True), torch.ones(1, requires_grad=True)
+    student.share(params := [weight, bias])
+    assert [any(p is q for q in (weight, bias)) for p in params] == [True, True]
+    assert params[0] is bias
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
 def test_other_changes_of_containers_are_held_against_the_function(runner, request):
     student = request.getfixturevalue(runner)(CONTAINERS)
     xs = [3, 1, 2]

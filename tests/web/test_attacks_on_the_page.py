@@ -35,6 +35,8 @@ UPLOADS = [*(name for name in FILES if name not in FOLDERS), *(f"name{n}" for n 
 REFUSED = {"long_cell": 413, f"name{len(NAMES) - 1}": 400}
 LIMITS = {"call_s": 1, "cell_s": 1, "submission_s": 6}
 """What waits in every call, as `lying_net` does, costs a whole submission's time."""
+SELF_HARMING = ("thread_bomb",)
+"""What it has left of its own process when its honest part is called depends on how busy the machine is."""
 AT_ONCE = 8
 PATIENCE_S = 240
 TAGS = "ul|li|span|div|p|pre|details|summary|section|h3|h4|img"
@@ -188,7 +190,7 @@ def criteria_in(report, met):
 def tells(answer, own):
     """Return what an answer tells of this machine, of our code and of the course, and the sender did not know."""
     answer = re.sub(
-        r"Exception in thread .*?</pre>", "", answer, flags=re.DOTALL
+        r"Exception (?:ignored )?in thread .*?</pre>", "", answer, flags=re.DOTALL
     )  # what their own threads have printed
     found = re.findall(r"(?<!\w)(?:/[\w.@+-]+){2,}\.pyc?\b|Traceback \(most|autograder[./]\w+[./]\w+", unescape(answer))
     return [word for word in found if word not in own]
@@ -201,7 +203,8 @@ def test_what_is_written_into_cells_gains_nothing(attacked, name):
     _, part = attacked.checks[name]
     honest = criteria_in(full, passed(attacked.alone[attack.honest][1]))
     everything = [c.id for exercise in full.exercises for c in exercise.criteria]
-    assert passed(part) == rows(full, attack.may_pass(honest, everything))
+    found, fair = passed(part), rows(full, attack.may_pass(honest, everything))
+    assert found <= fair if name in SELF_HARMING else found == fair
 
 
 @pytest.mark.parametrize("name", CODE)

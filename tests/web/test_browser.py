@@ -180,7 +180,9 @@ def test_a_quiz_outlives_its_browser_and_ends_when_its_time_is_over(served, join
         first.wait(f"//input[@name='{name}'][@value='{value}']").send_keys(Keys.SPACE)
     for name, words in TYPED.items():
         first.wait(f"//input[@name='{name}']").send_keys(words)
+    first.until(lambda: first.text("//*[@id='state']") == "已保存", "saved")
     for name, value in CHOSEN.items():
+        # tells the page of a change, not of input
         Select(first.wait(f"//select[@name='{name}']")).select_by_value(value)
     first.wait("//section[@id='question-6']//p[contains(@class, 'complaint')]")
     first.until(lambda: first.text("//*[@id='state']") == "已保存", "saved")

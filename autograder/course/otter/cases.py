@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autograder.base import syntax, yaml_records
-from autograder.base.errors import ConfigError, UsageError
+from autograder.base import syntax
+from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.course.otter.cells import Cell
 from autograder.course.otter.master import Master, Question
@@ -111,10 +111,7 @@ def _case(master: Master, question: Question, number: int, cell: Cell) -> Case:
 
 
 def _config(master: Master, cell: Cell, source: str) -> dict[str, Any]:
-    try:
-        found = yaml_records.plain(source, master.path)
-    except ConfigError as error:
-        master.refuse(cell, text("is not YAML: {reason}", reason=error.text.in_one_line()))
+    found = master.values_of(cell, source)
     if found is None:
         return {}
     if not isinstance(found, dict):

@@ -13,6 +13,8 @@ from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 
 Kind = Literal["code", "markdown", "raw"]
+MAY_FAIL = "raises-exception"
+"""Jupyter's tag of a cell whose error ends nothing."""
 _KERNELS = {"ir": "R"}
 """Languages that some notebooks name by their kernel alone."""
 _FENCED = re.compile(r"^```otter[ \t]*\n(.*?)^```[ \t]*(?:\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -29,6 +31,7 @@ class Cell:
         shown: the text of its outputs.
         tags: its tags.
         attachments: the pictures in it.
+        may_fail: whether it is code that shows an error, or is tagged as such.
     """
 
     number: int
@@ -37,6 +40,7 @@ class Cell:
     shown: str = ""
     tags: tuple[str, ...] = ()
     attachments: Mapping[str, Any] = field(default_factory=dict)
+    may_fail: bool = False
 
     @property
     def first_line(self) -> str:
@@ -78,8 +82,9 @@ def _cells(notebook: Mapping[str, Any]) -> Iterator[Cell]:
     for number, cell in enumerate(notebook["cells"], start=1):
         tags = cell.get("metadata", {}).get("tags", [])
         source = _joined(cell["source"]).replace("\r\n", "\n")
-        shown, pictures = _shown(cell.get("outputs", [])), cell.get("attachments", {})
-        yield Cell(number, cell["cell_type"], source, shown, tuple(map(str, tags)), pictures)
+        outputs, pictures = cell.get("outputs", []), cell.get("attachments", {})
+        may_fail = MAY_FAIL in tags or any(output["output_type"] == "error" for output in outputs)
+        yield Cell(number, cell["cell_type"], source, _shown(outputs), tuple(map(str, tags)), pictures, may_fail)
 
 
 def _joined(lines: str | Iterable[str]) -> str:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
 
-from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
-from autograder.course.otter.master import Master
 from autograder.course.otter.plan import Note, Plan
 
 _OF_NO_CONSEQUENCE = frozenset(
@@ -18,43 +14,12 @@ _OF_NO_CONSEQUENCE = frozenset(
 """Keys that are turned, or that are about what Otter writes into notebooks and files of its own."""
 
 
-def files_of(master: Master) -> dict[str, Path]:
-    """Return the files that students' code reads, by the names that it has for them.
-
-    Raises:
-        UsageError: one is not there.
-    """
-    found = {}
-    for name in _list(master.config.get("files")):
-        path = master.path.parent / name
-        if not path.exists():
-            words = text("{file}: `files` names {name}, which is not there", file=master.path, name=name)
-            raise UsageError(words)
-        found[Path(name).as_posix()] = path
-    return found
-
-
-def place_of(name: str) -> str:
-    """Return where a file lies in the assignment's folder, as code reads it.
-
-    >>> place_of("table.csv"), place_of("data/table.csv")
-    ('data/table.csv', 'data/table.csv')
-    """
-    parts = [part for part in Path(name).parts if part not in ("..", ".", "/")]
-    return "/".join(["data", *parts[parts[:1] == ["data"] :]])
-
-
 def notes_on_configuration(plan: Plan) -> Iterator[Note]:
     """Yield what was not turned of the configuration."""
     master = plan.master
-    for name, path in files_of(master).items():
-        if path.suffix == ".py":
-            words = text("`files`: {name} cannot be imported when grading; put its code into a cell", name=name)
-            yield Note(None, words)
-        elif place_of(name) != name:
-            yield Note(
-                None, text("`files`: {name} is {moved} now, in the notebook too", name=name, moved=place_of(name))
-            )
+    for name, place in plan.files.places.items():
+        if place != name:
+            yield Note(None, text("`files`: {name} is {moved} now, in the notebook too", name=name, moved=place))
     known: Mapping[str, Text] = {
         "requirements": text(
             "install the packages where you grade, and list slow ones as `preload` in assignment.yaml"
@@ -86,7 +51,3 @@ def _notes_on_generate(plan: Plan) -> Iterator[Note]:
             "`# SEED`: students get this line, so that their values are those of the tests; tell them to keep it"
         )
         yield Note(cell, words)
-
-
-def _list(value: Any) -> list[str]:
-    return [str(name) for name in value] if isinstance(value, list) else [str(value)] if value else []

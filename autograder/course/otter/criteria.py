@@ -128,7 +128,8 @@ class _Found:
             parameters = [name for name in _parameters(function) if name != _ENVIRONMENT]
             statements = _without_environment(ast.Module(function.body, type_ignores=[]))
         imports, functions, variables, before = set[str](), list[str](), list[str](), dict[str, None]()
-        pending, seen = [*parameters, *free_names(statements)], set[str]()
+        defined = {*names.notebook.names, *names.tests}
+        pending, seen = [*parameters, *free_names(statements, defined)], set[str]()
         while pending:
             name = pending.pop(0)
             if name in seen:
@@ -140,7 +141,7 @@ class _Found:
                 functions.append(name)
             elif name not in names.notebook.names and name in names.tests:
                 before = {names.tests[name]: None, **before}
-                pending += free_names(syntax.parse(names.tests[name]))
+                pending += free_names(syntax.parse(names.tests[name]), defined)
             elif name not in names.notebook.names and names.notebook.stars:
                 imports |= set(names.notebook.stars)
             else:
@@ -148,7 +149,7 @@ class _Found:
         asks_for_all = function is not None and _ENVIRONMENT in {*_parameters(function)} & seen
         modules = imported_modules(statements) | imported_modules(syntax.parse("\n".join(imports)))
         place = _ENVIRONMENT if asks_for_all else place_of(statements)
-        inside = _why_inside(statements, place, seen, modules)
+        inside = _why_inside(statements, place, seen, modules, names.notebook.local)
         return cls(
             statements,
             function is not None,
@@ -165,11 +166,15 @@ class _Found:
         return [*of_functions, *(f"{name} = variables[{name!r}]" for name in self.variables)]
 
 
-def _why_inside(statements: ast.Module, place: str, used: Iterable[str], modules: set[str]) -> Text | None:
+def _why_inside(
+    statements: ast.Module, place: str, used: Iterable[str], modules: set[str], local: frozenset[str]
+) -> Text | None:
     if place:
         return text("it asks for `{name}`, which only the notebook knows", name=place)
     if module := min(modules & _OF_A_PROCESS, default=""):
         return text("it asks `{module}`, which knows of the process that it is in", module=module)
+    if module := min(modules & local, default=""):
+        return text("it imports `{module}`, which lies beside the notebook", module=module)
     if clash := min(_OURS & {*used, *bound_names(statements)}, default=""):
         return text("it uses the name `{name}`, which means something else in rubrics", name=clash)
     if any(isinstance(node, ast.Global | ast.Nonlocal) for node in ast.walk(statements)):

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+import yaml
+
 from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course.otter import oldest
 from autograder.course.otter.cells import Cell, read_cells
 
@@ -99,6 +101,13 @@ class Master:
         tests = self.config.get("tests")
         return isinstance(tests, dict) and tests.get("ok_format") is False
 
+    def values_of(self, cell: Cell, source: str) -> Any:
+        """Return the values of a configuration in a cell."""
+        try:
+            return _values(source, self.path)
+        except ConfigError as error:
+            self.refuse(cell, text("is not YAML: {reason}", reason=error.text.in_one_line()))
+
     def refuse(self, cell: Cell, words: Text) -> NoReturn:
         """Say what is wrong with a cell.
 
@@ -106,6 +115,19 @@ class Master:
             UsageError: always.
         """
         raise UsageError(text("{file}: cell {number}: {reason}", file=self.path, number=cell.number, reason=words))
+
+
+def _values(source: str, path: Path) -> Any:
+    """Return what YAML 1.1 means, as Otter reads it: ``no`` is false, and the last of two keys counts.
+
+    Raises:
+        ConfigError: it is not YAML.
+    """
+    try:
+        return yaml.safe_load(source)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        yaml_records.plain(source, path)  # says it better
+        raise ConfigError(same(" ".join(str(error).split())), path=path) from error
 
 
 def read(path: Path) -> Master:
@@ -223,17 +245,16 @@ class _Reader:
         if config.get("config_file"):
             file = self._master.path.parent / str(config["config_file"])
             try:
-                shared = yaml_records.plain(file.read_text(encoding="utf-8"), file)
+                shared = _values(file.read_text(encoding="utf-8"), file)
             except (OSError, UnicodeDecodeError) as error:
                 self._refuse(cell, text("config_file {file} cannot be read: {reason}", file=file, reason=error))
+            except ConfigError as error:
+                raise UsageError(error.text) from None
             config = {**(shared if isinstance(shared, dict) else {}), **config}
         self._master.config.update(config)
 
     def _yaml(self, cell: Cell) -> dict[str, Any]:
-        try:
-            found = yaml_records.plain(cell.source, self._master.path)
-        except ConfigError as error:
-            self._refuse(cell, text("is not YAML: {reason}", reason=error.text.in_one_line()))
+        found = self._master.values_of(cell, cell.source)
         if found is None:
             return {}
         if not isinstance(found, dict):

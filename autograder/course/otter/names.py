@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import symtable
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from autograder.base import syntax
@@ -40,32 +40,40 @@ class Definitions:
         functions: the definition of a function, where it is the only one of this name.
         names: all names.
         stars: statements that import what nobody can tell.
+        local: modules that lie beside the notebook: only code that runs where it does can import them.
     """
 
     imports: dict[str, str] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     stars: list[str] = field(default_factory=list)
+    local: frozenset[str] = frozenset()
 
     def add(self, tree: ast.Module) -> None:
         """Add what a cell defines."""
         for statement in tree.body:
             bound = set(_bound(statement))
+            imports = {} if imported_modules(statement) & self.local else _imports(statement)
             for name in bound & self.names:
                 self.functions.pop(name, None)
-                if self.imports.get(name) not in (None, *_imports(statement).values()):
+                if self.imports.get(name) not in (None, *imports.values()):
                     del self.imports[name]
             if isinstance(statement, ast.FunctionDef) and statement.name not in self.names:
                 self.functions[statement.name] = statement
-            self.imports |= {n: s for n, s in _imports(statement).items() if n not in self.names or n in self.imports}
+            self.imports |= {n: s for n, s in imports.items() if n not in self.names or n in self.imports}
             if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*":
-                self.stars.append(ast.unparse(statement))
+                self.stars += [] if statement.module in self.local else [ast.unparse(statement)]
             self.names |= bound
 
 
-def defined_by(sources: Iterable[str]) -> Definitions:
-    """Return what cells define; one that is no Python, such as one of magics, is read without its magics."""
-    found = Definitions()
+def defined_by(sources: Iterable[str], local: frozenset[str] = frozenset()) -> Definitions:
+    """Return what cells define; one that is no Python, such as one of magics, is read without its magics.
+
+    Args:
+        sources: of the cells.
+        local: modules that lie beside the notebook.
+    """
+    found = Definitions(local=local)
     for source in sources:
         tree = parsed(source)
         if tree is not None:
@@ -101,11 +109,17 @@ def imported_modules(tree: ast.AST) -> set[str]:
     return found
 
 
-def free_names(tree: ast.Module) -> list[str]:
+def free_names(tree: ast.Module, defined: Container[str] = ()) -> list[str]:
     r"""Return the names that a test uses without having defined them, in their order.
 
-    >>> free_names(ast.parse("y = f(x)\ny == [z for z in x]"))
+    Args:
+        tree: of the test.
+        defined: names that the notebook or an earlier test defines. One of Python's own is left out unless it is here.
+
+    >>> free_names(ast.parse("y = f(x)\ny == [max(z) for z in x]"))
     ['f', 'x']
+    >>> free_names(ast.parse("max([1, 2])"), {"max"})
+    ['max']
     """
     found: dict[str, None] = {}
     bound: set[str] = set()
@@ -115,7 +129,7 @@ def free_names(tree: ast.Module) -> list[str]:
             own -= _rebound(statement)
         found |= dict.fromkeys(name for name in _used(statement) if name not in bound | own)
         bound |= set(_bound(statement))
-    return [name for name in found if not hasattr(builtins, name)]
+    return [name for name in found if name in defined or not hasattr(builtins, name)]
 
 
 def bound_names(tree: ast.Module) -> set[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from autograder.course.notebook_cells import nbgrader_mark, new_cell
-from autograder.course.otter.cells import Cell
+from autograder.course.otter.cells import MAY_FAIL, Cell
 from autograder.course.otter.master import Question
 from autograder.course.otter.plan import Exercise, Plan, is_kept
 from autograder.course.otter.solutions import BEGIN, END
@@ -23,17 +23,17 @@ class SourceNotebook:
     Args:
         plan: what becomes of the master notebook.
         exercises: those that are judged by criteria.
-        files: the names of files that lie in ``data/`` now.
     """
 
-    def __init__(self, plan: Plan, exercises: Iterable[Exercise], files: Mapping[str, str]) -> None:
-        self._plan, self._files = plan, files
+    def __init__(self, plan: Plan, exercises: Iterable[Exercise]) -> None:
+        self._plan = plan
         self._exercises = {exercise.question.name: exercise for exercise in exercises}
         self._names: set[str] = set()
 
     def content(self) -> dict[str, Any]:
         """Return the notebook as JSON."""
-        cells = [new_cell("code", "import-check", "from autograder import check")]
+        imports = filter(None, (self._plan.files.first_code, "from autograder import check"))
+        cells = [new_cell("code", "import-check", "\n\n".join(imports))]
         at_end: list[dict[str, Any]] = []
         for part in self._plan.master.parts:
             if isinstance(part, Cell):
@@ -90,8 +90,8 @@ class SourceNotebook:
         """Return an answer in words: what students find, and in a region what they do not."""
         prompts = set(map(id, question.cells("prompt")))
         found = list(cells)
-        above = "\n\n".join(cell.source for cell in found if id(cell) in prompts)
-        below = "\n\n".join(cell.source for cell in found if id(cell) not in prompts)
+        above = "\n\n".join(self._plan.words_of(cell) for cell in found if id(cell) in prompts)
+        below = "\n\n".join(self._plan.words_of(cell) for cell in found if id(cell) not in prompts)
         source = "\n".join(filter(None, (above and above + "\n", BEGIN, below or _NO_SOLUTION, END)))
         return new_cell("markdown", self._id(question.exercise), source, mark)
 
@@ -108,14 +108,19 @@ class SourceNotebook:
         """
         if cell.kind == "code":
             solution = self._plan.solution_of(cell)
-            source = self._with_files(self._with_students_seed(solution.source))
+            source = self._with_students_seed(solution.source)
             if mark is None and solution.is_marked:
                 mark = nbgrader_mark(name or f"cell-{cell.number}", solution=True)
             if not source.strip():
                 return
             made = new_cell("code", self._id(name or f"cell-{cell.number}"), source, mark)
+            if self._plan.may_fail(cell):
+                made["metadata"]["tags"] = [MAY_FAIL]
         else:
-            made = new_cell("markdown", self._id(f"cell-{cell.number}"), cell.source)
+            words = self._plan.words_of(cell)
+            if cell.source.strip() and not words.strip():
+                return
+            made = new_cell("markdown", self._id(f"cell-{cell.number}"), words)
             made["cell_type"] = cell.kind
             if cell.attachments:
                 made["attachments"] = dict(cell.attachments)
@@ -135,11 +140,6 @@ class SourceNotebook:
         if seed is None or seed[1] is None or value is None:
             return source
         return re.sub(rf"^(\s*{re.escape(seed[1])}\s*=\s*).*$", rf"\g<1>{value}", source, flags=re.MULTILINE)
-
-    def _with_files(self, source: str) -> str:
-        for name, moved in self._files.items():
-            source = re.sub(rf"""(["'])(?:\./)?{re.escape(name)}\1""", rf"\g<1>{moved}\g<1>", source)
-        return source
 
     def _id(self, name: str) -> str:
         """Return an id that no other cell has."""

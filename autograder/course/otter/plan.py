@@ -9,12 +9,13 @@ from functools import cached_property
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
-from autograder.course.otter import criteria, names
+from autograder.course.otter import client, criteria, names
 from autograder.course.otter.cases import Case, cases_of
-from autograder.course.otter.cells import Cell
+from autograder.course.otter.cells import MAY_FAIL, Cell
 from autograder.course.otter.criteria import Names, Treatment, Written
+from autograder.course.otter.files import Files, files_of
 from autograder.course.otter.master import Master, Question
-from autograder.course.otter.solutions import Solution, converted
+from autograder.course.otter.solutions import Solution, converted, without_ignored
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,18 @@ class Plan:
     treatments: dict[int, Treatment] = field(default_factory=dict)
 
     @cached_property
+    def files(self) -> Files:
+        """The files that students' code reads."""
+        return files_of(self.master)
+
+    @cached_property
     def cases(self) -> dict[str, list[Case]]:
         """The tests of each question."""
-        return {question.name: cases_of(self.master, question) for question in self.master.questions}
+        return {question.name: self._cases_of(question) for question in self.master.questions}
+
+    def _cases_of(self, question: Question) -> list[Case]:
+        found = cases_of(self.master, question)
+        return [replace(case, source=self.files.rewritten(case.source, "code")) for case in found]
 
     @cached_property
     def solutions(self) -> dict[int, Solution]:
@@ -96,10 +106,17 @@ class Plan:
         found = {}
         for cell in self._code():
             try:
-                found[id(cell)] = converted(cell.source, is_seeded=self._is_seeded)
+                found[id(cell)] = converted(self._code_of(cell), is_seeded=self._is_seeded)
             except UsageError as error:
                 self.master.refuse(cell, error.text)
         return found
+
+    def _code_of(self, cell: Cell) -> str:
+        return self.files.rewritten(client.without(cell.source, self._graders), "code")
+
+    @cached_property
+    def _graders(self) -> frozenset[str]:
+        return client.graders(cell.source for cell in self._code())
 
     @property
     def _is_seeded(self) -> bool:
@@ -110,6 +127,17 @@ class Plan:
         """Return a code cell with nbgrader's marks."""
         return self.solutions[id(cell)]
 
+    def may_fail(self, cell: Cell) -> bool:
+        """Shows a cell an error that is meant: one without a solution?"""
+        return cell.may_fail and not self.solution_of(cell).is_marked
+
+    def words_of(self, cell: Cell) -> str:
+        """Return the text of a cell that is not code."""
+        try:
+            return self.files.rewritten(without_ignored(cell.source), cell.kind)
+        except UsageError as error:
+            self.master.refuse(cell, error.text)
+
     def _code(self) -> Iterator[Cell]:
         for part in self.master.parts:
             own = [("text", part)] if isinstance(part, Cell) else part.parts
@@ -117,7 +145,7 @@ class Plan:
 
     @cached_property
     def _definitions(self) -> names.Definitions:
-        return names.defined_by(solution.code for solution in self.solutions.values())
+        return names.defined_by((solution.code for solution in self.solutions.values()), self.files.modules)
 
     def seeded_cells(self) -> list[int]:
         """Return the numbers of cells with lines that seed a generator."""
@@ -128,6 +156,11 @@ class Plan:
         for cell in self._code():
             if self.solution_of(cell).has_plugin:
                 yield Note(cell.number, text("a plugin was left out: there is nothing like it here"))
+            if client.without(cell.source, self._graders) != cell.source:
+                yield Note(cell.number, text("calls of Otter were left out: every question has its `check` here"))
+            if self.may_fail(cell):
+                words = text("it shows an error, so it is tagged `{tag}`: it may fail in grading, too", tag=MAY_FAIL)
+                yield Note(cell.number, words)
         for part in self.master.parts:
             if isinstance(part, Cell) and part.kind == "code" and self.solution_of(part).is_marked:
                 yield Note(part.number, text("a solution outside of a question: students get a stub in its place"))
@@ -163,7 +196,9 @@ class Plan:
             if self._is_tested(question):
                 exercise = self._exercise(question, earlier, functions)
                 if not exercise.functions and not exercise.variables:
-                    words = text("it looks at nothing that students write")
+                    words = text(
+                        "it looks at nothing that students write; let it use a name of the solution, and import again"
+                    )
                     self.treatments |= {c.cell.number: Treatment(left_out=words) for c in self.cases[question.name]}
                 else:
                     found.append(exercise)

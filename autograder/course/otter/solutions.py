@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from autograder.base import syntax
 from autograder.base.errors import UsageError
@@ -22,7 +23,8 @@ _IS_SEED_ALONE = re.compile(r"^\s*[\w.]+\.seed\(.*\)\s*;?$")
 _BEGIN_BLOCK = re.compile(r"^\s*# BEGIN SOLUTION( NO PROMPT)?")
 _IGNORE_LINE = re.compile(r"# IGNORE\s*$")
 _BEGIN_IGNORE = re.compile(r"^\s*#\s*BEGIN\s*IGNORE\s*$", re.IGNORECASE)
-_END_OF = {"ignore": "# END IGNORE", "solution": "# END SOLUTION", "prompt": "# END PROMPT", "plugin": "# END PLUGIN"}
+_END_IGNORE = "# END IGNORE"
+_END_OF = {"solution": "# END SOLUTION", "prompt": "# END PROMPT", "plugin": "# END PLUGIN"}
 
 
 @dataclass
@@ -32,9 +34,13 @@ class _Region:
     lines: list[str] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
 
+    @property
+    def indent(self) -> str:
+        """The space before its first line."""
+        return _indent(next((line for line in self.lines if line.strip()), self.lines[0] if self.lines else ""))
+
     def written(self) -> Iterator[str]:
-        first = next((line for line in self.lines if line.strip()), self.lines[0] if self.lines else "")
-        indent = first[: len(first) - len(first.lstrip())]
+        indent = self.indent
         yield from (f"{indent}# {comment}".rstrip() for comment in self.comments)
         yield from (indent + BEGIN, *self.lines, indent + END)
 
@@ -81,11 +87,11 @@ def converted(source: str, *, is_seeded: bool = False) -> Solution:
     """
     parts: list[str | _Region] = []
     found = set[str]()
-    for kind, lines in _blocks(source.split("\n")):
+    for kind, lines in _blocks(without_ignored(source).split("\n")):
         if kind == "line":
             _take_line(lines[0], parts, found, is_seeded=is_seeded)
         elif kind == "solution":
-            _region(parts).lines += lines
+            _region(parts, lines).lines += lines
         elif kind == "prompt":
             shown = [line.strip() for line in lines if line.strip()]
             _region(parts).comments += [line.removeprefix("#").strip() for line in shown]
@@ -96,6 +102,42 @@ def converted(source: str, *, is_seeded: bool = False) -> Solution:
     return Solution("\n".join(written), marked, "seed" in found, "plugin" in found)
 
 
+def without_ignored(source: str) -> str:
+    r"""Return the text of a cell without what only those who teach read.
+
+    Raises:
+        UsageError: a block does not end, or ends without having begun.
+
+    >>> without_ignored("a\n# BEGIN IGNORE\nb\n# END IGNORE\nc  # IGNORE\nd")
+    'a\nd'
+    """
+    kept, inside = list[str](), False
+    for line in source.split("\n"):
+        if line.rstrip().endswith(_END_IGNORE):
+            if not inside:
+                _refuse_end(_END_IGNORE)
+            inside = False
+        elif inside or _IGNORE_LINE.search(line):
+            continue
+        elif _BEGIN_IGNORE.match(line):
+            inside = True
+        else:
+            kept.append(line)
+    if inside:
+        _refuse_begin(_END_IGNORE)
+    return "\n".join(kept)
+
+
+def _refuse_end(end: str) -> NoReturn:
+    begin = end.replace("END", "BEGIN")
+    raise UsageError(text("`{end}` has no `{begin}`; remove it, or add one above", end=end, begin=begin))
+
+
+def _refuse_begin(end: str) -> NoReturn:
+    begin = end.replace("END", "BEGIN")
+    raise UsageError(text("`{begin}` has no `{end}`; add one below", begin=begin, end=end))
+
+
 def _take_line(line: str, parts: list[str | _Region], found: set[str], *, is_seeded: bool) -> None:
     if seeding := _SEED.match(line):
         if is_seeded and _IS_SEED_ALONE.match(seeding[1]):
@@ -103,7 +145,8 @@ def _take_line(line: str, parts: list[str | _Region], found: set[str], *, is_see
         found.add("seed")
         parts.append(seeding[1])
     elif solved := _LINE.match(line):
-        region, own = _region(parts), solved[1]
+        own = solved[1]
+        region = _region(parts, [own])
         region.lines.append(own)
         if "NO PROMPT" not in line and (target := _assigned(own)):
             region.comments.append(f"{target} = ...")
@@ -127,19 +170,14 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         elif block := _beginning(line):
             continue
         elif stray := next((mark for mark in _END_OF.values() if end.endswith(mark)), None):
-            begin = stray.replace("END", "BEGIN")
-            raise UsageError(text("`{end}` has no `{begin}`; remove it, or add one above", end=stray, begin=begin))
-        elif not _IGNORE_LINE.search(line):
+            _refuse_end(stray)
+        else:
             yield "line", [line]
     if block:
-        end = _END_OF[block]
-        begin = end.replace("END", "BEGIN")
-        raise UsageError(text("`{begin}` has no `{end}`; add one below", begin=begin, end=end))
+        _refuse_begin(_END_OF[block])
 
 
 def _beginning(line: str) -> str:
-    if _BEGIN_IGNORE.match(line):
-        return "ignore"
     if _BEGIN_BLOCK.match(line):
         return "solution"
     if line.rstrip().endswith("# BEGIN PROMPT"):
@@ -147,13 +185,25 @@ def _beginning(line: str) -> str:
     return "plugin" if line.rstrip().endswith(("# BEGIN PLUGIN", "# BEGIN PLUGIN EXPORT")) else ""
 
 
-def _region(parts: list[str | _Region]) -> _Region:
-    """Return the region that ends here, or begin one."""
-    if not parts or not isinstance(parts[-1], _Region):
-        parts.append(_Region())
-    last = parts[-1]
-    assert isinstance(last, _Region)
+def _region(parts: list[str | _Region], lines: Sequence[str] = ()) -> _Region:
+    """Return the region that ends here, or begin one: above the lines, or where they leave the block that it is in.
+
+    Args:
+        parts: those above.
+        lines: what will be in it.
+    """
+    last = parts[-1] if parts else None
+    leaves = isinstance(last, _Region) and any(
+        line.strip() and not line.startswith(last.indent) for line in lines if last.lines
+    )
+    if not isinstance(last, _Region) or leaves:
+        last = _Region()
+        parts.append(last)
     return last
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
 
 
 def _assigned(line: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from autograder.base.files import write_asked
 from autograder.base.i18n import Language, Text, same, text
 from autograder.course.otter.cases import Case
-from autograder.course.otter.configuration import files_of, notes_on_configuration, place_of
+from autograder.course.otter.configuration import notes_on_configuration
 from autograder.course.otter.criteria import own_function
 from autograder.course.otter.notebook import SourceNotebook
 from autograder.course.otter.plan import Criterion, Exercise, Note, Plan, notes_on_questions
@@ -37,12 +37,10 @@ def write(plan: Plan, folder: Path, languages: Sequence[Language]) -> list[Exerc
         UsageError: a file cannot be written, or one that the master notebook names is not there.
     """
     exercises = plan.exercises()
-    files = files_of(plan.master)
-    moved = {name: place_of(name) for name in files}
-    notebook = SourceNotebook(plan, exercises, moved).content()
+    notebook = SourceNotebook(plan, exercises).content()
     _write(folder / f"{folder.name}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
-    for name, path in files.items():
-        target = folder / moved[name]
+    for name, path in plan.files.paths.items():
+        target = folder / plan.files.places[name]
         target.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             shutil.copytree(path, target, dirs_exist_ok=True)

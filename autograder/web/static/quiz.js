@@ -68,7 +68,7 @@ function settle() {
 
 async function save() {
   const sent = changed();
-  if (!sent.length) return;
+  if (!sent.length) { settle(); return; }
   const before = sent.map((question) => [question, written(question)]);
   show(say.saving);
   try {
@@ -141,15 +141,16 @@ function restore(question, given) {
   }
 }
 
-quiz.addEventListener("input", (event) => {
-  const box = event.target;
+function heed({ target: box }) {
   if (box.type === "checkbox" && box.checked) { // «none of these» and others exclude each other
     const none = (other) => other.value === "-";
     for (const other of quiz.elements[box.name]) if (none(other) !== none(box)) other.checked = false;
   }
+  if (!changed().length) return;
   if (!state.classList.contains("failed")) show("");
   saveSoon();
-});
+}
+for (const kind of ["input", "change"]) quiz.addEventListener(kind, heed); // a list changed by a program says only the second
 window.addEventListener("online", () => saveSoon(0));
 window.addEventListener("beforeunload", (event) => { if (!leaving && changed().length) event.preventDefault(); });
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
