@@ -25,6 +25,7 @@ from autograder.sandbox.values import KEYS, Decoder
 from autograder.student.callbacks import go_on, run_network
 from autograder.student.effects import Effects
 from autograder.student.host import Host
+from autograder.student.instances import Instances
 from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_objects import RemoteObject
 from autograder.student.remote_values import make, make_value
@@ -36,6 +37,7 @@ class Arriving:
     """What a runner does with what arrives from its worker."""
 
     host: Host
+    instances: Instances
 
     def decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
         """Return what a tag means that values themselves do not know: an object, a class, something of the rubric's."""
@@ -64,8 +66,8 @@ class Arriving:
                 is_callable, fields = more or (True, None)
                 held = make(reference, iterator=iterator is True, is_callable=is_callable is not False, fields=fields)
             self.host.held.remember(handle, held)
-            if owner.instances.is_learning:
-                owner.instances.returned.learn_object(origin)
+            if self.instances.is_learning:
+                self.instances.returned.learn_object(origin)
         return self._table(held) if isinstance(known_as, str) and known_as.startswith("pandas.") else held
 
     def _table(self, held: RemoteObject) -> Any:

@@ -244,11 +244,9 @@ class RemoteIterator(RemoteFunction):
 
     def _item(self, items: Any) -> Any:
         reference = self._reference
-        if type(items) is tuple and len(items) == 1:
-            raise StopIteration(items[0])  # what a generator has returned
         if type(items) is not list or not items:
             reference.check_items(reference.items)
-            raise StopIteration
+            raise StopIteration(*items if type(items) is tuple else ())  # with what a generator has returned
         reference.items += 1
         if reference.items > MAX_ITEMS:
             raise StudentTimeout(

@@ -13,7 +13,8 @@ honest = Worker._reply
 
 def lie(self, value):
     if value == []:
-        value = [["boom", "b" * 3000, [["code cell 1", 10**300, "f", "x"]] * 5, False]] * 200
+        frames = [[["code cell 1", 10**300, "f", "x"] for _ in range(5)] for _ in range(200)]
+        value = [["boom", "b" * 3000, frame, False] for frame in frames]
     honest(self, value)
 
 
