@@ -34,7 +34,15 @@ ATTACKS = CODE | FILES
 NEIGHBOURS = {"a neighbour": EXERCISES, "n neighbour": EXERCISES, "z neighbour": EXERCISES, "nothing done": ()}
 TOKEN = f"left-behind-{os.getpid()}"
 _NOBODY = 65534
-MOST_MB = 1200  # the largest process there may be: torch, and what a worker gets
+MOST_MB = 1  # the largest process there may be: torch, and what a worker gets
+_MEASURED = """
+import resource, subprocess, sys
+code = subprocess.call(sys.argv[2:])
+with open(sys.argv[1], "w") as file:
+    file.write(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss))
+sys.exit(code)
+"""
+"""Runs a command from a small process: what Linux calls the largest size of a process includes that of its parent."""
 _TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
@@ -173,17 +181,16 @@ def run(course, folder: Path, out: str, *paths: Path) -> Batch:
     command += ["--out", str(place / "results.jsonl"), *map(str, paths)]
     environment = os.environ | {"HOME": str(course.root / "home"), "TMPDIR": str(place / "tmp"), "COLUMNS": "200"}
     with adopting() as descendants, (place / "said").open("wb") as said:
-        process = subprocess.Popen(command, cwd=place, env=environment, stdout=said, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        measured = [sys.executable, "-I", "-c", _MEASURED, str(place / "peak_kb"), *command]
+        code = subprocess.call(measured, cwd=place, env=environment, stdout=said, stderr=subprocess.STDOUT)
         left_running = still_alive(descendants())
     reports = {report.student: report for report in read(place / "results.jsonl")}
     temporary = [str(p) for p in (place / "tmp").iterdir()]
     return Batch(
         reports,
         (place / "said").read_text(),
-        process.returncode,
-        usage.ru_maxrss / 1024,
+        code,
+        int((place / "peak_kb").read_text()) / 1024,
         left_running,
         temporary=temporary,
     )

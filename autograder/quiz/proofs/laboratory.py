@@ -152,7 +152,7 @@ def prove_question(quiz: Quiz, question: AnyQuestion, laboratory: Laboratory) ->
             proved.problems += finding.problems
             proved.also = finding.also
     except StudentError as error:
-        proved.problems.append(text("running it failed: {error}", error=" ".join(str(error).split())[:300]))
+        proved.problems.append(text("running it failed: {error}", error=" ".join(error.said(None).split())[:300]))
     except ExpressionError as error:
         proved.problems.append(error.text)
     if not proved.problems:
