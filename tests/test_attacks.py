@@ -34,7 +34,7 @@ ATTACKS = CODE | FILES
 NEIGHBOURS = {"a neighbour": EXERCISES, "n neighbour": EXERCISES, "z neighbour": EXERCISES, "nothing done": ()}
 TOKEN = f"left-behind-{os.getpid()}"
 _NOBODY = 65534
-MOST_MB = 1  # the largest process there may be: torch, and what a worker gets
+MOST_MB = 1200  # the largest process there may be: torch, and what a worker gets
 _MEASURED = """
 import resource, subprocess, sys
 code = subprocess.call(sys.argv[2:])
