@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import sys
 
+COMMANDS = ("grade", "feedback")
+"""Those that need nbgrader, take long to start, and may be run again if the process that took one over is killed."""
+
 
 def main() -> None:
     """Run a command, here or in the process that stands by."""
+    if sys.argv[1:2] and sys.argv[1] in COMMANDS:  # others need not import what finds that process
+        _hand_over()
+    _run()
+
+
+def _hand_over() -> None:
+    """End with the exit code of the process that has run the command; leave one behind if there was none."""
     from autograder.cli import handing_over
 
-    arguments = sys.argv[1:]
-    if handing_over.is_possible(arguments) and (known := handing_over.circumstances()) is not None:
+    if handing_over.is_possible() and (known := handing_over.circumstances()) is not None:
         if (code := handing_over.hand_over(known)) is not None:
             sys.exit(code)
-        if handing_over.is_worth_a_copy(arguments):
+        if handing_over.is_worth_a_copy(sys.argv[1:]):
             from autograder.cli import taking_over
 
             taking_over.leave_copy_behind(known, _run)
-    _run()
 
 
 def _run() -> None:

@@ -16,13 +16,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
 
 from autograder.base.garbage import without_collections
 from autograder.cli import handing_over
 from autograder.sandbox import standby
 from autograder.sandbox.serving import name_process
-from autograder.sandbox.standby import Post
 
 
 def leave_copy_behind(known: Mapping[str, Any], run: Callable[[], None]) -> None:
@@ -39,7 +38,9 @@ def leave_copy_behind(known: Mapping[str, Any], run: Callable[[], None]) -> None
     with suppress(OSError):
         post = standby.leave_copy(handing_over.PROGRAM, known, socket.SOCK_STREAM)
     if post is not None:
-        _stand_by(post, run)
+        name_process("commands")
+        gc.freeze()
+        post.fork_for_each(lambda connection: _take_over(connection, run))
 
 
 def _import() -> None:
@@ -54,21 +55,7 @@ def _import() -> None:
         import autograder.report.terminal  # noqa: F401
 
 
-def _stand_by(post: Post, run: Callable[[], None]) -> None:
-    """Fork for everybody who connects; return in the fork once its command is done, and never in the parent."""
-    name_process("commands")
-    gc.freeze()
-    while (connection := post.next()) is not None:
-        if (pid := os.fork()) == 0:
-            post.leave()
-            _take_over(connection, run)
-        connection.close()
-        post.look_after(pid)
-    post.close()
-    os._exit(0)
-
-
-def _take_over(connection: socket.socket, run: Callable[[], None]) -> None:
+def _take_over(connection: socket.socket, run: Callable[[], None]) -> NoReturn:
     """Run a command for the process at the other end, and end as it would have."""
     request = _receive(connection)
     _end_with(connection)

@@ -36,7 +36,7 @@ def main(descriptor: int, settings: str) -> None:
     preloading.hide_package()
     collect_garbage_from_now_on()
     if "post" in told:
-        _stand_by(Post(descriptor, **told["post"]), options)
+        Post(descriptor, **told["post"]).fork_for_each(lambda connection: _serve(connection, options))
     _serve(socket.socket(fileno=descriptor), options)
 
 
@@ -69,18 +69,6 @@ def _draw() -> None:
     axes.legend()
     bundles.drawn(figure)
     pyplot.close(figure)
-
-
-def _stand_by(post: Post, options: WorkerSettings) -> NoReturn:
-    """Fork a copy of this process for everybody who connects."""
-    while (connection := post.next()) is not None:
-        if (pid := os.fork()) == 0:
-            post.leave()
-            _serve(connection, options)
-        connection.close()
-        post.look_after(pid)
-    post.close()
-    os._exit(0)
 
 
 def _serve(connection: socket.socket, options: WorkerSettings) -> NoReturn:

@@ -24,9 +24,9 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import NoReturn, TypedDict
 
 from autograder.sandbox.forking import start_program
 
@@ -207,6 +207,21 @@ class Post:
             if not self._is_asked(0):
                 return None
         return self._listener.accept()[0]
+
+    def fork_for_each(self, serve: Callable[[socket.socket], NoReturn]) -> NoReturn:
+        """Fork for everybody who connects, and end once nobody has for a while.
+
+        Args:
+            serve: is given the connection in the fork, which ends with it.
+        """
+        while (connection := self.next()) is not None:
+            if (pid := os.fork()) == 0:
+                self.leave()
+                serve(connection)
+            connection.close()
+            self.look_after(pid)
+        self.close()
+        os._exit(0)
 
     def look_after(self, pid: int) -> None:
         """Reap a child as soon as it has ended, while `next` waits."""
