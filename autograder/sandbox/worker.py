@@ -243,6 +243,7 @@ class Worker(NotebookWorker):
         if "most" in message and is_iterator(result):
             result = effects.take_first(result, message["most"])
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
+        encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": encoder.encode_whole(result)}
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
@@ -332,7 +333,7 @@ class Worker(NotebookWorker):
             owner, view = self._objects[message["object"]]
             self._notebook.enter(view)
         value = getattr(owner, message["name"])
-        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None)
+        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None, is_held=True)
 
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
@@ -461,8 +462,11 @@ class Worker(NotebookWorker):
             message["dropped"], self._back.dropped = self._back.dropped, []
         super()._send(message, tensors)
 
-    def _reply(self, value: Any, effects: Effects | None = None, *, number: int | None = None) -> None:
+    def _reply(
+        self, value: Any, effects: Effects | None = None, *, number: int | None = None, is_held: bool = False
+    ) -> None:
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
+        encoder.known_arrays = self._links.arrays
         answer: ValueReply = {"result": encoder.encode_whole(value)}
         if effects is not None:
             effects.tell(answer, encoder)
@@ -470,8 +474,10 @@ class Worker(NotebookWorker):
             answer["number"] = number
         if self._passed:
             self._passed.tell(answer, encoder)
-        if encoder.tensors and (linked := self._links.link(encoder.tensors)):
-            answer["linked"] = linked
+        if encoder.tensors:
+            linked = self._links.link_held(encoder) if is_held else self._links.link(encoder.tensors)
+            if linked:
+                answer["linked"] = linked
         has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])
         self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 

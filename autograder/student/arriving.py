@@ -5,9 +5,11 @@ Everything here is untrusted: what is wrong with it raises `WireError`, or what 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.base.errors import StudentCrash
@@ -202,6 +204,23 @@ class ArrivingReader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
     key_types = (*KEYS, Remote)
+
+    @staticmethod
+    def _array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+        """Return the array of a tensor: one as long as somebody has it, so that what an object holds is one here."""
+        known: Any = getattr(tensor, "_array", None)
+        if known is None:
+            return tensor.numpy()
+        array = known()
+        if array is None:
+            array = tensor.numpy()
+            tensor._array = weakref.ref(array)  # type: ignore[attr-defined]
+            weakref.finalize(array, _let_go, tensor)  # what is one on both sides lives as long as its array
+        return array  # type: ignore[no-any-return]
+
+
+def _let_go(tensor: torch.Tensor) -> None:
+    pass
 
 
 def _class_of(name: object) -> type:
