@@ -18,7 +18,7 @@ from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
-from autograder.base.errors import GradebookError
+from autograder.base.errors import GradebookError, SubmissionError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job
@@ -95,9 +95,9 @@ class SubmissionReader(NotebookExporter):
         """Run a notebook through the preprocessors, repaired as `autograder grade` repairs those with a rubric."""
         try:
             notebook = repair.parse(file_stream.read())
-        except ValueError as error:
+        except (SubmissionError, ValueError) as error:
             name = Path(getattr(file_stream, "name", "")).name
-            raise GradebookError(text("{file} is not a notebook: {reason}", file=name, reason=error)) from error
+            raise GradebookError(repair.tell_unreadable(name, error)) from error
         return self.from_notebook_node(notebook, resources, **kw)
 
 

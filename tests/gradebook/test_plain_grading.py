@@ -79,7 +79,8 @@ def made(tmp_path_factory):
     releasing.register(NbgraderCourse(root), "hw")
     hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()\n!make", b=RIGHT)
     hand_in(course, "bob", a="while True: pass", b=b"{")
-    hand_in(course, "cyd", b="import os; os._exit(0)")
+    of_tomorrow = {"nbformat": 5, "cells": [{"kind": "code", "text": RIGHT}]}
+    hand_in(course, "cyd", a=json.dumps(of_tomorrow).encode(), b="import os; os._exit(0)")
     hand_in(course, "dan")
     (course.submitted / "eve").symlink_to(course.submitted / "ann")
     return course, grade(course)
@@ -106,7 +107,11 @@ def test_every_submission_gets_a_report_and_a_row(made):
     assert waiting == ("note", None, "2 cells wait for a person to grade them")
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
     assert any(kind == "unreadable" and "b.ipynb is not a notebook" in words for kind, _, words in problems["bob"])
-    assert ("missing", None, "there is no a.ipynb") in problems["cyd"]
+    assert ("missing", None, "there is no a.ipynb") in problems["dan"]
+    assert any(
+        kind == "unreadable" and "a.ipynb cannot be read: it is of notebook format 5" in words
+        for kind, _, words in problems["cyd"]
+    )
     assert ("cell-crash", 1, "b: the code ended its own process") in problems["cyd"]
     assert scores(course, "ann", "a_0")[0] == 4 and scores(course, "ann", "a_1")[0] == 4
     for student in ("bob", "cyd", "dan"):
