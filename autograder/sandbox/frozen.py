@@ -115,6 +115,36 @@ class Containers:
                 self._keep(inner)
 
 
+class Watched:
+    """Watches all that is in the arguments of a call, where these are the caller's own.
+
+    Args:
+        arguments: they.
+    """
+
+    def __init__(self, arguments: Sequence[Any]) -> None:
+        self._kept = [
+            (Frozen(dict(enumerate(_tensors(value)))), Containers(value) if holds_container(value) else None)
+            for value in arguments
+        ]
+
+    def changed(self) -> list[int]:
+        """Return the places of the arguments in which something is another than before."""
+        for frozen, _ in self._kept:
+            frozen.compare()
+        return [
+            place
+            for place, (frozen, containers) in enumerate(self._kept)
+            if frozen.changed or (containers is not None and containers.is_changed())
+        ]
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    parts = [part for _, part in _parts(value)]
+    arrays = [torch.from_numpy(part) for part in parts if isinstance(part, np.ndarray) and is_block(part)]
+    return [part for part in parts if isinstance(part, torch.Tensor)] + arrays
+
+
 def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a tuple with one inside."""
     if isinstance(value, np.ndarray):

@@ -159,7 +159,9 @@ class CallRequest(_Request):
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
-        containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
+        takes_over: indices of arguments that an object may change, because the reference's does; absent without any.
+        containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
+            absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
     """
@@ -175,6 +177,7 @@ class CallRequest(_Request):
     object: NotRequired[int]
     operation: NotRequired[str]
     most: NotRequired[int]
+    takes_over: NotRequired[list[int]]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
@@ -357,7 +360,7 @@ class _EffectsReply(_Reply):
     Attributes:
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
-            and ``is_leaf``.
+            and ``is_leaf``; of those that are taken over, for the changed ones.
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer;
             absent where no networks and optimisers were.
         states: number, settings and state of each optimiser; absent likewise.
