@@ -23,7 +23,7 @@ from autograder.course.submission import tell_label
 from autograder.rubric.arrays import as_tensors
 from autograder.rubric.check_failures import CheckFailed, after_call, named
 from autograder.rubric.classification import diagnosis
-from autograder.rubric.closeness import are_close
+from autograder.rubric.closeness import are_close, calculable
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
 from autograder.sandbox.frozen import Watched
 from autograder.sandbox.tracing import Use, plain
@@ -256,7 +256,7 @@ def assert_finite(value: Any, *, name: str | Text | None = None, expected: torch
     Raises:
         CheckFailed: it is not a tensor, or not finite.
     """
-    tensor = assert_tensor(value, name=name)
+    tensor = calculable(assert_tensor(value, name=name))
     finite = torch.isfinite(tensor)
     if not bool(finite.all()):
         kind = "NaN" if bool(torch.isnan(tensor).any()) else "inf"
@@ -304,6 +304,7 @@ def assert_close(
         value = torch.tensor(value, dtype=wanted.dtype)
     tensor = assert_shape(value, wanted.shape, name=name)
     assert_dtype(tensor, wanted.dtype, name=name)
+    tensor, wanted = calculable(tensor), calculable(wanted)
     if _equal(tensor, wanted):
         return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox import rubric_objects
 from autograder.sandbox.frozen import Containers, Frozen, change_count, take_first, take_next
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
@@ -36,7 +37,7 @@ class Effects:
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
         self._given_back = message.get("given_back", ())
-        self._containers = {place: Containers(arguments[place]) for place in message.get("containers", ())}
+        self._containers = {place: Containers(_held(arguments[place])) for place in message.get("containers", ())}
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._containers or self._changes or self._slopes)
@@ -90,6 +91,10 @@ class Effects:
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
         found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
         return [[out, i] for out, i in found if out is not None and i not in changed]
+
+
+def _held(argument: Any) -> Any:
+    return vars(argument) if rubric_objects.is_record(argument) else argument
 
 
 def _slope(tensor: torch.Tensor) -> tuple[torch.Tensor | None, int]:

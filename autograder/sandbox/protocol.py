@@ -20,7 +20,7 @@ are plain dictionaries at run time, and this module imports nothing but `typing`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, final
 
 if TYPE_CHECKING:  # a worker does not need them
     from autograder.base.errors import Mistake
@@ -494,12 +494,14 @@ class CallbackRequest(_Reply):
         network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
             a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
+        asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
         parameters: as in a `ValueReply`.
     """
 
     callback: object
     args: object
     kwargs: object
+    asked: NotRequired[object]
     network: NotRequired[object]
     grad_enabled: object
     parameters: NotRequired[object]
@@ -534,12 +536,16 @@ class CallbackResult(TypedDict):
         result: its tree.
         graph: the number of its graph; absent where it has none.
         buffers: the trees of a network's buffers after the call; absent without any.
+        changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
+        refilled: place, tree and `frozen.Containers.moved` of each argument in which lists and the like were changed.
         parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
     graph: NotRequired[int]
     buffers: NotRequired[list[object]]
+    changed: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[list[Any]]]
     parameters: NotRequired[list[object]]
 
 

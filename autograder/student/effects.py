@@ -12,9 +12,9 @@ from typing import Any
 import torch
 
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
+from autograder.student import own_objects
 from autograder.student.linked import LinkedParameters
 from autograder.student.replies import as_list, index_of, update_argument, update_flags
 
@@ -101,7 +101,7 @@ class Effects:
         own, *contents = result
         moved = as_list(answer["moved"]) if "moved" in answer else [()] * len(given_back)
         for place, content, paths in list(zip(given_back, contents, moved, strict=True)):
-            refill(self._arguments[place], content, paths)
+            own_objects.refill(self._arguments[place], content, paths)
         return own
 
     def _allow(self, name: str | None) -> None:

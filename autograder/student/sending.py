@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from enum import Enum
 from types import GeneratorType
 from typing import Any, NamedTuple, Protocol
 
@@ -13,12 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 from autograder.course.settings import Function
 from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
-from autograder.student import networks
+from autograder.student import networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
 from autograder.student.host import Host
@@ -83,8 +83,11 @@ class Sent(Encoder):
         return True
 
     def _encode_other(self, value: Any) -> Tree:
-        if isinstance(value, StudentFunction) and value.runner is self._runner:
-            return {"F": value.function.name}
+        if isinstance(value, StudentFunction):
+            is_theirs = value.runner is self._runner
+            return {"F": value.function.name} if is_theirs else self._callbacks.add(value, self.parameter)
+        if isinstance(value, Enum) and (member := own_objects.member_of(value)) is not None:
+            return self._callbacks.add_member(value, member, self)
         if tables.is_table(value):
             return self._encode_table(value)
         if isinstance(value, Raised | ErrorClass):
@@ -92,14 +95,24 @@ class Sent(Encoder):
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [self.encode(item) for item in value]}
         found = self._encode_ours(value)
+        if found is None:
+            found = self._encode_object(value)
         if found is not None:
             return found
-        if callable(value):
-            return self._callbacks.add(value, self.parameter)
         way = "send what it holds instead"
         if type(value).__module__.startswith("matplotlib."):
             way = "let the function draw on one of its own and return it instead"
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; {way}")
+
+    def _encode_object(self, value: Any) -> Tree:
+        """Return the tree of a function, or of an object of the rubric's own class."""
+        described = own_objects.asked_of(value)
+        if callable(value) and not own_objects.is_more_than_a_function(value, described):
+            return self._callbacks.add(value, self.parameter)
+        form = own_objects.form_of(value)
+        if form is not None:
+            return self._callbacks.add_record(value, form, self)
+        return None if described is None else self._callbacks.add_object(value, described)
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
@@ -178,7 +191,7 @@ def watch_containers(request: CallRequest, given: Given) -> None:
     places = [
         place
         for place, value in enumerate(given.values)
-        if holds_container(value) and not is_kept(value) and reference_to(value) is None
+        if own_objects.holds_container(value) and not is_kept(value) and reference_to(value) is None
     ]
     if places:
         request["containers"] = places
