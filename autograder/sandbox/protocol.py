@@ -142,6 +142,20 @@ class ShowRequest(_Request):
     source: str
 
 
+class Modes(TypedDict, total=False):
+    """Modes of torch that are unusual, see `torch_modes`.
+
+    Attributes:
+        autocast: the dtype in which operations calculate that may do so in a narrow one.
+        inference: the inference mode is on.
+        default: the dtype of new tensors.
+    """
+
+    autocast: str
+    inference: bool
+    default: str
+
+
 @final
 class CallRequest(_Request):
     """Call a function by its name, an object by its handle, or an operation on an object. Answered by a `CallReply`.
@@ -155,6 +169,7 @@ class CallRequest(_Request):
         inputs: the number of tensors among the arguments.
         changes: indices of the arguments that the function may change.
         grad_enabled: whether the call records a graph.
+        modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         name: the function; absent when `object` is there.
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
@@ -171,6 +186,7 @@ class CallRequest(_Request):
     inputs: int
     changes: list[int]
     grad_enabled: bool
+    modes: NotRequired[Modes]
     name: NotRequired[str]
     object: NotRequired[int]
     operation: NotRequired[str]
@@ -491,6 +507,7 @@ class CallbackRequest(_Reply):
         network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
             a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
+        modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
     """
 
@@ -499,6 +516,7 @@ class CallbackRequest(_Reply):
     kwargs: object
     network: NotRequired[object]
     grad_enabled: object
+    modes: NotRequired[object]
     parameters: NotRequired[object]
 
 

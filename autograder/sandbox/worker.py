@@ -56,6 +56,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import Reader, as_arguments
+from autograder.sandbox.torch_modes import in_modes
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -85,7 +86,7 @@ class Worker(NotebookWorker):
         self._said: list[str] = []  # printed since the last message, while somebody listens
         self._is_heard = False
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
-        self._going_back = GoingBack(self._back.go_on)
+        self._going_back = GoingBack(self._back)
         self._count = 0
         self._links = Links(self._next_number)
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
@@ -237,7 +238,7 @@ class Worker(NotebookWorker):
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
         effects = Effects(message, positional, inputs)
-        with torch.set_grad_enabled(message["grad_enabled"]):
+        with torch.set_grad_enabled(message["grad_enabled"]), in_modes(message.get("modes")):
             result = function(*positional, **keywords)
         effects.compare()
         if "most" in message and is_iterator(result):

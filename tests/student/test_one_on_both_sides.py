@@ -59,6 +59,25 @@ class Learner:
             loss.backward()
             self.step.step()
 
+class Narrow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+    def forward(self, x): return self.layer(x)
+def narrow(layer, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        wide = torch.zeros(2)
+        with torch.autocast("cpu", enabled=False): return layer(x).dtype, layer(wide).dtype, wide.dtype
+def narrowly(layer, x):
+    with torch.autocast("cpu", torch.bfloat16): return layer(x)
+def double(make):
+    torch.set_default_dtype(torch.float64)
+    try: return make()
+    finally: torch.set_default_dtype(torch.float32)
+def is_inference(f):
+    with torch.inference_mode(): return f().is_inference()
+def made(): return torch.zeros(2)
+def are_inference(): return torch.zeros(1).is_inference()
 def draw(n): return torch.randn(n)
 def detached(x): return x.detach()
 """
@@ -69,6 +88,7 @@ CLASSES = (
     "Attention(d, activation)",
     "Trainer(net)",
     "Learner(net, loss, lr)",
+    "Narrow()",
 )
 CHANGES = {"Descent": ("params",), "Optimizer": ("params",)}
 
@@ -217,3 +237,38 @@ def test_a_network_of_ours_may_be_passed_twice_in_one_graph(open_student):
     got, x.grad = x.grad, None
     net(net(x)).sum().backward()
     torch.testing.assert_close(got, x.grad)
+
+
+class Doubled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return 2 * self.layer(x)
+
+
+def test_modes_of_torch_hold_on_the_other_side(student):
+    x, net = torch.ones(3, 2), student.Narrow()
+    with torch.autocast("cpu", torch.bfloat16):
+        result = net(x)
+        assert result.dtype == torch.bfloat16
+        assert student.narrow(Doubled(), x) == (torch.float32,) * 3
+        with torch.no_grad():
+            assert not net(x).requires_grad
+    result.float().sum().backward()
+    assert net.layer.weight.grad.tolist() == [[3, 3], [3, 3]]
+    assert net(x).dtype == torch.float32
+    assert student.narrowly(Doubled(), x).dtype == torch.bfloat16
+    assert student.narrowly(lambda x: x @ x.T, x).dtype == torch.bfloat16
+    assert student.double(lambda: torch.zeros(2)).dtype == torch.float64
+    assert student.is_inference(lambda: torch.zeros(2))
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert student.made().dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert student.made().dtype == torch.float32
+    with torch.inference_mode():
+        assert student.are_inference()
+    assert not student.are_inference()
