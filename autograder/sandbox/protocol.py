@@ -403,6 +403,7 @@ class ValueReply(_EffectsReply):
         number: the handle of a list, dict or set that an object holds; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
+        shared: index of tensors that have the memory of a linked one, and the number of that.
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
         parameters: what has been done to linked parameters, see `links`.
@@ -413,6 +414,7 @@ class ValueReply(_EffectsReply):
     number: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    shared: NotRequired[object]
     graph: NotRequired[object]
     parameters: NotRequired[object]
     classes: NotRequired[object]
@@ -430,6 +432,7 @@ class CallReply(_EffectsReply):
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
+        shared: likewise.
         parameters: likewise.
     """
 
@@ -439,6 +442,7 @@ class CallReply(_EffectsReply):
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    shared: NotRequired[object]
     parameters: NotRequired[object]
 
 
