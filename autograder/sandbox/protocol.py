@@ -142,6 +142,20 @@ class ShowRequest(_Request):
     source: str
 
 
+class Modes(TypedDict, total=False):
+    """Modes of torch that are unusual, see `torch_modes`.
+
+    Attributes:
+        autocast: the dtype in which operations calculate that may do so in a narrow one.
+        inference: the inference mode is on.
+        default: the dtype of new tensors.
+    """
+
+    autocast: str
+    inference: bool
+    default: str
+
+
 @final
 class CallRequest(_Request):
     """Call a function by its name, an object by its handle, or an operation on an object. Answered by a `CallReply`.
@@ -155,6 +169,7 @@ class CallRequest(_Request):
         inputs: the number of tensors among the arguments.
         changes: indices of the arguments that the function may change.
         grad_enabled: whether the call records a graph.
+        modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         name: the function; absent when `object` is there.
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
@@ -173,6 +188,7 @@ class CallRequest(_Request):
     inputs: int
     changes: list[int]
     grad_enabled: bool
+    modes: NotRequired[Modes]
     name: NotRequired[str]
     object: NotRequired[int]
     operation: NotRequired[str]
@@ -390,6 +406,7 @@ class ValueReply(_EffectsReply):
         number: the handle of a list, dict or set that an object holds; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
+        shared: index of tensors that have the memory of a linked one, and the number of that.
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
         parameters: what has been done to linked parameters, see `links`.
@@ -400,6 +417,7 @@ class ValueReply(_EffectsReply):
     number: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    shared: NotRequired[object]
     graph: NotRequired[object]
     parameters: NotRequired[object]
     classes: NotRequired[object]
@@ -417,6 +435,7 @@ class CallReply(_EffectsReply):
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
+        shared: likewise.
         parameters: likewise.
     """
 
@@ -426,6 +445,7 @@ class CallReply(_EffectsReply):
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    shared: NotRequired[object]
     parameters: NotRequired[object]
 
 
@@ -495,6 +515,7 @@ class CallbackRequest(_Reply):
             a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
         asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
+        modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
     """
 
@@ -504,6 +525,7 @@ class CallbackRequest(_Reply):
     asked: NotRequired[object]
     network: NotRequired[object]
     grad_enabled: object
+    modes: NotRequired[object]
     parameters: NotRequired[object]
 
 

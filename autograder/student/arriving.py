@@ -22,9 +22,10 @@ from autograder.sandbox.protocol import (
     CallbackRequest,
     CallbackResult,
 )
+from autograder.sandbox.torch_modes import in_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import KEYS, Decoder
-from autograder.student.callbacks import go_on, run_network
+from autograder.student.callbacks import run_network
 from autograder.student.effects import Effects
 from autograder.student.handed import Handed
 from autograder.student.host import Host
@@ -153,15 +154,14 @@ class Arriving:
                 reply["raised"] = original.number
             return reply, []
 
-    @staticmethod
     def _go_on(
-        message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+        self, message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         if not inputs:
             over = "the call that this tensor was passed in is over; go back through it before the function returns"
             return {"kind": "RuntimeError", "error": over}, []
         try:
-            return go_on(message, received, inputs)
+            return self.host.held.callbacks.go_on(message, received, inputs)
         except RuntimeError as error:  # its graph is no longer there
             return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
@@ -183,7 +183,7 @@ class Arriving:
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
         handed = None
-        with torch.set_grad_enabled(records):
+        with torch.set_grad_enabled(records), in_modes(message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
                 result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -169,38 +170,49 @@ class Callbacks(dict[int, Callable[..., Any]]):
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
             tree = encoder.encode(list(found))
             return {"result": tree, "graph": self.keep(vectors + graph.leaves, encoder.tensors)}, encoder.tensors
-        torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches what the function itself holds too
-        answer: CallbackResult = {"result": encoder.encode([leaf.grad for leaf in graph.leaves])}
-        for leaf in graph.leaves:
-            leaf.grad = None
-        return answer, encoder.tensors
+        with _gradients_apart(graph.leaves):  # some may be the rubric's own, which have theirs
+            torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches what the function itself holds too
+            return {"result": encoder.encode([leaf.grad for leaf in graph.leaves])}, encoder.tensors
+
+    def go_on(
+        self, message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+    ) -> tuple[CallbackResult, list[torch.Tensor]]:
+        """Go back from a tensor that a call was given, as an untrusted message says; return the gradients it wants.
+
+        Those of other parameters are added here, as where the student's code runs in this process.
+        """
+        (index,), vector = as_list(message["outputs"]), received[0].tensor
+        wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
+        root, encoder = inputs[index_of(index, inputs)], Encoder()
+        if root.is_leaf or not root.requires_grad or not all(t.is_leaf and t.requires_grad for t in wanted):
+            raise WireError("malformed request for gradients")
+        if message["create_graph"] is True and wanted:
+            vector.requires_grad_()
+            found = torch.autograd.grad([root], wanted, [vector], create_graph=True, allow_unused=True)
+            return {
+                "result": encoder.encode(list(found)),
+                "graph": self.keep([vector, *wanted], encoder.tensors),
+            }, encoder.tensors
+        with _gradients_apart(wanted):
+            torch.autograd.backward([root], [vector], retain_graph=True)
+            return {"result": encoder.encode([tensor.grad for tensor in wanted])}, encoder.tensors
 
     def _next(self) -> int:
         self.next_number += 1
         return self.next_number - 1
 
 
-def go_on(
-    message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
-) -> tuple[CallbackResult, list[torch.Tensor]]:
-    """Go back from a tensor that a call was given, as an untrusted message says; return the gradients that it wants.
-
-    Those of other parameters are added here, as where the student's code runs in this process.
-    """
-    (index,), (vector,) = as_list(message["outputs"]), received
-    wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
-    root, before = inputs[index_of(index, inputs)], [tensor.grad for tensor in wanted]
-    if root.is_leaf or not root.requires_grad or not all(tensor.is_leaf and tensor.requires_grad for tensor in wanted):
-        raise WireError("malformed request for gradients")
-    for tensor in wanted:
-        tensor.grad = None
+@contextlib.contextmanager
+def _gradients_apart(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
+    """Let leaves have no gradients meanwhile, and their own ones afterwards."""
+    before = [leaf.grad for leaf in leaves]
+    for leaf in leaves:
+        leaf.grad = None
     try:
-        torch.autograd.backward([root], [vector.tensor], retain_graph=True)
-        encoder = Encoder()
-        return {"result": encoder.encode([tensor.grad for tensor in wanted])}, encoder.tensors
+        yield
     finally:
-        for tensor, gradient in zip(wanted, before, strict=True):
-            tensor.grad = gradient
+        for leaf, gradient in zip(leaves, before, strict=True):
+            leaf.grad = gradient
 
 
 def _weight(graph: Graph) -> int:

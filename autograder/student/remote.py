@@ -363,7 +363,7 @@ class RemoteRunner(Arriving):
                 tensors[i].requires_grad_()
             elif own.requires_grad:
                 ends.append(i)
-        if "grads" in answer or "linked" in answer:
+        if "grads" in answer or "linked" in answer or "shared" in answer:
             self._take_leaves(answer, received, tensors, aliases)
         if ends and torch.is_grad_enabled():
             graph = answer.get("graph")
@@ -391,3 +391,7 @@ class RemoteRunner(Arriving):
             if leaf in aliases or not received[leaf].is_leaf:
                 raise WireError("malformed parameter")
             tensors[leaf] = self.host.held.parameters.link(number, tensors[leaf])
+        for index, number in as_list(answer.get("shared", [])):
+            other = index_of(index, tensors)
+            if other not in aliases:
+                tensors[other] = self.host.held.parameters.sharing(number, tensors[other])

@@ -16,6 +16,7 @@ from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
+from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.student import networks, own_objects
@@ -223,6 +224,8 @@ def call_request(
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
     }
+    if (modes := present_modes()) is not None:
+        request["modes"] = modes
     if keywords:
         pairs = []
         for name, value in keywords.items():
