@@ -156,5 +156,11 @@ class Settings(_Settings):
     def _names_are_unique(self) -> Self:
         names = [f.name for exercise in self.exercises.values() for f in exercise.parsed]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise mistake(text("two exercises have a function {name!r}", name=min(twice)), "exercises")
+            raise mistake(
+                text(
+                    "two exercises have a function {name!r}; name it in one: criteria of all exercises can call it",
+                    name=min(twice),
+                ),
+                "exercises",
+            )
         return self
