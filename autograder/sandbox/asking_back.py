@@ -9,7 +9,9 @@ import torch
 
 from autograder.sandbox.called_graph import attach
 from autograder.sandbox.frames import Received
+from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, CallbackResult
+from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder, Hook
 
@@ -38,8 +40,9 @@ class AskingBack:
         *,
         network: torch.nn.Module | None = None,
         method: str | None = None,
+        asked: tuple[str, str] | None = None,
     ) -> Any:
-        """Call a function (or a network in its present state) on the rubric's side."""
+        """Call a function (or a network in its present state) on the rubric's side, or ask something of an object."""
         encoder = Encoder(self._handle)
         request: CallbackRequest = {
             "callback": number,
@@ -47,6 +50,10 @@ class AskingBack:
             "kwargs": encoder.encode(keywords),
             "grad_enabled": torch.is_grad_enabled(),
         }
+        if asked is not None:
+            request["asked"] = list(asked)
+        if (modes := present_modes()) is not None:
+            request["modes"] = modes
         if network is not None:
             state = encoder.encode([*network.parameters(), *network.buffers()])
             request["network"] = [method, [layer.training for layer in network.modules()], state]
@@ -56,28 +63,44 @@ class AskingBack:
             with torch.no_grad():
                 for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
                     buffer.copy_(new)
+        if "changed" in answer or "refilled" in answer:
+            self._change(answer, tensors, encoder.tensors, [*positional, *keywords.values()])
         if "graph" in answer:
             ends = [i for i, r in enumerate(received) if r.requires_grad]
             attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
         return self._decode(tensors, answer["result"])
 
+    def _change(
+        self, answer: CallbackResult, tensors: list[torch.Tensor], given: list[torch.Tensor], arguments: list[Any]
+    ) -> None:
+        """Change what the rubric's function has changed of its arguments."""
+        with torch.no_grad():
+            for index, tree in answer.get("changed", []):
+                given[index].copy_(self._decode(tensors, tree))
+        for place, tree, moved in answer.get("refilled", []):
+            refill(arguments[place], self._decode(tensors, tree), moved)
+
     def products(
         self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool
     ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
         """See `called_graph.FarSide`."""
-        request: BackwardRequest = {"callback": graph, "outputs": outputs, "create_graph": create_graph}
+        return self._go_back({"callback": graph, "outputs": outputs, "create_graph": create_graph}, vectors)
+
+    def go_on(
+        self, index: int, vector: torch.Tensor, wanted: list[int], *, create_graph: bool
+    ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
+        """See `passed_graph.FarGraph`."""
+        request: BackwardRequest = {"callback": None, "outputs": [index], "create_graph": create_graph}
+        return self._go_back({**request, "wanted": wanted}, [vector])
+
+    def _go_back(
+        self, request: BackwardRequest, vectors: list[torch.Tensor]
+    ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
         answer, received = self._exchange(request, vectors)
         tree: Any = answer["result"]
         products = Decoder([r.tensor for r in received]).decode(tree)
         live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
         return products, answer.get("graph"), live
-
-    def go_on(self, index: int, vector: torch.Tensor, wanted: list[int]) -> list[torch.Tensor | None]:
-        """Go back on the rubric's side from a tensor of the call; return the gradients of others of its tensors."""
-        request: BackwardRequest = {"callback": None, "outputs": [index], "create_graph": False, "wanted": wanted}
-        answer, received = self._exchange(request, [vector])
-        products: list[torch.Tensor | None] = Decoder([r.tensor for r in received]).decode(answer["result"])
-        return products
 
     def drop(self, graph: int) -> None:
         """See `called_graph.FarSide`."""

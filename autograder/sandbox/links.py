@@ -6,13 +6,23 @@ rubric's can train a network of the student's. This is the end in the worker; th
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import identical
+
+
+def memory_of(tensor: torch.Tensor) -> Any:
+    """Return where a tensor's values are, and how; no other one's are where there are none."""
+    if tensor.layout is not torch.strided or not tensor.numel():
+        return id(tensor)
+    return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
 
 
 class State:
@@ -53,6 +63,33 @@ def are_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     return torch.equal(tensor, other) or identical(tensor, other)
 
 
+class Given:
+    """A tensor that a call got, watched without being held: has the code kept it, or its memory?
+
+    A ``state_dict()`` that was not copied has other tensors with the same memory.
+
+    Args:
+        index: the number of the tensor among those of the call.
+        tensor: it.
+    """
+
+    def __init__(self, index: int, tensor: torch.Tensor) -> None:
+        self.index, self._tensor, self._requires_grad = index, weakref.ref(tensor), tensor.requires_grad
+        self._memory = StorageWeakRef(tensor.untyped_storage()) if tensor.layout is torch.strided else None
+        self._made: Any = (tensor.dtype, tensor.shape)
+
+    def kept(self) -> torch.Tensor | None:
+        """Return the tensor, or another one with its memory, that the code has kept; None where it has not."""
+        tensor = self._tensor()
+        if tensor is not None or self._memory is None:
+            return tensor
+        memory: Any = torch.UntypedStorage._new_with_weak_ptr(self._memory.cdata)
+        if memory is None:
+            return None
+        dtype, shape = self._made
+        return torch.empty(0, dtype=dtype).set_(memory, 0, shape).requires_grad_(self._requires_grad)
+
+
 class Links:
     """The parameters that the other side holds.
 
@@ -91,6 +128,15 @@ class Links:
             if number is not None:
                 found.append([index, number])
         return found
+
+    def shared(self, tensors: Sequence[torch.Tensor]) -> list[list[int]]:
+        """Return index and number of those among them that have the memory of a linked one, and are others."""
+        others = {index: tensor for index, tensor in enumerate(tensors) if not tensor.requires_grad}
+        if not others or not self._tensors:
+            return []
+        places = {memory_of(tensor): (number, tensor) for number, tensor in self._tensors.items()}
+        found = [(index, tensor, places.get(memory_of(tensor))) for index, tensor in others.items()]
+        return [[index, place[0]] for index, tensor, place in found if place is not None and place[1] is not tensor]
 
     def has(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor is one of them."""

@@ -7,25 +7,38 @@ along as well, such as what an optimiser is about to step.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import torch
 
+from autograder.sandbox.called_graph import FarSide, attach
+
 Products = list[torch.Tensor | None]
-GoOn = Callable[[int, torch.Tensor, list[int]], Products]
-"""Asks the rubric's side to go on from a tensor of the call; returns the gradients of others among its tensors."""
+
+
+class FarGraph(FarSide, Protocol):
+    """The worker, which asks the rubric's side."""
+
+    def go_on(
+        self, index: int, vector: torch.Tensor, wanted: list[int], *, create_graph: bool
+    ) -> tuple[Products, int | None, list[int]]:
+        """Ask it to go on from a tensor of the call; return the gradients of others among its tensors.
+
+        Likewise the number of their own graph, and which are in it.
+        """
+        ...
 
 
 class GoingBack:
     """Knows which side goes back through a call: from over there it ends at what was passed.
 
     Args:
-        go_on: see `GoOn`.
+        far: asks that side.
     """
 
-    def __init__(self, go_on: GoOn) -> None:
-        self._go_on = go_on
+    def __init__(self, far: FarGraph) -> None:
+        self._far = far
         self._is_from_there = False
 
     @contextlib.contextmanager
@@ -37,9 +50,25 @@ class GoingBack:
         finally:
             self._is_from_there = before
 
-    def products(self, index: int, vector: torch.Tensor, others: list[int]) -> Products | None:
-        """Go on over there; None where that side is at it already."""
-        return None if self._is_from_there else self._go_on(index, vector, others)
+    def products(
+        self, index: int, vector: torch.Tensor, others: list[int], tensors: Sequence[torch.Tensor]
+    ) -> Products | None:
+        """Go on over there; None where that side is at it already.
+
+        Args:
+            index: of the tensor of the call.
+            vector: its gradient.
+            others: the indices of those whose gradients come back.
+            tensors: these.
+        """
+        if self._is_from_there:
+            return None
+        products, graph, live = self._far.go_on(index, vector, others, create_graph=torch.is_grad_enabled())
+        if graph is not None and live:
+            attached: list[Any] = list(products)
+            attach(self._far, graph, attached, live, [vector, *tensors])
+            return attached
+        return products
 
 
 def with_graph(
@@ -67,17 +96,13 @@ class _PassedGraph(torch.autograd.Function):
     ) -> torch.Tensor:
         """Return the tensor as it arrived."""
         ctx.going_back, ctx.index, ctx.parameters = going_back, index, parameters
+        ctx.save_for_backward(*others)
         return leaf.clone()
 
     @staticmethod
     def backward(ctx: Any, vector: torch.Tensor) -> Any:
         """Pass the gradient on; to the rubric's side as well, unless that is where it came from."""
-        products = ctx.going_back.products(ctx.index, vector, ctx.parameters)
+        products = ctx.going_back.products(ctx.index, vector, ctx.parameters, ctx.saved_tensors)
         if products is None:
             return None, None, None, vector, *(None for _ in ctx.parameters)
-        if torch.is_grad_enabled():
-            raise RuntimeError(
-                "a graph that was passed cannot be gone back through with create_graph=True;"
-                " calculate the loss in the function instead"
-            )
         return None, None, None, vector, *products

@@ -20,7 +20,7 @@ are plain dictionaries at run time, and this module imports nothing but `typing`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, final
 
 if TYPE_CHECKING:  # a worker does not need them
     from autograder.base.errors import Mistake
@@ -142,6 +142,20 @@ class ShowRequest(_Request):
     source: str
 
 
+class Modes(TypedDict, total=False):
+    """Modes of torch that are unusual, see `torch_modes`.
+
+    Attributes:
+        autocast: the dtype in which operations calculate that may do so in a narrow one.
+        inference: the inference mode is on.
+        default: the dtype of new tensors.
+    """
+
+    autocast: str
+    inference: bool
+    default: str
+
+
 @final
 class CallRequest(_Request):
     """Call a function by its name, an object by its handle, or an operation on an object. Answered by a `CallReply`.
@@ -155,11 +169,14 @@ class CallRequest(_Request):
         inputs: the number of tensors among the arguments.
         changes: indices of the arguments that the function may change.
         grad_enabled: whether the call records a graph.
+        modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         name: the function; absent when `object` is there.
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
-        containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
+        takes_over: indices of arguments that an object may change, because the reference's does; absent without any.
+        containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
+            absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
     """
@@ -171,10 +188,12 @@ class CallRequest(_Request):
     inputs: int
     changes: list[int]
     grad_enabled: bool
+    modes: NotRequired[Modes]
     name: NotRequired[str]
     object: NotRequired[int]
     operation: NotRequired[str]
     most: NotRequired[int]
+    takes_over: NotRequired[list[int]]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
@@ -357,7 +376,7 @@ class _EffectsReply(_Reply):
     Attributes:
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
-            and ``is_leaf``.
+            and ``is_leaf``; of those that are taken over, for the changed ones.
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer;
             absent where no networks and optimisers were.
         states: number, settings and state of each optimiser; absent likewise.
@@ -387,6 +406,7 @@ class ValueReply(_EffectsReply):
         number: the handle of a list, dict or set that an object holds; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
+        shared: index of tensors that have the memory of a linked one, and the number of that.
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
         parameters: what has been done to linked parameters, see `links`.
@@ -397,6 +417,7 @@ class ValueReply(_EffectsReply):
     number: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    shared: NotRequired[object]
     graph: NotRequired[object]
     parameters: NotRequired[object]
     classes: NotRequired[object]
@@ -414,6 +435,7 @@ class CallReply(_EffectsReply):
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
+        shared: likewise.
         parameters: likewise.
     """
 
@@ -423,6 +445,7 @@ class CallReply(_EffectsReply):
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
+    shared: NotRequired[object]
     parameters: NotRequired[object]
 
 
@@ -491,14 +514,18 @@ class CallbackRequest(_Reply):
         network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
             a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
+        asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
+        modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
     """
 
     callback: object
     args: object
     kwargs: object
+    asked: NotRequired[object]
     network: NotRequired[object]
     grad_enabled: object
+    modes: NotRequired[object]
     parameters: NotRequired[object]
 
 
@@ -531,12 +558,16 @@ class CallbackResult(TypedDict):
         result: its tree.
         graph: the number of its graph; absent where it has none.
         buffers: the trees of a network's buffers after the call; absent without any.
+        changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
+        refilled: place, tree and `frozen.Containers.moved` of each argument in which lists and the like were changed.
         parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
     graph: NotRequired[int]
     buffers: NotRequired[list[object]]
+    changed: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[list[Any]]]
     parameters: NotRequired[list[object]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import weakref
+from collections.abc import Collection
 from typing import Any, cast
 
 import torch
@@ -24,7 +24,7 @@ from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generators
-from autograder.sandbox.links import Links
+from autograder.sandbox.links import Given, Links
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
 from autograder.sandbox.operations import OPERATIONS, has_operators
@@ -56,6 +56,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import Reader, as_arguments
+from autograder.sandbox.torch_modes import in_modes
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -85,7 +86,7 @@ class Worker(NotebookWorker):
         self._said: list[str] = []  # printed since the last message, while somebody listens
         self._is_heard = False
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
-        self._going_back = GoingBack(self._back.go_on)
+        self._going_back = GoingBack(self._back)
         self._count = 0
         self._links = Links(self._next_number)
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
@@ -219,14 +220,16 @@ class Worker(NotebookWorker):
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         answer, encoder, graph_inputs, given = self._run(message, tensors)
-        kept = [[index, self._links.adopt(alive)] for index, weak in given if (alive := weak()) is not None]
+        kept = [[one.index, self._links.adopt(tensor)] for one in given if (tensor := one.kept()) is not None]
         if kept:
             answer["kept"] = kept
+        if ("object" in message or kept or message.get("linked")) and (shared := self._links.shared(encoder.tensors)):
+            answer["shared"] = shared
         self._reply_tensors(answer, encoder, graph_inputs)
 
     def _run(
         self, message: CallRequest, tensors: list[Received]
-    ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[tuple[int, weakref.ref[torch.Tensor]]]]:
+    ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[Given]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
         leaves, values = as_arguments(tensors, message.get("grads"), self._going_back)
         tensors.clear()  # what is alive afterwards, the student's code has kept
@@ -236,8 +239,8 @@ class Worker(NotebookWorker):
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
-        effects = Effects(message, positional, inputs)
-        with torch.set_grad_enabled(message["grad_enabled"]):
+        effects = Effects(message, [*positional, *keywords.values()], inputs)
+        with torch.set_grad_enabled(message["grad_enabled"]), in_modes(message.get("modes")):
             result = function(*positional, **keywords)
         effects.compare()
         if "most" in message and is_iterator(result):
@@ -255,20 +258,23 @@ class Worker(NotebookWorker):
         if self._passed:
             self._passed.tell(answer, encoder)
         encoder.finish()
+        may_keep = "object" in message or self._count > handles
         if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
             graph_inputs = leaves[: message["inputs"]]
             if "object" in message and "operation" not in message:
                 self._last_inputs = graph_inputs
-            return answer, encoder, graph_inputs, []
-        may_keep = "object" in message or self._count > handles
-        return answer, encoder, None, self._weakly(inputs, message["changes"]) if may_keep else []
+            # it holds what the call got, so that only networks and the like count as kept
+            return answer, encoder, graph_inputs, self._given(inputs, message["changes"]) if may_keep else []
+        if may_keep or self._passed:
+            return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
+        return answer, encoder, None, []
 
-    def _weakly(self, inputs: list[torch.Tensor], changes: list[int]) -> list[tuple[int, weakref.ref[torch.Tensor]]]:
-        """Return weak references to the arguments whose changes the rubric would miss if they were kept."""
+    def _given(self, inputs: list[torch.Tensor], indices: Collection[int]) -> list[Given]:
+        """Return the arguments among these whose changes the rubric would miss if they were kept."""
         return [
-            (index, weakref.ref(tensor))
-            for index, tensor in enumerate(inputs)
-            if tensor.is_leaf and (tensor.requires_grad or index in changes) and not self._links.has(tensor)
+            Given(index, inputs[index])
+            for index in sorted(indices)
+            if inputs[index].is_leaf and not self._links.has(inputs[index])
         ]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
@@ -472,6 +478,8 @@ class Worker(NotebookWorker):
             self._passed.tell(answer, encoder)
         if encoder.tensors and (linked := self._links.link(encoder.tensors)):
             answer["linked"] = linked
+        if self._links and encoder.tensors and (shared := self._links.shared(encoder.tensors)):
+            answer["shared"] = shared
         has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])
         self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 
@@ -491,3 +499,7 @@ class Worker(NotebookWorker):
         if self._links and (changes := self._links.changes(encoder)):
             message["parameters"] = changes
         self._send(message, encoder.tensors)
+
+
+def _with_gradients(tensors: list[torch.Tensor]) -> list[int]:
+    return [index for index, tensor in enumerate(tensors) if tensor.requires_grad]

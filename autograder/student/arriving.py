@@ -20,10 +20,12 @@ from autograder.sandbox.protocol import (
     CallbackRequest,
     CallbackResult,
 )
+from autograder.sandbox.torch_modes import in_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import KEYS, Decoder
-from autograder.student.callbacks import go_on, run_network
+from autograder.student.callbacks import run_network
 from autograder.student.effects import Effects
+from autograder.student.handed import Handed
 from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.reference import Reference, Remote, reference_to
@@ -137,6 +139,8 @@ class Arriving:
                 return callbacks.products(message, received)
             if function is None:
                 raise RuntimeError("this function was passed by a criterion that is over")
+            if number in callbacks.objects:
+                function = callbacks.asked(number, message.get("asked", ["call", "__call__"]))
             return self._call_back(function, message, received, origin, parameter)
         except (WireError, StudentCrash):
             raise
@@ -148,15 +152,14 @@ class Arriving:
                 reply["raised"] = original.number
             return reply, []
 
-    @staticmethod
     def _go_on(
-        message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+        self, message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         if not inputs:
             over = "the call that this tensor was passed in is over; go back through it before the function returns"
             return {"kind": "RuntimeError", "error": over}, []
         try:
-            return go_on(message, received, inputs)
+            return self.host.held.callbacks.go_on(message, received, inputs)
         except RuntimeError as error:  # its graph is no longer there
             return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
@@ -177,13 +180,17 @@ class Arriving:
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
-        with torch.set_grad_enabled(records):
+        handed = None
+        with torch.set_grad_enabled(records), in_modes(message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
                 result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
             else:
+                handed = Handed(tensors, [*positional, *keywords.values()])
                 result = function(*positional, **keywords)
         answer: CallbackResult = {"result": encoder.encode(result)}
+        if handed is not None:
+            handed.tell(answer, encoder)
         if buffers:
             answer["buffers"] = [encoder.encode(buffer) for buffer in buffers]
         if records and any(tensor.requires_grad for tensor in encoder.tensors):

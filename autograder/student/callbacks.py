@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -14,12 +16,17 @@ from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
-from autograder.student import networks
+from autograder.student import networks, own_objects
+from autograder.student.own_objects import Described
 from autograder.student.replies import as_list, index_of
 
 MAX_GRAPHS = 1 << 14
 MAX_GRAPHS_BYTES = 256 << 20
 """How many graphs of callbacks there may be at a time, and what their ends may hold."""
+MAX_PASSED = 1 << 16
+"""Functions, objects and the like of one criterion: each is kept until its end."""
+MAX_COPIES = 1 << 10
+"""Copies of such objects that a student's code asks for."""
 _ROUNDS = ("max_iter", "max_eval", "history_size")
 """Settings that say how long one step of an optimiser of ours may take."""
 
@@ -45,6 +52,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
     Attributes:
         optimisers: those that have been passed.
         schedulers: likewise.
+        objects: the numbers of objects that can be asked more than to be called.
     """
 
     def __init__(self, first: int = 0) -> None:
@@ -52,6 +60,8 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self.next_number = first
         self.optimisers: dict[int, torch.optim.Optimizer] = {}
         self.schedulers: dict[int, Any] = {}
+        self.objects: set[int] = set()
+        self._copies = 0
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}  # of each of the objects, by what `id` says
         self._graphs: dict[int, Graph] = {}
@@ -68,6 +78,22 @@ class Callbacks(dict[int, Callable[..., Any]]):
         name, *rest = plain_functions.describe(value, parameter)
         self._names[number] = name
         return {"b": [number, name, *rest]}
+
+    def add_object(self, value: Any, found: Described) -> Tree:
+        """Return what stands for an object in a tree that is asked here."""
+        self.objects.add(number := self.number(value))
+        kind = type(value).__name__
+        fields = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else None
+        return {"J": [number, kind, list(found.methods), list(found.special), fields]}
+
+    def add_record(self, record: Any, form: str, encoder: Encoder) -> Tree:
+        """Return what stands for a record in a tree: what it holds."""
+        pairs = [[name, encoder.encode(value, 1)] for name, value in own_objects.fields_of(record).items()]
+        return {"N": [self.number(record), form, type(record).__name__, {"m": pairs}]}
+
+    def add_member(self, value: Any, member: list[Any], encoder: Encoder) -> Tree:
+        """Return what stands for a member of an enumeration in a tree."""
+        return {"E": [self.number(value), encoder.encode(member)]}
 
     def add_network(self, network: torch.nn.Module, encoder: Encoder) -> Tree:
         """Return what stands for a network in a tree: torch's own layers, and numbers of others."""
@@ -87,6 +113,8 @@ class Callbacks(dict[int, Callable[..., Any]]):
         """Return the number of a function, network or optimiser; it is kept."""
         number = self._numbers.get(id(value))
         if number is None:
+            if len(self) >= MAX_PASSED:
+                raise RuntimeError(f"more than {MAX_PASSED} functions and objects of one criterion")
             number = self._numbers[id(value)] = self._next()
             self[number] = value
         return number
@@ -94,6 +122,18 @@ class Callbacks(dict[int, Callable[..., Any]]):
     def name_of(self, number: object) -> str:
         """Return what a function is called on the other side."""
         return self._names.get(number, "function") if isinstance(number, int) else "function"
+
+    def asked(self, number: int, question: object) -> Callable[..., Any]:
+        """Return what answers an untrusted question about an object.
+
+        Raises:
+            RuntimeError: too many copies are asked for, which is the student's to know.
+        """
+        what, name = as_list(question)
+        self._copies += what != "call" and what != "get"
+        if self._copies > MAX_COPIES:
+            raise RuntimeError(f"more than {MAX_COPIES} copies of one object")
+        return own_objects.asked(self[number], what, name)
 
     def keep(self, leaves: list[torch.Tensor], outputs: list[torch.Tensor]) -> int:
         """Keep a graph until the worker drops it; return its number.
@@ -130,38 +170,49 @@ class Callbacks(dict[int, Callable[..., Any]]):
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
             tree = encoder.encode(list(found))
             return {"result": tree, "graph": self.keep(vectors + graph.leaves, encoder.tensors)}, encoder.tensors
-        torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches what the function itself holds too
-        answer: CallbackResult = {"result": encoder.encode([leaf.grad for leaf in graph.leaves])}
-        for leaf in graph.leaves:
-            leaf.grad = None
-        return answer, encoder.tensors
+        with _gradients_apart(graph.leaves):  # some may be the rubric's own, which have theirs
+            torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches what the function itself holds too
+            return {"result": encoder.encode([leaf.grad for leaf in graph.leaves])}, encoder.tensors
+
+    def go_on(
+        self, message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
+    ) -> tuple[CallbackResult, list[torch.Tensor]]:
+        """Go back from a tensor that a call was given, as an untrusted message says; return the gradients it wants.
+
+        Those of other parameters are added here, as where the student's code runs in this process.
+        """
+        (index,), vector = as_list(message["outputs"]), received[0].tensor
+        wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
+        root, encoder = inputs[index_of(index, inputs)], Encoder()
+        if root.is_leaf or not root.requires_grad or not all(t.is_leaf and t.requires_grad for t in wanted):
+            raise WireError("malformed request for gradients")
+        if message["create_graph"] is True and wanted:
+            vector.requires_grad_()
+            found = torch.autograd.grad([root], wanted, [vector], create_graph=True, allow_unused=True)
+            return {
+                "result": encoder.encode(list(found)),
+                "graph": self.keep([vector, *wanted], encoder.tensors),
+            }, encoder.tensors
+        with _gradients_apart(wanted):
+            torch.autograd.backward([root], [vector], retain_graph=True)
+            return {"result": encoder.encode([tensor.grad for tensor in wanted])}, encoder.tensors
 
     def _next(self) -> int:
         self.next_number += 1
         return self.next_number - 1
 
 
-def go_on(
-    message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
-) -> tuple[CallbackResult, list[torch.Tensor]]:
-    """Go back from a tensor that a call was given, as an untrusted message says; return the gradients that it wants.
-
-    Those of other parameters are added here, as where the student's code runs in this process.
-    """
-    (index,), (vector,) = as_list(message["outputs"]), received
-    wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
-    root, before = inputs[index_of(index, inputs)], [tensor.grad for tensor in wanted]
-    if root.is_leaf or not root.requires_grad or not all(tensor.is_leaf and tensor.requires_grad for tensor in wanted):
-        raise WireError("malformed request for gradients")
-    for tensor in wanted:
-        tensor.grad = None
+@contextlib.contextmanager
+def _gradients_apart(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
+    """Let leaves have no gradients meanwhile, and their own ones afterwards."""
+    before = [leaf.grad for leaf in leaves]
+    for leaf in leaves:
+        leaf.grad = None
     try:
-        torch.autograd.backward([root], [vector.tensor], retain_graph=True)
-        encoder = Encoder()
-        return {"result": encoder.encode([tensor.grad for tensor in wanted])}, encoder.tensors
+        yield
     finally:
-        for tensor, gradient in zip(wanted, before, strict=True):
-            tensor.grad = gradient
+        for leaf, gradient in zip(leaves, before, strict=True):
+            leaf.grad = gradient
 
 
 def _weight(graph: Graph) -> int:

@@ -59,6 +59,13 @@ class LinkedParameters:
         self._hold(number, tensor)
         return tensor
 
+    def sharing(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
+        """Return a tensor that has the memory of a linked one, where that is still held, in place of a copy."""
+        held = self._tensors.get(number) if type(number) is int else None
+        if held is None or (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+            return tensor
+        return held.detach()
+
     def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
         """Link a tensor of ours that the student's code has kept.
 

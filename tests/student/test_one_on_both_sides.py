@@ -59,6 +59,40 @@ class Learner:
             loss.backward()
             self.step.step()
 
+class Narrow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+    def forward(self, x): return self.layer(x)
+def narrow(layer, x):
+    with torch.autocast("cpu", torch.bfloat16):
+        wide = torch.zeros(2)
+        with torch.autocast("cpu", enabled=False): return layer(x).dtype, layer(wide).dtype, wide.dtype
+def narrowly(layer, x):
+    with torch.autocast("cpu", torch.bfloat16): return layer(x)
+def double(make):
+    torch.set_default_dtype(torch.float64)
+    try: return make()
+    finally: torch.set_default_dtype(torch.float32)
+def is_inference(f):
+    with torch.inference_mode(): return f().is_inference()
+def made(): return torch.zeros(2)
+def are_inference(): return torch.zeros(1).is_inference()
+class Best:
+    def __init__(self): self.state = None
+    def save(self, net): self.state = net.state_dict()
+    def save_parameters(self, net): self.state = dict(net.named_parameters())
+    def save_data(self, net): self.state = {name: p.data for name, p in net.named_parameters()}
+    def save_arrays(self, net): self.state = {name: p.detach().numpy() for name, p in net.named_parameters()}
+    def save_copies(self, net): self.state = {name: p.clone() for name, p in net.state_dict().items()}
+    def save_in_passing(self, net, x):
+        self.state = net.state_dict()
+        return net(x).sum()
+    def total(self): return sum(float(abs(values).sum().item()) for values in self.state.values())
+    def restore(self, net): net.load_state_dict(self.state)
+    def clear(self):
+        for values in self.state.values(): values.detach().zero_()
+def state_of(net): return net.state_dict()
 def draw(n): return torch.randn(n)
 def detached(x): return x.detach()
 """
@@ -69,6 +103,8 @@ CLASSES = (
     "Attention(d, activation)",
     "Trainer(net)",
     "Learner(net, loss, lr)",
+    "Narrow()",
+    "Best()",
 )
 CHANGES = {"Descent": ("params",), "Optimizer": ("params",)}
 
@@ -217,3 +253,71 @@ def test_a_network_of_ours_may_be_passed_twice_in_one_graph(open_student):
     got, x.grad = x.grad, None
     net(net(x)).sum().backward()
     torch.testing.assert_close(got, x.grad)
+
+
+class Doubled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 2)
+
+    def forward(self, x):
+        return 2 * self.layer(x)
+
+
+def test_modes_of_torch_hold_on_the_other_side(student):
+    x, net = torch.ones(3, 2), student.Narrow()
+    with torch.autocast("cpu", torch.bfloat16):
+        result = net(x)
+        assert result.dtype == torch.bfloat16
+        assert student.narrow(Doubled(), x) == (torch.float32,) * 3
+        with torch.no_grad():
+            assert not net(x).requires_grad
+    result.float().sum().backward()
+    assert net.layer.weight.grad.tolist() == [[3, 3], [3, 3]]
+    assert net(x).dtype == torch.float32
+    assert student.narrowly(Doubled(), x).dtype == torch.bfloat16
+    assert student.narrowly(lambda x: x @ x.T, x).dtype == torch.bfloat16
+    assert student.double(lambda: torch.zeros(2)).dtype == torch.float64
+    assert student.is_inference(lambda: torch.zeros(2))
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert student.made().dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert student.made().dtype == torch.float32
+    with torch.inference_mode():
+        assert student.are_inference()
+    assert not student.are_inference()
+
+
+KEEPING = ["save", "save_parameters", "save_data", "save_arrays", "save_copies", "save_in_passing"]
+
+
+@pytest.mark.parametrize("make", [lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)), Doubled])
+@pytest.mark.parametrize("how", KEEPING)
+def test_what_was_not_copied_follows_the_network(student, how, make):
+    net, best = make(), student.Best()
+    given = (net, torch.randn(4, 2)) if how == "save_in_passing" else (net,)
+    getattr(best, how)(*given)
+    before = best.total()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.copy_(parameter.abs() + 1)
+    changed = sum(parameter.numel() for parameter in net.parameters())
+    assert best.total() - before == pytest.approx(0 if how == "save_copies" else changed, abs=1e-3)
+    if how != "save_arrays":
+        best.clear()
+        assert all(p.eq(0).all() for p in net.parameters()) == (how != "save_copies")
+
+
+def test_a_state_that_comes_back_has_the_memory_of_the_network(student):
+    net, best = nn.Linear(2, 1), student.Best()
+    best.save(net)
+    for state in (best.state, student.state_of(net)):
+        state["weight"].fill_(7.0)
+        assert (net.weight == 7).all()
+        assert not state["weight"].requires_grad
+        nn.init.zeros_(net.weight)
+        assert (state["weight"] == 0).all()
+    best.restore(net)
+    assert best.total() == pytest.approx(net.bias.abs().item())

@@ -1,0 +1,64 @@
+"""The modes of torch around a call, which hold on the other side too: autocast, inference mode, the default dtype."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import torch
+
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.protocol import Modes
+
+_USUAL = torch.float32
+_NARROW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+_DEFAULTS = {"float64": torch.float64, **_NARROW}
+
+
+def present_modes() -> Modes | None:
+    """Return in which modes this process is now; None, as almost always, for nothing unusual."""
+    default, modes = torch.get_default_dtype(), Modes()
+    if torch.is_autocast_enabled("cpu"):
+        modes["autocast"] = _name(torch.get_autocast_dtype("cpu"))
+    if torch.is_inference_mode_enabled():
+        modes["inference"] = True
+    if default is not _USUAL:
+        modes["default"] = _name(default)
+    return modes or None
+
+
+def in_modes(modes: object) -> contextlib.AbstractContextManager[None]:
+    """Enter the modes that a message tells; an untrusted one may tell anything.
+
+    Raises:
+        WireError: there are no such modes.
+    """
+    if modes is None and not torch.is_autocast_enabled("cpu"):
+        return contextlib.nullcontext()
+    return _entered({} if modes is None else modes)
+
+
+@contextlib.contextmanager
+def _entered(modes: object) -> Iterator[None]:
+    if not isinstance(modes, dict):
+        raise WireError("malformed modes")
+    narrow, before = modes.get("autocast"), torch.get_default_dtype()
+    default = before if "default" not in modes else _find(_DEFAULTS, modes["default"])
+    dtype = torch.bfloat16 if narrow is None else _find(_NARROW, narrow)
+    inference = torch.inference_mode() if modes.get("inference") is True else contextlib.nullcontext()
+    with inference, torch.autocast("cpu", dtype, enabled=narrow is not None):
+        torch.set_default_dtype(default)
+        try:
+            yield
+        finally:
+            torch.set_default_dtype(before)
+
+
+def _find(dtypes: dict[str, torch.dtype], name: object) -> torch.dtype:
+    if not isinstance(name, str) or name not in dtypes:
+        raise WireError("malformed modes")
+    return dtypes[name]
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
