@@ -94,7 +94,7 @@ def _numbers(value: Any, count: int, name: Name) -> torch.Tensor:
             count=count,
             value=describe(value),
         )
-        raise CheckFailed(after_call(words), diagnosis=of_kind(value, count))
+        raise CheckFailed(after_call(words), diagnosis=of_kind(value, count) if name is None else None)
     try:
         with torch.no_grad():  # else a tensor that has a gradient is no number without a warning
             return torch.tensor([float(number) for number in value], dtype=torch.float64)

@@ -17,7 +17,7 @@ from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.rubric.check_failures import CheckFailed, after_call, is_code, named
 from autograder.rubric.checks import assert_close
 from autograder.rubric.kinds import of_kind
-from autograder.student.calls import describe_kind, values_are_hidden
+from autograder.student.calls import describe, describe_kind, values_are_hidden
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "bool": (bool, np.bool_),  # no number here
@@ -30,7 +30,19 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "None": type(None),
     "number": Real,
 }
-_SHOWN, _COMPARED = reprlib.Repr(), reprlib.Repr()
+
+
+class _Shown(reprlib.Repr):
+    """Shows of tensors and arrays inside a value what a message says of them elsewhere: kind and shape."""
+
+    def repr_Tensor(self, value: torch.Tensor, _: int) -> str:
+        return describe(value)
+
+    def repr_ndarray(self, value: np.ndarray[Any, Any], _: int) -> str:
+        return describe(value)
+
+
+_SHOWN, _COMPARED = _Shown(), reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 80
 _COMPARED.maxlist = _COMPARED.maxtuple = _COMPARED.maxset = _COMPARED.maxfrozenset = _COMPARED.maxdict = 50
 _COMPARED.maxstring = _COMPARED.maxother = 500
@@ -54,7 +66,7 @@ def assert_equal(value: Any, expected: Any, *, name: str | None = None) -> None:
     if words is not None:
         raise CheckFailed(
             after_call(words),
-            diagnosis=of_kind(value, "value") if expected is not None else None,
+            diagnosis=of_kind(value, "value") if expected is not None and name is None else None,
             finding=f"{words.en}\n{without_addresses(_COMPARED.repr(value))}",
         )
 
