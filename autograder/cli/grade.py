@@ -69,6 +69,7 @@ def grade(
     json_output: JsonOption = False,
 ) -> None:
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
+    from autograder.course.configuration import CONFIG_FILE
     from autograder.course.course import Course
 
     place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
@@ -103,6 +104,8 @@ def grade(
         show_reports([*reports, *by_tests], out, language, as_json=json_output)
         if not paths:
             _tell_left_out(found, language)
+        if no_gradebook or not (found.root / CONFIG_FILE).is_file():
+            _tell_not_run(rubrics, language)
         if not no_gradebook:
             if reports:
                 gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
@@ -248,7 +251,6 @@ def grade_all(
         UsageError: there is nothing to grade.
     """
     from autograder.base.i18n import text
-    from autograder.course.jobs import find_jobs
     from autograder.grading import batch
     from autograder.results.journal import Journal
 
@@ -259,7 +261,7 @@ def grade_all(
         raise UsageError(
             text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)
         )
-    jobs = find_jobs(paths or [course.submitted], names, course.others(names), folders=course.folders) if names else []
+    jobs = course.jobs(names, paths or None) if names else []
     if not jobs and not is_needed:
         return []
     if not jobs:
@@ -307,6 +309,22 @@ def _tell_left_out(course: Course, language: Language) -> None:
     for name in course.plain() if not (course.root / CONFIG_FILE).is_file() else ():
         if any(course.submitted.glob(f"*/{name}")):
             typer.echo(tell_nbgrader_is_needed(name).get(language), err=True)
+
+
+def _tell_not_run(rubrics: Sequence[Assignment], language: Language) -> None:
+    """Name the notebooks whose tests count only together with a gradebook."""
+    from autograder.base.i18n import text
+    from autograder.course import submission
+
+    for one in rubrics:
+        sources = [submission.read(path) for path in one.other_notebooks]
+        if names := [source.path.name for source in sources if any(cell.is_test for cell in source.cells)]:
+            words = text(
+                "{assignment}: {notebooks}: not run, as the tests in them are counted in nbgrader's gradebook",
+                assignment=one.name,
+                notebooks=", ".join(names),
+            )
+            typer.echo(words.get(language), err=True)
 
 
 def tell_nbgrader_is_needed(assignment: str) -> Text:

@@ -31,6 +31,7 @@ from autograder.base.i18n import Language, Text, text
 from autograder.base.words import in_languages
 from autograder.course import configuration
 from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, Languages
+from autograder.course.jobs import Job, find_jobs
 from autograder.course.settings import Function, Settings
 
 if TYPE_CHECKING:
@@ -393,6 +394,18 @@ class Course:
         found = self.source.iterdir() if self.source.is_dir() else ()
         folders = (p.name for p in found if p.is_dir() and not p.name.startswith("."))
         return sorted(set(folders) - set(names))
+
+    def jobs(self, names: Sequence[str], paths: Sequence[Path] | None = None) -> list[Job]:
+        """Return the submissions of some assignments that rubrics judge.
+
+        Args:
+            names: of these assignments.
+            paths: where to look for them, as for `find_jobs`; in ``submitted/`` by default.
+        """
+        beside = {Path(name, path.name) for name in names for path in (self.source / name).glob("*.ipynb")}
+        beside -= {Path(name, f"{name}.ipynb") for name in names}
+        places = [self.submitted] if paths is None else paths
+        return find_jobs(places, names, self.others(names), folders=self.folders, beside=beside)
 
     def assignment(self, name: str) -> Assignment:
         """Return one assignment by name.

@@ -85,6 +85,7 @@ def find_jobs(
     others: Collection[str] = (),
     *,
     folders: Folders = Folders(),  # noqa: B008 -- immutable
+    beside: Collection[Path] = (),
 ) -> list[Job]:
     """Find the submissions under some files and folders.
 
@@ -97,17 +98,20 @@ def find_jobs(
         assignments: the names of the assignments to look for; a loose file must belong to the only one.
         others: the course's other assignments; files in a folder named after one of them belong to that one only.
         folders: what the course's own folders are called, which are no students'.
+        beside: ``<assignment>/<file>`` of notebooks that no rubric judges; none of them is another one, renamed.
     """
     jobs: list[Job] = []
     for path in paths:
         if path.is_dir():
-            jobs.extend(_in_folder(path, assignments, frozenset(others), folders))
+            jobs.extend(_in_folder(path, assignments, frozenset(others), folders, frozenset(beside)))
         else:
             jobs.extend(_loose([path], path.parent, assignments, folders))
     return _with_unique_names(jobs)
 
 
-def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str], folders: Folders) -> Iterator[Job]:
+def _in_folder(
+    folder: Path, assignments: Sequence[str], others: frozenset[str], folders: Folders, beside: frozenset[Path]
+) -> Iterator[Job]:
     folder = folder.resolve()
     handed_in = [
         d for name in assignments for d in sorted(folder.glob(f"*/{name}")) if not d.parent.name.startswith(".")
@@ -116,12 +120,12 @@ def _in_folder(folder: Path, assignments: Sequence[str], others: frozenset[str],
     if folder.name in assignments:
         alone.append(folder)
     if any(d.is_dir() for d in handed_in) or alone:
-        yield from (_job_of_folder(d, folders) for d in handed_in)
+        yield from (_job_of_folder(d, folders, beside) for d in handed_in)
         for d in alone:
             yield from (
                 _loose(_handed_in_loose(d), d, [d.name], folders)
                 if _is_of_many(d, folders)
-                else [_job_of_folder(d, folders)]
+                else [_job_of_folder(d, folders, beside)]
             )
     else:
         own = [
@@ -215,7 +219,7 @@ def _owner(folder: Path, folders: Folders) -> str | None:
     return folder.parent.name if folder.parent.name not in own else None
 
 
-def _job_of_folder(folder: Path, folders: Folders) -> Job:
+def _job_of_folder(folder: Path, folders: Folders, beside: frozenset[Path]) -> Job:
     """Choose the file in ``<student>/<assignment>/``: the one named after the assignment, else the only candidate."""
     assignment = folder.name
     student = _student(_owner(folder, folders) or assignment)
@@ -231,7 +235,7 @@ def _job_of_folder(folder: Path, folders: Folders) -> Job:
     for name in (f"{assignment}{end}" for end in _ENDINGS):
         if (folder / name).exists():
             return _job(student, assignment, folder / name)
-    found = _code(folder)
+    found = [path for path in _code(folder) if Path(assignment, path.name) not in beside]
     notebooks = [p for p in found if p.suffix == ".ipynb"]
     candidates = notebooks or found
     if len(candidates) == 1:

@@ -23,6 +23,8 @@ MAX_BYTES = 256 << 20
 MAX_UPLOAD_BYTES = 32 << 20
 """What a course's server takes at once, with all that surrounds the file."""
 _DAMAGE_TOLD = 100
+_NEWEST_FORMAT = 4
+_CELL_TYPES = ("code", "markdown", "raw")
 _MARKER = re.compile(r"^# (?:%%|In\[[ \d]*\]:|<codecell>)", re.MULTILINE)  # VS Code and Spyder, nbconvert, old IPython
 
 
@@ -181,6 +183,10 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         raise SubmissionError(
             text("{file} is not a notebook: {reason}", file=file, reason=same(type(error).__name__))
         ) from None
+    try:
+        problems = [*submission.problems, *format_problems(notebook)]
+    except SubmissionError as error:
+        raise SubmissionError(text("{file} cannot be read: {reason}", file=file, reason=error.text)) from None
     cells = _raw_cells(notebook)
     if cells is None:
         raise SubmissionError(text("{file} is not a notebook: it has no list of cells", file=file))
@@ -189,7 +195,6 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         raise SubmissionError(
             text("{file} is a notebook for {language}, not for Python", file=file, language=same(language))
         )
-    problems = list(submission.problems)
     code = tuple(_code_cells(cells, problems))
     return replace(submission, cells=code, problems=tuple(problems))
 
@@ -209,6 +214,40 @@ def _raw_cells(notebook: Any) -> list[Any] | None:
         if isinstance(sheet, dict) and isinstance(sheet.get("cells"), list)
         for cell in sheet["cells"]
     ]
+
+
+def format_problems(notebook: Any) -> tuple[Problem, ...]:
+    """Return what its author should know of a notebook in a format newer than the one it is read as.
+
+    Args:
+        notebook: the values in its file.
+
+    Raises:
+        SubmissionError: its cells are not those of the known format, so that code would be lost without a word.
+    """
+    version = _dict(notebook).get("nbformat")
+    if not isinstance(version, int) or version <= _NEWEST_FORMAT:
+        return ()
+    told = {"version": version, "newest": _NEWEST_FORMAT}
+    cells = notebook.get("cells")
+    if not (isinstance(cells, list) and cells and all(map(_is_of_known_format, cells))):
+        raise SubmissionError(
+            text(
+                "it is of notebook format {version}, of which not every cell can be read here; save it in format "
+                "{newest} and hand it in again",
+                **told,
+            )
+        )
+    words = text(
+        "the file says that it is of notebook format {version}; it was read as format {newest}, the newest known here",
+        **told,
+    )
+    return (Problem.of("note", words),)
+
+
+def _is_of_known_format(cell: Any) -> bool:
+    given = _dict(cell)
+    return given.get("cell_type") in _CELL_TYPES and isinstance(given.get("source"), str | list)
 
 
 def _language(notebook: dict[str, Any]) -> str:

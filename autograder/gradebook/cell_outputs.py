@@ -30,6 +30,8 @@ MAX_SHOWN = 32 << 20
 _MAX_FAILURE = 4000
 _MAX_NOTES = 200
 _SHORT = 1000
+_OF_NO_CONCERN = ("unseen", "install")
+"""What the code does without: said below the cell, and to nobody else."""
 _FOR_A_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """Colours and titles."""
 
@@ -76,7 +78,7 @@ class CellOutputs:
                 outputs.append(self._failure(worker, failed))
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
             worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
-        self._noticed += [words for what, words in left_out if what != "unseen"]
+        self._noticed += [words for what, words in left_out if what not in _OF_NO_CONCERN]
         return outputs
 
     def _with_room(self, outputs: Iterable[NotebookNode]) -> Iterator[NotebookNode]:

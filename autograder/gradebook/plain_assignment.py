@@ -214,15 +214,16 @@ class PlainAssignment:
         try:
             if path.is_symlink():
                 raise SubmissionError(text("{file} is a link; hand in the file itself", file=printable(path.name)))
-            notebook = repair.parse(submissions.read_bytes(path).decode("utf-8-sig"))
+            content = submissions.read_bytes(path).decode("utf-8-sig")
+            notebook, of_format = repair.parse_with_problems(content)
         except (SubmissionError, ValueError) as error:
-            reason = error.text if isinstance(error, SubmissionError) else same(str(error))
-            words = text("{file} is not a notebook: {reason}", file=printable(path.name), reason=reason)
+            words = repair.tell_unreadable(path.name, error)
             problems.append(self._beside_rubric(source.name, Problem.of("unreadable", words)))
             notebook = autograded.read(None)
             released_notebook.restore(notebook, source)
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
+            problems += [self._in_notebook(source.name, problem) for problem in of_format]
             released_notebook.restore(notebook, source)
             noticed = runner.run(notebook, folder, path.parent)
             problems += [self._in_notebook(source.name, problem) for problem in noticed]

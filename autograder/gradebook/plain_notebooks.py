@@ -122,11 +122,15 @@ class NotebookRunner:
                 say_not_run(cells[ended + 1 :], words)
         return self._noticed
 
-    def close(self) -> None:
-        """End the processes and remove the folder; a notebook that another thread is running fails."""
+    def interrupt(self) -> None:
+        """End the processes; a notebook that another thread is running fails, and so does every later one."""
         with self._replacing:
             self._is_closed = True
             self._zygote.close()
+
+    def close(self) -> None:
+        """End the processes and remove the folder."""
+        self.interrupt()
         with suppress(OSError):  # what another user's process has made unreadable stays until the system clears it
             _empty(self._base)
         self._made.close()

@@ -26,6 +26,7 @@ class Runners:
     def __init__(self, processes: int, start: Callable[[], NotebookRunner]) -> None:
         self._processes, self._start = processes, start
         self._opened = ExitStack()
+        self._threads = ThreadPoolExecutor(processes, thread_name_prefix="notebooks")
         self._runners: list[NotebookRunner] = []
 
     def each(
@@ -53,16 +54,16 @@ class Runners:
                 idle.put(runner)
 
         rest, running = iter(tasks), set[Future[tuple[Task, Result]]]()
-        threads = ThreadPoolExecutor(max(1, count), thread_name_prefix="notebooks")
         try:
             while True:
-                running |= {threads.submit(do, one) for one in islice(rest, count + 1 - len(running))}
+                running |= {self._threads.submit(do, one) for one in islice(rest, count + 1 - len(running))}
                 if not running:
                     return
                 ended, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in ended)
         finally:
-            threads.shutdown(wait=False, cancel_futures=True)  # whoever interrupts us closes the runners next
+            for future in running:
+                future.cancel()
 
     def set_timeout(self, timeout_s: float) -> None:
         """Say how long a cell may take from now on."""
@@ -84,4 +85,7 @@ class Runners:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for runner in self._runners:
+            runner.interrupt()
+        self._threads.shutdown()  # before the folders go that a thread may be filling
         self._opened.close()

@@ -18,10 +18,10 @@ from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
-from autograder.base.errors import GradebookError
+from autograder.base.errors import GradebookError, SubmissionError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
-from autograder.course.jobs import Job, find_jobs
+from autograder.course.jobs import Job
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair, rows
 from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
@@ -95,9 +95,9 @@ class SubmissionReader(NotebookExporter):
         """Run a notebook through the preprocessors, repaired as `autograder grade` repairs those with a rubric."""
         try:
             notebook = repair.parse(file_stream.read())
-        except ValueError as error:
+        except (SubmissionError, ValueError) as error:
             name = Path(getattr(file_stream, "name", "")).name
-            raise GradebookError(text("{file} is not a notebook: {reason}", file=name, reason=error)) from error
+            raise GradebookError(repair.tell_unreadable(name, error)) from error
         return self.from_notebook_node(notebook, resources, **kw)
 
 
@@ -188,12 +188,13 @@ class _Run:
 
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
-        jobs = find_jobs([folder for folder in folders if folder.name == assignment.name], [assignment.name])
+        course = Course(self._root)
+        jobs = course.jobs([assignment.name], [folder for folder in folders if folder.name == assignment.name])
         quiz_assignment.refuse_changed(assignment)
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
             raise GradebookError(refusal)
         with Journal(self._root / RESULTS) as journal:
-            reports = grade_all(Course(self._root), jobs, journal, processes=default_jobs())
+            reports = grade_all(course, jobs, journal, processes=default_jobs())
             by_student = {report.student: report for report in reports}
         for job in jobs:
             self._reports[assignment.name, job.student] = job, by_student[job.student]

@@ -11,8 +11,12 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from autograder.base.errors import SubmissionError
 from autograder.base.garbage import without_collections
+from autograder.base.i18n import Text, printable, same, text
+from autograder.course.submission import format_problems
 from autograder.gradebook.nbgrader_course import as_node
+from autograder.results.grade_report import Problem
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -81,13 +85,27 @@ def parse(content: str) -> NotebookNode:
 
     Raises:
         ValueError: it is not JSON, or has no list of cells.
+        SubmissionError: it is of a newer format than can be read.
     """
+    return parse_with_problems(content)[0]
+
+
+def parse_with_problems(content: str) -> tuple[NotebookNode, tuple[Problem, ...]]:
+    """Return the same, and what its author should know of its format; raise the same."""
     try:
         with without_collections():
             values = json.loads(content)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    return repaired(values)
+    problems = format_problems(values)
+    return repaired(values), problems
+
+
+def tell_unreadable(file: str, error: SubmissionError | ValueError) -> Text:
+    """Say why nothing could be read from a file."""
+    if isinstance(error, SubmissionError):
+        return text("{file} cannot be read: {reason}", file=printable(file), reason=error.text)
+    return text("{file} is not a notebook: {reason}", file=printable(file), reason=same(str(error)))
 
 
 def repaired(values: Any) -> NotebookNode:

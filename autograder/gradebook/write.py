@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, Course
-from autograder.course.jobs import Job, find_jobs, student_of
+from autograder.course.jobs import Job, student_of
 from autograder.gradebook import autograded, late_policy, mixed, nbgrader_course, released_notebook
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.autograded import Autograded
@@ -145,10 +145,7 @@ def _entries(course: Course, reports: Sequence[GradeReport]) -> Iterator[Submiss
     names = sorted({report.assignment for report in reports})
     places = [course.submitted / report.student / report.assignment for report in reports]
     is_few = len(places) <= BATCH and all(map(_is_plain, places))  # a whole class is found faster from above
-    jobs = {
-        (job.assignment, job.student): job
-        for job in find_jobs(places if is_few else [course.submitted], names, folders=course.folders)
-    }
+    jobs = {(job.assignment, job.student): job for job in course.jobs(names, places if is_few else None)}
     others = () if is_few else [(name, d) for name in names for d in course.submitted.glob(f"*/{name}")]
     folders = {(name, student_of(d.parent)): d for name, d in others}
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):

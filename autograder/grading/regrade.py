@@ -14,7 +14,6 @@ from autograder.base.errors import UsageError
 from autograder.base.files import write_whole
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
-from autograder.course.jobs import find_jobs
 from autograder.grading.batch import grade_all
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal, Key
@@ -32,12 +31,7 @@ class Regrading:
 
     def __init__(self, course: Course, assignment: Assignment, results: Path) -> None:
         self._course, self.assignment, self._results = course, assignment, results
-        others = course.others([assignment.name])
-        self._jobs = (
-            find_jobs([course.submitted], [assignment.name], others, folders=course.folders)
-            if course.submitted.is_dir()
-            else []
-        )
+        self._jobs = course.jobs([assignment.name]) if course.submitted.is_dir() else []
         refuse_nothing(course, assignment.name, results, is_handed_in=bool(self._jobs))
         self.pending = results.with_name(f"{results.name}.{assignment.name}.regraded")
         self.reports: list[GradeReport] = []

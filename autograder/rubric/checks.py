@@ -23,10 +23,12 @@ from autograder.course.submission import tell_label
 from autograder.rubric.arrays import as_tensors
 from autograder.rubric.check_failures import CheckFailed, after_call, named
 from autograder.rubric.classification import diagnosis
-from autograder.rubric.closeness import are_close
+from autograder.rubric.closeness import are_close, calculable
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
+from autograder.sandbox.frozen import Watched
 from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
+from autograder.student.functions import StudentFunction
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
@@ -254,7 +256,7 @@ def assert_finite(value: Any, *, name: str | Text | None = None, expected: torch
     Raises:
         CheckFailed: it is not a tensor, or not finite.
     """
-    tensor = assert_tensor(value, name=name)
+    tensor = calculable(assert_tensor(value, name=name))
     finite = torch.isfinite(tensor)
     if not bool(finite.all()):
         kind = "NaN" if bool(torch.isnan(tensor).any()) else "inf"
@@ -302,6 +304,7 @@ def assert_close(
         value = torch.tensor(value, dtype=wanted.dtype)
     tensor = assert_shape(value, wanted.shape, name=name)
     assert_dtype(tensor, wanted.dtype, name=name)
+    tensor, wanted = calculable(tensor), calculable(wanted)
     if _equal(tensor, wanted):
         return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
@@ -356,8 +359,11 @@ def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
     Raises:
         CheckFailed: an argument was changed in place.
     """
+    watched = None if isinstance(function, StudentFunction) else Watched(arguments)  # which notes it itself
     result = function(*arguments)
     assert_arguments_unchanged()
+    if watched is not None and (changed := watched.changed()):
+        raise _changed([str(place + 1) for place in changed])
     return result
 
 
@@ -371,10 +377,12 @@ def assert_arguments_unchanged() -> None:
     """
     call = last_call()
     if call is not None and call.changed:
-        raise CheckFailed(
-            after_call(text("the call changed its argument {names} in place", names=", ".join(call.changed))),
-            diagnosis=_changed_in_place(),
-        )
+        raise _changed(call.changed)
+
+
+def _changed(names: Sequence[str]) -> CheckFailed:
+    words = text("the call changed its argument {names} in place", names=", ".join(names))
+    return CheckFailed(after_call(words), diagnosis=_changed_in_place())
 
 
 def assert_stable(function: Callable[..., Any], *arguments: Any) -> torch.Tensor:

@@ -20,6 +20,21 @@ _TOLERANCES = {
 """Relative and absolute, by dtype. Source: the table in the documentation of `torch.testing.assert_close`."""
 
 
+_WITHOUT_ARITHMETIC = {
+    torch.uint16: torch.int32,
+    torch.uint32: torch.int64,
+    torch.uint64: torch.int64,
+    torch.float8_e4m3fn: torch.float32,
+    torch.float8_e5m2: torch.float32,
+}
+
+
+def calculable(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor itself or, of a type that torch cannot calculate with, one with its values."""
+    dtype = _WITHOUT_ARITHMETIC.get(tensor.dtype)
+    return tensor if dtype is None else tensor.to(dtype)
+
+
 def are_close(actual: torch.Tensor, expected: torch.Tensor, *, rtol: float | None, atol: float | None) -> bool:
     """Return whether two tensors of the same shape and dtype are equal up to rounding; NaN equals nothing.
 

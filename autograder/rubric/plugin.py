@@ -301,7 +301,11 @@ def run_criteria(session: pytest.Session) -> None:
     judge = session.config.stash[_JUDGE]
     items = [item for item in session.items if _is_asked_for(judge, item)]
     with_setup = [item for item in items if not _is_plain(judge, item)]
-    following = dict(zip(with_setup, [*with_setup[1:], *with_setup[:1]], strict=True))
+    following: dict[pytest.Item, Any] = dict(zip(with_setup, [*with_setup[1:], *with_setup[:1]], strict=True))
+    if (
+        len(with_setup) == 1
+    ):  # what follows itself is never taken down, so not set up the next time; its module stays up
+        following = {item: item.parent for item in with_setup}
     for item in items:
         if item in following:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following[item])

@@ -9,6 +9,7 @@ import torch
 
 from autograder.sandbox.called_graph import attach
 from autograder.sandbox.frames import Received
+from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, CallbackResult
 from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
@@ -39,8 +40,9 @@ class AskingBack:
         *,
         network: torch.nn.Module | None = None,
         method: str | None = None,
+        asked: tuple[str, str] | None = None,
     ) -> Any:
-        """Call a function (or a network in its present state) on the rubric's side."""
+        """Call a function (or a network in its present state) on the rubric's side, or ask something of an object."""
         encoder = Encoder(self._handle)
         request: CallbackRequest = {
             "callback": number,
@@ -48,6 +50,8 @@ class AskingBack:
             "kwargs": encoder.encode(keywords),
             "grad_enabled": torch.is_grad_enabled(),
         }
+        if asked is not None:
+            request["asked"] = list(asked)
         if (modes := present_modes()) is not None:
             request["modes"] = modes
         if network is not None:
@@ -59,10 +63,22 @@ class AskingBack:
             with torch.no_grad():
                 for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
                     buffer.copy_(new)
+        if "changed" in answer or "refilled" in answer:
+            self._change(answer, tensors, encoder.tensors, [*positional, *keywords.values()])
         if "graph" in answer:
             ends = [i for i, r in enumerate(received) if r.requires_grad]
             attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
         return self._decode(tensors, answer["result"])
+
+    def _change(
+        self, answer: CallbackResult, tensors: list[torch.Tensor], given: list[torch.Tensor], arguments: list[Any]
+    ) -> None:
+        """Change what the rubric's function has changed of its arguments."""
+        with torch.no_grad():
+            for index, tree in answer.get("changed", []):
+                given[index].copy_(self._decode(tensors, tree))
+        for place, tree, moved in answer.get("refilled", []):
+            refill(arguments[place], self._decode(tensors, tree), moved)
 
     def products(
         self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool

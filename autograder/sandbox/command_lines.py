@@ -99,7 +99,7 @@ class CommandLines:
         if program:
             notes.add("command", program, once=True)
         elif self._shell.has_files and (shown := commands.first(command)):
-            notes.add("unseen", shown)
+            notes.add("install" if commands.installs(shown) else "unseen", shown)
 
 
 def _write(found: Lines, lines: list[str], to: Any = None) -> None:

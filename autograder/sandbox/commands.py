@@ -50,6 +50,11 @@ def missed(command: str, *, is_read: bool = False) -> str:
     return ""
 
 
+def installs(program: str) -> bool:
+    """Return whether a program does nothing but install packages."""
+    return _INSTALLS.fullmatch(program) is not None
+
+
 def first(command: str) -> str:
     """Return the first program that is asked for, whatever it does."""
     for part in _PARTS.split(command):

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox import rubric_objects
 from autograder.sandbox.frozen import Containers, Frozen, change_count, take_first, take_next
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
@@ -22,13 +23,13 @@ class Effects:
 
     Args:
         message: the request.
-        positional: the arguments.
+        arguments: those in order, then those by name.
         inputs: the tensors among them.
     """
 
-    def __init__(self, message: CallRequest, positional: Sequence[Any], inputs: list[torch.Tensor]) -> None:
-        self._inputs, self._changes = inputs, message["changes"]
-        self._positional = positional  # so that networks are there as long as an iterator may change them
+    def __init__(self, message: CallRequest, arguments: Sequence[Any], inputs: list[torch.Tensor]) -> None:
+        self._inputs, self._changes, self._takes_over = inputs, message["changes"], message.get("takes_over", ())
+        self._arguments = arguments  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
         self._slopes = {
             i: _slope(tensor)
@@ -36,7 +37,7 @@ class Effects:
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
         self._given_back = message.get("given_back", ())
-        self._containers = {place: Containers(positional[place]) for place in message.get("containers", ())}
+        self._containers = {place: Containers(_held(arguments[place])) for place in message.get("containers", ())}
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._containers or self._changes or self._slopes)
@@ -69,8 +70,9 @@ class Effects:
             answer["changed"] = changed
         if self._slopes:
             self._tell_slopes(answer, encoder)
-        if self._changes:
-            answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in self._changes]
+        taken_over = [i for i in changed if i in self._takes_over] if self._takes_over else []
+        if self._changes or taken_over:
+            answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in (*self._changes, *taken_over)]
 
     def _tell_slopes(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         now = {i: _slope(self._inputs[i]) for i in self._slopes}
@@ -86,9 +88,13 @@ class Effects:
 
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
-        changed = self._frozen.changed
+        changed = [i for i in self._frozen.changed if i not in self._takes_over]
         found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
         return [[out, i] for out, i in found if out is not None and i not in changed]
+
+
+def _held(argument: Any) -> Any:
+    return vars(argument) if rubric_objects.is_record(argument) else argument
 
 
 def _slope(tensor: torch.Tensor) -> tuple[torch.Tensor | None, int]:

@@ -177,14 +177,16 @@ class ForkServer:
         self._control.close()
 
     def close(self, *, within_s: float = 3) -> None:
-        """End the server, and with it every child."""
+        """End the server, and with it every child; again for what another thread has asked of it meanwhile."""
         self.leave()
-        for child in self._collected:
-            os.close(child.handle)
+        while self._collected:
+            os.close(self._collected.popleft().handle)
         if self.pid is not None:
             wait_or_kill(self.pid, within_s=within_s)
+            self.pid = None
         if self._folder is not None:
             self._folder.close()
+            self._folder = None
 
     def _receive_child(self) -> Child:
         message, handles = self.receive()

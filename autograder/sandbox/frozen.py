@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.sandbox import tables
+from autograder.sandbox import rubric_objects, tables
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import to_bytes
@@ -23,6 +23,8 @@ _CONTAINERS = (list, dict, set, deque, np.ndarray)
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
 _Path = tuple[int, ...]
 """Where something stands in a value: the number of an item of the value, of an item of that, and so on."""
+Moved = Sequence[tuple[Sequence[int], Sequence[int] | None]]
+"""As `Containers.moved` returns it."""
 
 
 class Frozen:
@@ -104,6 +106,8 @@ class Containers:
         return found
 
     def _keep(self, value: Any) -> None:
+        if rubric_objects.is_record(value):
+            value = vars(value)
         if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
             self._kept.append((value, _items(value)))
         if isinstance(value, dict):
@@ -113,6 +117,36 @@ class Containers:
         for inner in value:
             if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
                 self._keep(inner)
+
+
+class Watched:
+    """Watches all that is in the arguments of a call, where these are the caller's own.
+
+    Args:
+        arguments: they.
+    """
+
+    def __init__(self, arguments: Sequence[Any]) -> None:
+        self._kept = [
+            (Frozen(dict(enumerate(_tensors(value)))), Containers(value) if holds_container(value) else None)
+            for value in arguments
+        ]
+
+    def changed(self) -> list[int]:
+        """Return the places of the arguments in which something is another than before."""
+        for frozen, _ in self._kept:
+            frozen.compare()
+        return [
+            place
+            for place, (frozen, containers) in enumerate(self._kept)
+            if frozen.changed or (containers is not None and containers.is_changed())
+        ]
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    parts = [part for _, part in _parts(value)]
+    arrays = [torch.from_numpy(part) for part in parts if isinstance(part, np.ndarray) and is_block(part)]
+    return [part for part in parts if isinstance(part, torch.Tensor)] + arrays
 
 
 def holds_container(value: Any) -> bool:
@@ -155,7 +189,7 @@ def _children(value: Any, items: list[Any] | None = None) -> Iterable[Any]:
     return value if isinstance(value, tuple) else ()
 
 
-def refill(container: Any, content: Any, moved: Sequence[tuple[Sequence[int], Sequence[int] | None]] = ()) -> None:
+def refill(container: Any, content: Any, moved: Moved = ()) -> None:
     """Let a list, dict, set or deque of the rubric's, and those inside it, hold what they hold after a call.
 
     >>> rows = [[3, 1], [2]]
@@ -183,7 +217,7 @@ class _Refill:
         moved: as for `refill`.
     """
 
-    def __init__(self, container: Any, moved: Sequence[tuple[Sequence[int], Sequence[int] | None]]) -> None:
+    def __init__(self, container: Any, moved: Moved) -> None:
         self._container = container
         self._before = dict(_parts(container))
         self._ours = {id(value) for value in self._before.values()}

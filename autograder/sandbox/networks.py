@@ -7,14 +7,16 @@ stand-in with the same parameters and layers; what it calculates is calculated o
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from copy import deepcopy
+from enum import Enum
 from typing import Any
 
 import torch
 
-from autograder.sandbox import known_classes, plain_functions
+from autograder.sandbox import known_classes, plain_functions, rubric_objects
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.frozen import Containers
 from autograder.sandbox.network_changes import HookThere, Snapshot, hooks_of
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -58,21 +60,28 @@ class Passed:
     def __init__(self, call_back: CallBack) -> None:
         self._call_back = call_back
         self._found: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._members: dict[int, Any] = {}  # of enumerations, which nothing need be able to refer to weakly
+        self._contents: dict[int, Containers] = {}  # of records
         self._snapshots: weakref.WeakKeyDictionary[torch.nn.Module, Snapshot] = weakref.WeakKeyDictionary()
         self._hooks: dict[int, dict[tuple[int, str, int], HookThere]] = {}  # of each network, which they hold
         self._changed: dict[int, str] = {}  # networks that are the code's own from now on, with the reason
 
     def __bool__(self) -> bool:
-        return bool(self._found or self._changed)
+        return bool(self._found or self._members or self._changed)
 
     def clear(self) -> None:
         """Forget all of it."""
         self._found.clear()
+        self._members.clear()
+        self._contents.clear()
         self._hooks.clear()
 
     def number_of(self, value: Any) -> int | None:
-        """Return the number of a function, network, optimiser or scheduler that the rubric has passed."""
-        return next((number for number, found in self._found.items() if found is value), None)
+        """Return the number of what the rubric has passed, unless it is a record that has been changed."""
+        known: Iterable[tuple[int, Any]] = (self._members if isinstance(value, Enum) else self._found).items()
+        number = next((number for number, found in known if found is value), None)
+        is_changed = number in self._contents and self._contents[number].is_changed()
+        return None if is_changed else number
 
     def function(self, number: int, description: plain_functions.Description) -> Any:
         """Return the function of a number."""
@@ -81,6 +90,31 @@ class Passed:
             found = self._found[number] = plain_functions.make(
                 description, lambda *args, **kwargs: self._call_back(number, args, kwargs)
             )
+        return found
+
+    def stand_in(self, number: int, *description: Any) -> Any:
+        """Return the stand-in of an object."""
+        found = self._found.get(number)
+        if found is None:
+            found = self._found[number] = rubric_objects.make_stand_in(
+                lambda what, name, *args, **kwargs: self._call_back(number, args, kwargs, asked=(what, name)),
+                *description,
+            )
+        return found
+
+    def record(self, number: int, form: str, kind: str, content: dict[str, Any]) -> Any:
+        """Return a record, which holds what it holds on the rubric's side."""
+        found = self._found.get(number)
+        if found is None:
+            found = self._found[number] = rubric_objects.make_record(form, kind, list(content))
+        vars(found).clear()
+        vars(found).update(content)
+        self._contents[number] = Containers(found)
+        return found
+
+    def member(self, number: int, kind: str, base: str, members: dict[str, Any], name: str) -> Any:
+        """Return a member of an enumeration."""
+        found = self._members[number] = rubric_objects.make_member(kind, base, members, name)
         return found
 
     def network(self, number: int, tree: Tree, decode: Decode) -> torch.nn.Module:

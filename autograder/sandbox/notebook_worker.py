@@ -6,11 +6,13 @@ What it can do takes no torch: begin a notebook, and show what its cells display
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sys
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from autograder.sandbox import interrupts, notes, stand_ins, workfolder
 from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.protocol import (
     BackwardRequest,
     CallbackRequest,
@@ -95,6 +97,7 @@ class NotebookWorker:
         self._send({"result": None})
 
     def _new_notebook(self, message: StartRequest) -> Notebook:
+        seed_generators(secrets.randbits(63))  # whoever forks us gives all the same state
         return Notebook(message["functions"], message["module"])
 
     def _stage(self, message: StageRequest) -> None:

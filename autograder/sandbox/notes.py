@@ -21,7 +21,7 @@ def begin() -> None:
 
 
 def begin_cell() -> None:
-    """A cell begins that people will look at: commands are noted in each cell that asks for them."""
+    """A cell begins that people will look at: commands are noted in each cell that asks for them, installers once."""
     for key in [key for key in _noted if key[0] in _EACH_CELL]:
         del _noted[key]
 

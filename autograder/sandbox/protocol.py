@@ -20,7 +20,7 @@ are plain dictionaries at run time, and this module imports nothing but `typing`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict, final
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, final
 
 if TYPE_CHECKING:  # a worker does not need them
     from autograder.base.errors import Mistake
@@ -177,7 +177,9 @@ class CallRequest(_Request):
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
-        containers: positions of the arguments in which there are lists, dicts or sets; absent where there are none.
+        takes_over: indices of arguments that an object may change, because the reference's does; absent without any.
+        containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
+            absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
     """
@@ -194,6 +196,7 @@ class CallRequest(_Request):
     object: NotRequired[int]
     operation: NotRequired[str]
     most: NotRequired[int]
+    takes_over: NotRequired[list[int]]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
@@ -376,7 +379,7 @@ class _EffectsReply(_Reply):
     Attributes:
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
-            and ``is_leaf``.
+            and ``is_leaf``; of those that are taken over, for the changed ones.
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer, and
             what was set in its layers: number of the layer, name, tree; absent where no networks and optimisers were.
         hooks: number of each network that has hooks of the code's, and for each of them the number of the layer, its
@@ -519,6 +522,7 @@ class CallbackRequest(_Reply):
         network: of a network, the name of a method or None for a call, the mode of each of its layers, and the tree of
             a list with its present parameters and buffers.
         grad_enabled: whether the student's code records a graph.
+        asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
     """
@@ -526,6 +530,7 @@ class CallbackRequest(_Reply):
     callback: object
     args: object
     kwargs: object
+    asked: NotRequired[object]
     network: NotRequired[object]
     grad_enabled: object
     modes: NotRequired[object]
@@ -561,12 +566,16 @@ class CallbackResult(TypedDict):
         result: its tree.
         graph: the number of its graph; absent where it has none.
         buffers: the trees of a network's buffers after the call; absent without any.
+        changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
+        refilled: place, tree and `frozen.Containers.moved` of each argument in which lists and the like were changed.
         parameters: what has been done to linked parameters, see `links`.
     """
 
     result: object
     graph: NotRequired[int]
     buffers: NotRequired[list[object]]
+    changed: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[list[Any]]]
     parameters: NotRequired[list[object]]
 
 

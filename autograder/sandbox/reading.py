@@ -43,6 +43,13 @@ class Reader(Decoder):
             (number, tree), passed = inner, self._passed
             find: Any = {"M": passed.network, "O": passed.optimiser, "S": passed.scheduler}[tag]
             return find(number, tree, self.decode)
+        if tag == "N":
+            number, form, kind, content = inner
+            return self._passed.record(number, form, kind, self.decode(content))
+        if tag == "E":
+            return self._passed.member(inner[0], *self.decode(inner[1]))
+        if tag == "J":
+            return self._passed.stand_in(*inner)
         return self._resolve(tag, inner)
 
 

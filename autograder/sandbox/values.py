@@ -58,6 +58,11 @@ DTYPES = {
         torch.bool,
         torch.complex64,
         torch.complex128,
+        torch.uint16,
+        torch.uint32,
+        torch.uint64,
+        torch.float8_e4m3fn,
+        torch.float8_e5m2,
     )
 }
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}

@@ -23,9 +23,17 @@ from autograder.sandbox.values import DTYPE_NAMES, DTYPES
 MAX_TENSORS = 4096
 
 _ZEROS = bytes(PADDING)
-_STRIDED, _BFLOAT16, _BOOL = torch.strided, torch.bfloat16, torch.bool
-_STORED_AS = {name: np.dtype({"bfloat16": "int16", "bool": "uint8"}.get(name, name)) for name in DTYPES}
-"""What numpy reads them as: it has no bfloat16, and bytes other than 0 and 1 are not booleans."""
+_STRIDED, _BOOL = torch.strided, torch.bool
+_VIEWED_AS = {
+    torch.bfloat16: torch.int16,
+    torch.float8_e4m3fn: torch.uint8,
+    torch.float8_e5m2: torch.uint8,
+}
+"""What those are looked at as that numpy has not."""
+_STORED_AS = {
+    name: np.dtype(str(_VIEWED_AS.get(dtype, dtype)).removeprefix("torch.")) for name, dtype in DTYPES.items()
+}
+_STORED_AS["bool"] = np.dtype("uint8")  # bytes other than 0 and 1 are not booleans
 
 
 class Connection(frames.Connection):
@@ -87,8 +95,8 @@ def _as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     try:
         if tensor.layout is not _STRIDED:
             tensor = tensor.detach().to_dense()
-        if tensor.dtype is _BFLOAT16:
-            tensor = tensor.detach().view(torch.int16)
+        if tensor.dtype in _VIEWED_AS:
+            tensor = tensor.detach().view(_VIEWED_AS[tensor.dtype])
         return tensor.numpy(force=True)
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise WireError(f"this tensor cannot be sent: {error}") from error

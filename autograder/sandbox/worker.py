@@ -249,7 +249,7 @@ class Worker(NotebookWorker):
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
-        effects = Effects(message, positional, inputs)
+        effects = Effects(message, [*positional, *keywords.values()], inputs)
         with torch.set_grad_enabled(message["grad_enabled"]), in_modes(message.get("modes")):
             result = function(*positional, **keywords)
         effects.compare()

@@ -26,6 +26,7 @@ from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import KEYS, Decoder
 from autograder.student.callbacks import run_network
 from autograder.student.effects import Effects
+from autograder.student.handed import Handed
 from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.reference import Reference, Remote, reference_to
@@ -147,6 +148,8 @@ class Arriving:
                 return callbacks.products(message, received)
             if function is None:
                 raise RuntimeError("this function was passed by a criterion that is over")
+            if number in callbacks.objects:
+                function = callbacks.asked(number, message.get("asked", ["call", "__call__"]))
             return self._call_back(function, message, received, origin, parameter)
         except (WireError, StudentCrash):
             raise
@@ -186,13 +189,17 @@ class Arriving:
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
+        handed = None
         with torch.set_grad_enabled(records), in_modes(message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
                 result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
             else:
+                handed = Handed(tensors, [*positional, *keywords.values()])
                 result = function(*positional, **keywords)
         answer: CallbackResult = {"result": encoder.encode(result)}
+        if handed is not None:
+            handed.tell(answer, encoder)
         if buffers:
             answer["buffers"] = [encoder.encode(buffer) for buffer in buffers]
         if records and any(tensor.requires_grad for tensor in encoder.tensors):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -15,13 +16,18 @@ from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
-from autograder.student import networks
+from autograder.student import networks, own_objects
 from autograder.student.our_networks import OurNetworks, set_modes
+from autograder.student.own_objects import Described
 from autograder.student.replies import as_list, index_of
 
 MAX_GRAPHS = 1 << 14
 MAX_GRAPHS_BYTES = 256 << 20
 """How many graphs of callbacks there may be at a time, and what their ends may hold."""
+MAX_PASSED = 1 << 16
+"""Functions, objects and the like of one criterion: each is kept until its end."""
+MAX_COPIES = 1 << 10
+"""Copies of such objects that a student's code asks for."""
 _ROUNDS = ("max_iter", "max_eval", "history_size")
 """Settings that say how long one step of an optimiser of ours may take."""
 
@@ -48,6 +54,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         optimisers: those that have been passed.
         schedulers: likewise.
         networks: likewise.
+        objects: the numbers of objects that can be asked more than to be called.
     """
 
     def __init__(self, first: int = 0) -> None:
@@ -56,6 +63,8 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self.optimisers: dict[int, torch.optim.Optimizer] = {}
         self.schedulers: dict[int, Any] = {}
         self.networks = OurNetworks(self.number)
+        self.objects: set[int] = set()
+        self._copies = 0
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}  # of each of the objects, by what `id` says
         self._graphs: dict[int, Graph] = {}
@@ -72,6 +81,22 @@ class Callbacks(dict[int, Callable[..., Any]]):
         name, *rest = plain_functions.describe(value, parameter)
         self._names[number] = name
         return {"b": [number, name, *rest]}
+
+    def add_object(self, value: Any, found: Described) -> Tree:
+        """Return what stands for an object in a tree that is asked here."""
+        self.objects.add(number := self.number(value))
+        kind = type(value).__name__
+        fields = [field.name for field in dataclasses.fields(value)] if dataclasses.is_dataclass(value) else None
+        return {"J": [number, kind, list(found.methods), list(found.special), fields]}
+
+    def add_record(self, record: Any, form: str, encoder: Encoder) -> Tree:
+        """Return what stands for a record in a tree: what it holds."""
+        pairs = [[name, encoder.encode(value, 1)] for name, value in own_objects.fields_of(record).items()]
+        return {"N": [self.number(record), form, type(record).__name__, {"m": pairs}]}
+
+    def add_member(self, value: Any, member: list[Any], encoder: Encoder) -> Tree:
+        """Return what stands for a member of an enumeration in a tree."""
+        return {"E": [self.number(value), encoder.encode(member)]}
 
     def add_network(self, network: torch.nn.Module, encoder: Encoder) -> Tree:
         """Return what stands for a network in a tree: torch's own layers, and numbers of others."""
@@ -92,6 +117,8 @@ class Callbacks(dict[int, Callable[..., Any]]):
         """Return the number of a function, network or optimiser; it is kept."""
         number = self._numbers.get(id(value))
         if number is None:
+            if len(self) >= MAX_PASSED:
+                raise RuntimeError(f"more than {MAX_PASSED} functions and objects of one criterion")
             number = self._numbers[id(value)] = self._next()
             self[number] = value
         return number
@@ -99,6 +126,18 @@ class Callbacks(dict[int, Callable[..., Any]]):
     def name_of(self, number: object) -> str:
         """Return what a function is called on the other side."""
         return self._names.get(number, "function") if isinstance(number, int) else "function"
+
+    def asked(self, number: int, question: object) -> Callable[..., Any]:
+        """Return what answers an untrusted question about an object.
+
+        Raises:
+            RuntimeError: too many copies are asked for, which is the student's to know.
+        """
+        what, name = as_list(question)
+        self._copies += what != "call" and what != "get"
+        if self._copies > MAX_COPIES:
+            raise RuntimeError(f"more than {MAX_COPIES} copies of one object")
+        return own_objects.asked(self[number], what, name)
 
     def keep(self, leaves: list[torch.Tensor], outputs: list[torch.Tensor]) -> int:
         """Keep a graph until the worker drops it; return its number.

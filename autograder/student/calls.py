@@ -25,20 +25,22 @@ class Call:
     """A call of a student's function, as messages describe it.
 
     Args:
-        function: its name.
+        function: its name; empty for what is no declared function.
         arguments: the declared parameters' names and the values passed.
         changed: the parameters that the call changed although it may not.
         result: what came back.
+        method: what was called, where that is no declared function.
     """
 
     function: str
     arguments: tuple[tuple[str, Any], ...]
     changed: list[str] = field(default_factory=list)
     result: Any = _NOTHING_YET
+    method: str = ""
 
     def __str__(self) -> str:
         told = ", ".join(f"{name}: {describe(value)}" for name, value in self.arguments)
-        return f"{self.function}({told})"
+        return f"{self.function or self.method}({told})"
 
     @property
     def returned(self) -> str:
@@ -90,6 +92,15 @@ _failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=FailedC
 def remember_call(call: Call) -> None:
     """Remember a call, so that the next failed check can name it."""
     _last_call.set(call)
+
+
+def note_changed(method: str, changed: list[str]) -> None:
+    """Note what a method has changed of its arguments although it may not; the list may grow."""
+    call = _last_call.get()
+    if changed:
+        remember_call(Call("", (), changed, method=method))
+    elif call is not None:
+        call.changed = changed
 
 
 @contextmanager

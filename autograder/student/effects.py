@@ -6,16 +6,15 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from autograder.course.settings import Function
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
+from autograder.student import own_objects
 from autograder.student.linked import LinkedParameters
 from autograder.student.replies import as_list, index_of, update_argument, update_flags
 
@@ -26,9 +25,10 @@ class Effects:
     Args:
         request: it.
         inputs: the tensors among its arguments.
-        owners: the declared parameter that each of these was passed as.
-        positional: the arguments.
-        function: the declaration, if it is a declared function that was called.
+        owners: the declared parameter or the argument that each of these was passed as.
+        arguments: those in order, then those by name.
+        names: of each of these, what messages call it.
+        note: is told what was changed and may be, where nobody has declared it.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class Effects:
         request: CallRequest,
         inputs: list[torch.Tensor],
         owners: Mapping[int, str],
-        positional: Sequence[Any],
-        function: Function | None,
+        arguments: Sequence[Any],
+        names: Sequence[str],
+        note: Callable[[str], None] | None = None,
     ) -> None:
         self._changes, self.inputs, self._owners = request["changes"], inputs, owners
-        self._positional, self._function = positional, function
+        self._arguments, self._names, self._note_allowed = arguments, names, note
+        self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
@@ -50,15 +52,16 @@ class Effects:
         if "updates" in answer and (updates := as_list(answer["updates"])):
             decoder = Decoder([r.tensor for r in received])
             for index, values, gradient, requires_grad, is_leaf in updates:
-                if index not in self._changes:
+                if index not in self._changes and index not in self._takes_over:
                     raise WireError("a change of an argument that may not change")
+                self._allow(self._owners.get(index))
                 update_argument(self.inputs[index], decoder.decode(values), decoder.decode(gradient))
                 update_flags(self.inputs[index], requires_grad, is_leaf)
         if "slopes" in answer:
             self._take_slopes(as_list(answer["slopes"]), Decoder([r.tensor for r in received]))
         if "changed" in answer:
             for index in as_list(answer["changed"]):
-                if index not in self._changes:
+                if index not in self._changes and index not in self._takes_over:
                     self._note(self._owners.get(index))
 
     def _take_slopes(self, slopes: list[Any], decoder: Decoder) -> None:
@@ -86,8 +89,10 @@ class Effects:
         for place in refilled:
             if place not in self._containers:
                 raise WireError("a change of an argument that holds nothing")
-            if place not in self._given_back and self._function is not None:
-                self._note(self._function.parameters[place])
+            if place in self._given_back:
+                self._allow(self._names[place])
+            else:
+                self._note(self._names[place])
         given_back = [place for place in refilled if place in self._given_back]
         if not given_back:
             return result
@@ -96,8 +101,12 @@ class Effects:
         own, *contents = result
         moved = as_list(answer["moved"]) if "moved" in answer else [()] * len(given_back)
         for place, content, paths in list(zip(given_back, contents, moved, strict=True)):
-            refill(self._positional[place], content, paths)
+            own_objects.refill(self._arguments[place], content, paths)
         return own
+
+    def _allow(self, name: str | None) -> None:
+        if name and self._note_allowed is not None:
+            self._note_allowed(name)
 
     def _note(self, name: str | None) -> None:
         if name and name not in self.changed:

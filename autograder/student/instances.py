@@ -28,6 +28,7 @@ class Instances:
         self._classes, self.is_learning = classes, is_learning
         self._places = set[str]()
         self._errors = set[str]()
+        self._changed = set[tuple[str, str]]()
         self.returned = Returned()
         """What the reference has returned, by place."""
 
@@ -81,6 +82,31 @@ class Instances:
             self._errors.add(name)
         return name in self._errors
 
+    def changes_at(self, place: str) -> Changes:
+        """Return what a method may change of its arguments, or whatever else is called at a place."""
+        return Changes(place, self._changed, is_learning=self.is_learning)
+
     def place_of(self, kind: str) -> str:
         """Return where steps from an instance are counted from: its class, if that is a declared one."""
         return kind if kind in self._classes else ""
+
+
+class Changes:
+    """What may be changed of the arguments of one method, which nobody declares: what the reference's method changes.
+
+    Args:
+        place: the declared function that its object came from, and how it was reached from there.
+        found: place and argument of everything that the reference has changed.
+        is_learning: whether everything may be changed, and is remembered.
+    """
+
+    def __init__(self, place: str, found: set[tuple[str, str]], *, is_learning: bool) -> None:
+        self._place, self._found, self._is_learning = place, found, is_learning
+
+    def __contains__(self, argument: object) -> bool:
+        return self._is_learning or (self._place, argument) in self._found
+
+    def note(self, argument: str) -> None:
+        """Note that an argument, which may be, was changed."""
+        if self._is_learning:
+            self._found.add((self._place, argument))

@@ -89,6 +89,8 @@ def passed_over(what: object, name: str) -> Text | None:
                 "`{name}` was not run, since no program can be started here; what it would have printed is not shown.",
                 name=name,
             )
+        case "install":
+            return text("`{name}` installed nothing: what is installed here is all there is", name=name)
         case "cut":
             return text("this cell shows more than is kept; the rest of its output was left out, and nothing else")
         case "pool":

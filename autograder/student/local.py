@@ -25,7 +25,6 @@ from autograder.sandbox.frozen import (
     change_count,
     holds_container,
     is_iterator,
-    refill,
 )
 from autograder.sandbox.generator_states import KINDS, hand_over
 from autograder.sandbox.operations import OPERATIONS
@@ -34,6 +33,7 @@ from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.values import is_block
 from autograder.sandbox.variables import copied, shown_by
 from autograder.sandbox.wire import identical
+from autograder.student import own_objects
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.raised import raised_here
@@ -207,6 +207,12 @@ class LocalRunner:
             return {key: self._own(inner, name, copies) for key, inner in argument.items()}
         return type(argument)(self._own(inner, name, copies) for inner in argument)
 
+    def _own_record(self, argument: Any, name: str) -> Any:
+        own = copy.copy(argument)
+        if hasattr(own, "__dict__"):
+            vars(own).update({key: self._own(inner, name, {}) for key, inner in vars(own).items()})
+        return own
+
     def _own_value(self, argument: Any, name: str) -> Any:
         """Turn an argument into what arrives after travelling: lists are copies, functions real ones.
 
@@ -220,6 +226,10 @@ class LocalRunner:
             return copy.copy(argument)
         if isinstance(argument, KINDS):
             return hand_over(argument)
+        if own_objects.form_of(argument) is not None:
+            return self._own_record(argument, name)
+        if own_objects.is_more_than_a_function(argument, own_objects.asked_of(argument)):
+            return argument
         if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not is_theirs(argument):
             return make_here(argument, name)
         return argument
@@ -300,7 +310,11 @@ class _GivenContainers:
     def __init__(
         self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
     ) -> None:
-        self._kept = [(name, argument, Containers(own)) for name, argument, own in given if holds_container(argument)]
+        self._kept = [
+            (name, argument, Containers(own_objects.contents(own)))
+            for name, argument, own in given
+            if own_objects.holds_container(argument)
+        ]
         self._changes, self._frozen = changes, frozen
 
     def settle(self) -> None:
@@ -308,7 +322,7 @@ class _GivenContainers:
         for i, (name, argument, kept) in enumerate(self._kept):
             if kept.is_changed():
                 if name in self._changes:
-                    refill(argument, kept.value, kept.moved())
+                    own_objects.refill(argument, kept.value, kept.moved())
                 else:
                     self._frozen.note(name)
                 self._kept[i] = (name, argument, Containers(kept.value))

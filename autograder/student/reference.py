@@ -91,6 +91,8 @@ class Reference:
         """Whether it is an instance of a declared class; see `instances`."""
         self.place: str | None = None
         """How one gets to it; see `instances`."""
+        self.step: str | None = None
+        """The name of the attribute that it was last; empty where it was several."""
         self.given = self.items = 0
         """Bytes and items that it has yielded."""
         self._generation = runner.host.generation
@@ -181,6 +183,14 @@ def note_place(found: Reference | KeptList | KeptDict | KeptSet, place: str) -> 
     """Note where something came from; what has come from two places has none, lest one of them vouch for the other."""
     found.place = place if found.place in (None, place) else ""
     return found.place
+
+
+def note_step(value: Any, name: str) -> Any:
+    """Note that something was an attribute of this name, lest what one method may change another one may, too."""
+    reference = reference_to(value)
+    if reference is not None:
+        reference.step = name if reference.step in (None, name) else ""
+    return value
 
 
 def answers(value: object) -> bool:

@@ -42,7 +42,7 @@ from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.reference import Reference, reference_to
+from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.replies import (
     accept_ran,
@@ -52,7 +52,7 @@ from autograder.student.replies import (
     index_of,
     size_of,
 )
-from autograder.student.sending import Sent, call_request, watch_containers
+from autograder.student.sending import Given, Sent, call_request, watch_containers
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
@@ -168,7 +168,7 @@ class RemoteRunner(Arriving):
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
         value = self.host.checked(lambda: self._value(answer, received, [], function.name))
-        return self.instances.accept(f"{function.name}.{name}", value)
+        return self.instances.accept(f"{function.name}.{name}", note_step(value, name))
 
     def error_class(self, function: Function) -> type[StudentException] | None:
         """See `autograder.student.functions.Runner`."""
@@ -280,9 +280,14 @@ class RemoteRunner(Arriving):
         """
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
-            request = call_request(positional, keywords, sent, function)
             if function is not None:
-                watch_containers(request, positional, function)
+                given, note = Given.to_function(function, positional), None
+            else:
+                step = operation or (target.step if target is not None else "")
+                changes = self.instances.changes_at(f"{origin}.{step}")
+                given, note = Given.to_object(changes, positional, keywords), changes.note
+            request = call_request(positional, keywords, sent, given, is_declared=function is not None)
+            watch_containers(request, given)
             if target is None:
                 request["name"] = origin
             else:
@@ -301,7 +306,7 @@ class RemoteRunner(Arriving):
                 request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
             )
         inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-        effects = Effects(request, inputs, owners, positional, function)
+        effects = Effects(request, inputs, owners, given.values, given.names, note)
         if target is not None and operation is None and "graph" in answer:
             self._last_leaves = [tensor for tensor in inputs if tensor.requires_grad]
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed

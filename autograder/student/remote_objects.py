@@ -20,12 +20,14 @@ from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
+from autograder.student.calls import note_changed
 from autograder.student.failures import missing_attribute
 from autograder.student.reference import (
     Reference,
     Remote,
     answers,
     as_instance,
+    note_step,
     plain_value,
     reference_to,
     stays,
@@ -102,7 +104,7 @@ class RemoteObject(Remote):
             value = reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
         except StudentException as error:
             raise missing_attribute(error) from None
-        return reference.accept(f".{name}", value)
+        return reference.accept(f".{name}", note_step(value, name))
 
     def __repr__(self) -> str:
         reference = self._reference
@@ -219,7 +221,8 @@ class RemoteFunction(RemoteObject):
         reference = self._reference
         if positional or keywords:
             reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
-        result = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)[0]
+        result, changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+        note_changed(reference.step or reference.kind, changed)
         return reference.accept("()", result)
 
 

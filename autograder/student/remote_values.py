@@ -16,7 +16,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.operations import COMBINING, DECIDING, OPERATIONS
 from autograder.sandbox.protocol import GetRequest
 from autograder.student.failures import missing_attribute
-from autograder.student.reference import Reference, Remote, plain_value, reference_to, unusable
+from autograder.student.reference import Reference, Remote, note_step, plain_value, reference_to, unusable
 from autograder.student.remote_objects import (
     RemoteCoroutine,
     RemoteFunction,
@@ -142,7 +142,7 @@ def _read(value: Any, name: str) -> Any:
         found = reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]
     except StudentException as error:
         raise missing_attribute(error) from None
-    return reference.accept(f".{name}", found)
+    return reference.accept(f".{name}", note_step(found, name))
 
 
 # -- what can change ---------------------------------------------------------------------------------------------------

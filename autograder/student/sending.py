@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
+from enum import Enum
 from types import GeneratorType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
@@ -13,16 +14,16 @@ from torch.utils.data import DataLoader, Dataset
 from autograder.course.settings import Function
 from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
-from autograder.sandbox.frozen import holds_container
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
 from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
-from autograder.student import networks
+from autograder.student import networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
 from autograder.student.host import Host
+from autograder.student.instances import Changes
 from autograder.student.kept import is_kept, plain
 from autograder.student.raised import ErrorClass, Raised
 from autograder.student.reference import reference_to
@@ -63,7 +64,7 @@ class Sent(Encoder):
         self.origin = origin
         self._trained: list[torch.Tensor] = []
         self.owners: list[str] = []
-        """The declared parameter that each of the first tensors was passed as."""
+        """What each of the first tensors was passed as: a declared parameter, or the number or name of an argument."""
 
     def call_back(
         self, message: CallbackRequest | BackwardRequest, received: list[Received]
@@ -71,9 +72,9 @@ class Sent(Encoder):
         """Answer a callback while the request is being answered."""
         return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
 
-    def may_change(self) -> set[int | None]:
+    def may_change(self) -> set[int]:
         """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
-        return {self.index_of(tensor) for tensor in self._trained}
+        return {self.add(tensor) for tensor in self._trained}
 
     @property
     def _callbacks(self) -> Callbacks:
@@ -83,8 +84,11 @@ class Sent(Encoder):
         return True
 
     def _encode_other(self, value: Any) -> Tree:
-        if isinstance(value, StudentFunction) and value.runner is self._runner:
-            return {"F": value.function.name}
+        if isinstance(value, StudentFunction):
+            is_theirs = value.runner is self._runner
+            return {"F": value.function.name} if is_theirs else self._callbacks.add(value, self.parameter)
+        if isinstance(value, Enum) and (member := own_objects.member_of(value)) is not None:
+            return self._callbacks.add_member(value, member, self)
         if tables.is_table(value):
             return self._encode_table(value)
         if isinstance(value, Raised | ErrorClass):
@@ -92,14 +96,24 @@ class Sent(Encoder):
         if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
             return {"g": [self.encode(item) for item in value]}
         found = self._encode_ours(value)
+        if found is None:
+            found = self._encode_object(value)
         if found is not None:
             return found
-        if callable(value):
-            return self._callbacks.add(value, self.parameter)
         way = "send what it holds instead"
         if type(value).__module__.startswith("matplotlib."):
             way = "let the function draw on one of its own and return it instead"
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; {way}")
+
+    def _encode_object(self, value: Any) -> Tree:
+        """Return the tree of a function, or of an object of the rubric's own class."""
+        described = own_objects.asked_of(value)
+        if callable(value) and not own_objects.is_more_than_a_function(value, described):
+            return self._callbacks.add(value, self.parameter)
+        form = own_objects.form_of(value)
+        if form is not None:
+            return self._callbacks.add_record(value, form, self)
+        return None if described is None else self._callbacks.add_object(value, described)
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
@@ -148,16 +162,41 @@ class Sent(Encoder):
         return None
 
 
-def watch_containers(request: CallRequest, positional: Sequence[Any], function: Function) -> None:
-    """Ask what a function does to lists, dicts and sets, where it gets any."""
+class Given(NamedTuple):
+    """The arguments of one call.
+
+    Args:
+        values: those in order, then those by name.
+        names: of each, what messages call it.
+        may_change: the names of those that the call may change.
+    """
+
+    values: Sequence[Any]
+    names: Sequence[str]
+    may_change: Container[str]
+
+    @classmethod
+    def to_function(cls, function: Function, positional: Sequence[Any]) -> Given:
+        """Return those of a declared function."""
+        return cls(positional, function.parameters, function.changes)
+
+    @classmethod
+    def to_object(cls, changes: Changes, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Given:
+        """Return those of something that nobody declares: a method, an operator."""
+        names = [*map(str, range(1, len(positional) + 1)), *keywords]
+        return cls([*positional, *keywords.values()], names, changes)
+
+
+def watch_containers(request: CallRequest, given: Given) -> None:
+    """Ask what a call does to lists, dicts and sets, where it gets any."""
     places = [
         place
-        for place, value in enumerate(positional)
-        if holds_container(value) and not is_kept(value) and reference_to(value) is None
+        for place, value in enumerate(given.values)
+        if own_objects.holds_container(value) and not is_kept(value) and reference_to(value) is None
     ]
     if places:
         request["containers"] = places
-        request["given_back"] = [place for place in places if function.parameters[place] in function.changes]
+        request["given_back"] = [place for place in places if given.names[place] in given.may_change]
 
 
 def _class_by_name(cls: type) -> Tree:
@@ -168,16 +207,16 @@ def _class_by_name(cls: type) -> Tree:
 
 
 def call_request(
-    positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, function: Function | None
+    positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, given: Given, *, is_declared: bool
 ) -> CallRequest:
-    """Return the request, and note which declared parameter each tensor was passed as."""
+    """Return the request, and note which argument each tensor was passed as."""
     trees, tensors, owners = [], sent.tensors, sent.owners
-    for index, value in enumerate(positional):
-        if function is not None:
-            sent.parameter = function.parameters[index]
+    for value, name in zip(positional, given.names, strict=False):
+        if is_declared:
+            sent.parameter = name
         trees.append(sent.encode_whole(value))
         if len(tensors) > len(owners):
-            owners += [sent.parameter if function is not None else ""] * (len(tensors) - len(owners))
+            owners += [name] * (len(tensors) - len(owners))
     request: CallRequest = {
         "op": "call",
         "args": trees,
@@ -188,12 +227,18 @@ def call_request(
     if (modes := present_modes()) is not None:
         request["modes"] = modes
     if keywords:
-        request["kwargs"] = sent.encode(keywords)
+        pairs = []
+        for name, value in keywords.items():
+            pairs.append([name, sent.encode(value, 1)])
+            owners += [name] * (len(tensors) - len(owners))
+        request["kwargs"] = {"m": pairs}
         request["inputs"] = len(tensors)
     trained = sent.may_change()
-    if trained or (function is not None and function.changes):
-        changes = () if function is None else function.changes
-        request["changes"] = [i for i, owner in enumerate(owners) if owner in changes or i in trained]
+    may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
+    if trained or (may_change and is_declared):
+        request["changes"] = sorted({*trained, *(may_change if is_declared else ())})
+    if may_change and not is_declared:
+        request["takes_over"] = [i for i in may_change if i not in trained]
     found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
     if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
         request["grads"] = grads

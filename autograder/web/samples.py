@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from autograder.course import demo
 from autograder.course.course import Course
-from autograder.course.jobs import find_jobs
 from autograder.course.submission import read
 from autograder.quiz.questions import loading
 from autograder.quiz.take import releases
@@ -65,7 +64,7 @@ class Samples:
         )
         session.flush()
         self._publish_quizzes(session, teacher)
-        for job in find_jobs([self._course.submitted], [demo.ASSIGNMENT], folders=self._course.folders):
+        for job in self._course.jobs([demo.ASSIGNMENT]):
             if job.path is not None:
                 self._hand_in(session, offering, job.student, job.path)
 

@@ -69,12 +69,20 @@ class Commands:
         return found
 
     def begun(self):
-        """A command that grades everybody anew, and the fork that has begun to do it."""
-        standing, reports = self.standing(), self._root / f"{time.monotonic_ns()}.jsonl"
-        wait_until(lambda: not standing.children())
-        process = self.begin("grade", "--json", "--out", reports.name)
-        wait_until(reports.exists)
-        return process, standing.children()[0]
+        """A command that grades everybody anew, and the fork that does it and has not finished."""
+        standing = self.standing()
+        while True:
+            reports = self._root / f"{time.monotonic_ns()}.jsonl"
+            wait_until(lambda: not standing.children())
+            process = self.begin("grade", "--json", "--out", reports.name)
+            wait_until(reports.exists)
+            for fork in standing.children():
+                fork.suspend()
+                has_finished = "cyd" in reports.read_text(encoding="utf-8")
+                fork.resume()
+                if not has_finished:
+                    return process, fork
+            process.communicate(timeout=60)  # this process has been away for as long as SLOW takes
 
     def end(self):
         for process in all_standing_by(self._runtime):
@@ -128,9 +136,10 @@ def test_the_next_command_is_run_by_a_copy_of_the_first_and_no_kill_changes_a_gr
     said, errors = process.communicate(timeout=60)
     assert {report["student"]: report["score"] for report in json.loads(said)} == right, errors
     second = commands.standing()
+    assert second != first
     kill(second)
     assert commands.scores() == right
-    assert len({first, second, commands.standing()}) == 3
+    assert commands.standing() not in (first, second)
     assert [course_of.grades(course, student)["f_0"][0] for student in right] == list(right.values())
 
 

@@ -83,6 +83,27 @@ def test_every_format_of_notebooks_can_be_read(write, content):
     assert submission.sha256 == sha256(path) == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def test_a_newer_format_is_named_and_read_as_the_newest_known(write):
+    submission = read(write(notebook(cell("x = 1"), cell("A", "markdown"), nbformat=5)))
+    assert [code.source for code in submission.cells] == ["x = 1"]
+    assert [(p.kind, "format 5; it was read as format 4" in p.text.en) for p in submission.problems] == [("note", True)]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"cells": [cell("x = 1"), {"cell_type": "code", "code": "y = 2"}]},
+        {"cells": [cell("x = 1"), cell("y = 2", "widget")]},
+        {"cells": []},
+        {"cells": {"a": cell("x = 1")}},
+    ],
+    ids=["text elsewhere", "another type", "none", "by name"],
+)
+def test_a_newer_format_whose_cells_cannot_be_read_is_refused(write, more):
+    """Else the code would be lost without a word."""
+    assert "is of notebook format 5, of which not every cell" in refusal(write(notebook(**more, nbformat=5)))
+
+
 def test_cell_numbers_count_code_cells(write):
     cells = read(write(notebook(cell("a", "markdown"), cell("x"), cell("b", "raw"), cell(""), cell("y")))).cells
     assert [(c.number, c.source, c.label) for c in cells] == [

@@ -79,7 +79,8 @@ def made(tmp_path_factory):
     releasing.register(NbgraderCourse(root), "hw")
     hand_in(course, "ann", a=RIGHT + "\nopen('table.csv').read()\n!make", b=RIGHT)
     hand_in(course, "bob", a="while True: pass", b=b"{")
-    hand_in(course, "cyd", b="import os; os._exit(0)")
+    of_tomorrow = {"nbformat": 5, "cells": [{"kind": "code", "text": RIGHT}]}
+    hand_in(course, "cyd", a=json.dumps(of_tomorrow).encode(), b="import os; os._exit(0)")
     hand_in(course, "dan")
     (course.submitted / "eve").symlink_to(course.submitted / "ann")
     return course, grade(course)
@@ -106,7 +107,11 @@ def test_every_submission_gets_a_report_and_a_row(made):
     assert waiting == ("note", None, "2 cells wait for a person to grade them")
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
     assert any(kind == "unreadable" and "b.ipynb is not a notebook" in words for kind, _, words in problems["bob"])
-    assert ("missing", None, "there is no a.ipynb") in problems["cyd"]
+    assert ("missing", None, "there is no a.ipynb") in problems["dan"]
+    assert any(
+        kind == "unreadable" and "a.ipynb cannot be read: it is of notebook format 5" in words
+        for kind, _, words in problems["cyd"]
+    )
     assert ("cell-crash", 1, "b: the code ended its own process") in problems["cyd"]
     assert scores(course, "ann", "a_0")[0] == 4 and scores(course, "ann", "a_1")[0] == 4
     for student in ("bob", "cyd", "dan"):
@@ -279,6 +284,7 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
         "ann": {"tiny": course_of.notebook(), "a": notebook("a", RIGHT)},
         "bob": {"tiny": course_of.notebook()},
         "cyd": {"tiny": "{", "a": notebook("a", RIGHT + "\n!make")},
+        "dan": {"a": notebook("a", RIGHT)},  # the rubric's is missing, not renamed
     }.items():
         folder = course.submitted / student / "tiny"
         folder.mkdir(parents=True)
@@ -295,22 +301,26 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
         return said, kept, reports
 
     said, scores, reports = totals("grade")
-    assert scores == {"ann": 18, "bob": 10, "cyd": 8}
+    assert scores == {"ann": 18, "bob": 10, "cyd": 8, "dan": 8}
+    assert reports["dan"].problems[0].text.en == "there is no tiny.ipynb"
     assert [one.name for one in reports["bob"].exercises] == ["double", "step", "a/a_0", "a/a_1", "a/a_why"]
     assert {one.max_score for one in reports.values()} == {21} and reports["cyd"].status == "graded"
     problems = [problem.text.en for problem in reports["cyd"].problems]
     assert [words.partition(":")[0] for words in problems][1:] == ["a", "a"], problems
     assert ["ann", "6", "4", "4", "4", "?", "18"] in [line.split()[:7] for line in said.splitlines()]
 
+    _, errors = autograder("grade", "--no-gradebook", "--out", "o.jsonl", "--lang", "en", cwd=course.root)
+    assert errors.splitlines()[-1].startswith("tiny: a.ipynb: not run, as the tests in them are counted")
+
     said, scores, again = totals("grade")
-    assert said.count("0 written, 3 unchanged") == 2 and again == reports
+    assert said.count("0 written, 4 unchanged") == 2 and again == reports
     pages, _ = autograder("feedback", "tiny", "--lang", "en", cwd=course.root)
-    assert "tiny: 5 pages" in pages and "a/a_0" in (course.root / "feedback/ann/tiny/tiny.html").read_text()
+    assert "tiny: 7 pages" in pages and "a/a_0" in (course.root / "feedback/ann/tiny/tiny.html").read_text()
 
     (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a")))
     said, scores, _ = totals("regrade", "tiny", "--yes")
     assert ["ann", "18/21", "10/21", "-8"] in [line.split()[:4] for line in said.splitlines()]
-    assert scores == {"ann": 10, "bob": 10, "cyd": 8}
+    assert scores == {"ann": 10, "bob": 10, "cyd": 8, "dan": 8}
 
 
 def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):

@@ -196,6 +196,28 @@ def test_each_cell_says_which_command_was_left_out_of_it(ours, tmp_path):
     assert "`date` was not run" in notebook.cells[2].outputs[0].text  # nobody has to do anything
 
 
+def test_what_installs_is_said_once_and_not_to_the_instructor(ours, tmp_path):
+    notebook = from_dict(tiny.notebook("!pip install a\n!pip install b", "!pip install c", "!conda install d"))
+    assert ours.run(notebook, tmp_path) == []
+    assert [[output.text.split()[0] for output in cell.outputs] for cell in notebook.cells] == [
+        ["`pip`"],
+        [],
+        ["`conda`"],
+    ]
+
+
+def test_each_run_draws_numbers_of_its_own(ours, tmp_path):
+    """All are forked from one process, whose generators have been seeded or used."""
+    draws = (
+        "import random, numpy, torch\n[g() for g in (random.random, numpy.random.rand, lambda: torch.rand(()).item())]"
+    )
+    drawn = []
+    for _ in "ab":
+        ours.run(notebook := from_dict(tiny.notebook(draws)), tmp_path)
+        drawn.append([float(n) for n in notebook.cells[0].outputs[0].data["text/plain"].strip("[]").split(",")])
+    assert all(first != second for first, second in zip(*drawn, strict=True))
+
+
 @pytest.mark.parametrize(
     "asks", ["!make", "%%bash\nmake", "%%python\n1", "x = !date\nassert x == []", "f()", "1\nf(); 1 / 0"]
 )

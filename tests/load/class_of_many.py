@@ -6,7 +6,6 @@ from typing import Any
 
 from autograder.course import demo
 from autograder.course.course import Course
-from autograder.course.jobs import find_jobs
 from autograder.course.submission import read
 from autograder.web.data import offerings, people, quizzes
 from autograder.web.data.database import Database
@@ -24,7 +23,7 @@ def make(folder: Path) -> tuple[Course, list[dict[str, str]]]:
     course = demo.make(folder)
     stubs = ReleasedNotebook.of(load(course.release / demo.ASSIGNMENT)).stubs
     found = {}
-    for job in find_jobs([course.submitted], [demo.ASSIGNMENT], folders=course.folders):
+    for job in course.jobs([demo.ASSIGNMENT]):
         if job.path is not None and job.student in WORKS:
             cells = {cell.grade_id: cell.source for cell in read(job.path).cells if cell.grade_id in stubs}
             found[job.student] = stubs | cells

@@ -14,6 +14,7 @@ from autograder.base.i18n import Text
 from autograder.course.course import Assignment
 from autograder.results.grade_report import CriterionResult, ExerciseResult
 from autograder.rubric.judge import Judge
+from autograder.rubric.plugin import run_criteria
 from autograder.rubric.pytest_session import run_session
 from autograder.sandbox.cells import Notebook
 from autograder.student.functions import Student
@@ -82,6 +83,12 @@ def test_ordinary_tests_are_left_alone(tmp_path):
 
 
 def judged(course, names, **options):
+    judge = begun(course, names, **options)
+    run_session(judge)
+    return judge
+
+
+def begun(course, names, **options):
     assignment = Assignment.load(course.root / "solutions" / "tiny")
     judge = Judge(assignment, b"key", **options)
     runner = LocalRunner(
@@ -91,7 +98,6 @@ def judged(course, names, **options):
         names=lambda _: names,
     )
     judge.begin(Student(assignment.functions, runner))
-    run_session(judge)
     return judge
 
 
@@ -237,6 +243,10 @@ def x(rng):
     yield torch.randn(3, 2, generator=rng)
 
 """
+ONE_WITH_SETUP = tiny.VISIBLE.replace("\n\n\n@", f"\n{OWN_FIXTURE}\n@", 1).replace(
+    "test_double_shape(student, rng):\n    x = torch.randn(3, 2, generator=rng)\n",
+    "test_double_shape(student, x):\n",
+)
 WITH_SETUP = {
     "a mark": tiny.VISIBLE.replace("import torch\n", "import pytest, torch\n").replace(
         '@criterion("double", p', '@pytest.mark.skipif(False, reason="")\n@criterion("double", p'
@@ -255,13 +265,24 @@ def test_criteria_that_ask_for_our_fixtures_only_are_called_as_they_are(course):
 
 
 def test_a_criterion_with_a_fixture_of_its_own_is_set_up_by_pytest(tmp_path):
-    visible = tiny.VISIBLE.replace("\n\n\n@", f"\n{OWN_FIXTURE}\n@", 1).replace(
-        "test_double_shape(student, rng):\n    x = torch.randn(3, 2, generator=rng)\n",
-        "test_double_shape(student, x):\n",
-    )
-    judge = judged(tiny.make(tmp_path, visible=visible), {"double": lambda x: 3 * x, "step": step})
+    judge = judged(tiny.make(tmp_path, visible=ONE_WITH_SETUP), {"double": lambda x: 3 * x, "step": step})
     assert [r.outcome for r in judge.exercises()[0].criteria] == ["passed", "failed", "failed"]
     assert "double.shape" not in judge.plain_tests
+
+
+@pytest.mark.parametrize("visible", [ONE_WITH_SETUP, *WITH_SETUP.values()], ids=["one fixture", *WITH_SETUP])
+def test_every_submission_of_a_session_is_set_up(tmp_path, visible):
+    """The first that is judged is the reference; the only such criterion follows itself."""
+    judge, outcomes = begun(tiny.make(tmp_path, visible=visible), {"double": double, "step": step}), []
+
+    def loop(session):
+        for _ in range(3):
+            judge.begin(judge.student)
+            run_criteria(session)
+            outcomes.append([result.outcome for result in judge.results.values()])
+
+    run_session(judge, loop=loop)
+    assert outcomes == [["passed"] * 4] * 3
 
 
 def test_what_somebody_has_told_pytest_about_their_own_tests_is_not_for_rubrics(tmp_path, monkeypatch):

@@ -15,7 +15,6 @@ from starlette.responses import Response
 from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Text, text
 from autograder.course import mutants
-from autograder.course.jobs import find_jobs
 from autograder.gradebook import scores
 from autograder.report import moves as words_of
 from autograder.results.grade_report import GradeReport
@@ -169,8 +168,7 @@ def _elsewhere(visit: Visit, session: Session, offering: Offering) -> list[str]:
     course, name = visit.site.course, offering.assignment
     if not course.submitted.is_dir():
         return []
-    jobs = find_jobs([course.submitted], [name], folders=course.folders)
-    return sorted({job.student for job in jobs} - submissions.logins(session, offering))
+    return sorted({job.student for job in course.jobs([name])} - submissions.logins(session, offering))
 
 
 def decide(visit: Visit) -> Response:

@@ -1,0 +1,55 @@
+"""What a function of the rubric's does to what the student's code has called it with: it is done over there as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.sandbox.frozen import Containers, change_count, holds_container
+from autograder.sandbox.protocol import CallbackResult
+from autograder.sandbox.values import Encoder
+from autograder.student.kept import is_kept
+from autograder.student.reference import reference_to
+
+
+class Handed:
+    """The arguments of one call.
+
+    Args:
+        tensors: those among them.
+        values: the arguments in order, then those by name.
+    """
+
+    def __init__(self, tensors: Sequence[torch.Tensor], values: Sequence[Any]) -> None:
+        self._tensors = [(tensor, change_count(tensor)) for tensor in tensors]
+        self._arrays = {
+            i: tensor.numpy().copy()
+            for i, tensor in enumerate(tensors)
+            if any(type(value) is np.ndarray for value in values) and not tensor.requires_grad
+        }
+        self._containers = {
+            place: Containers(value)
+            for place, value in enumerate(values)
+            if holds_container(value) and not is_kept(value) and reference_to(value) is None
+        }
+
+    def tell(self, answer: CallbackResult, encoder: Encoder) -> None:
+        """Put into an answer what has been changed."""
+        changed = [
+            [i, encoder.encode(tensor.detach().clone())]
+            for i, (tensor, count) in enumerate(self._tensors)
+            if change_count(tensor) != count
+            or (i in self._arrays and self._arrays[i].tobytes() != tensor.numpy().tobytes())
+        ]
+        if changed:
+            answer["changed"] = changed
+        refilled = [
+            [place, encoder.encode(kept.value), kept.moved()]
+            for place, kept in self._containers.items()
+            if kept.is_changed()
+        ]
+        if refilled:
+            answer["refilled"] = refilled
