@@ -79,8 +79,10 @@ class Given:
 
     def __init__(self, index: int, tensor: torch.Tensor) -> None:
         self.index, self._tensor, self._requires_grad = index, weakref.ref(tensor), tensor.requires_grad
-        self._memory = StorageWeakRef(tensor.untyped_storage()) if tensor.layout is torch.strided else None
-        self._made: Any = (tensor.dtype, tensor.shape)
+        self._memory: StorageWeakRef | None = None
+        if tensor.layout is torch.strided:
+            self._memory, self._dtype = StorageWeakRef(tensor.untyped_storage()), tensor.dtype
+            self._place = tensor.storage_offset(), tensor.shape, tensor.stride()
 
     def kept(self) -> torch.Tensor | None:
         """Return the tensor, or another one with its memory, that the code has kept; None where it has not."""
@@ -90,8 +92,8 @@ class Given:
         memory: Any = torch.UntypedStorage._new_with_weak_ptr(self._memory.cdata)
         if memory is None:
             return None
-        dtype, shape = self._made
-        return torch.empty(0, dtype=dtype).set_(memory, 0, shape).requires_grad_(self._requires_grad)
+        made = torch.empty(0, dtype=self._dtype).set_(memory, *self._place)
+        return made.requires_grad_(self._requires_grad)
 
 
 class Links:

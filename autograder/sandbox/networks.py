@@ -7,7 +7,8 @@ stand-in with the same parameters and layers; what it calculates is calculated o
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
+from copy import deepcopy
 from enum import Enum
 from typing import Any
 
@@ -16,6 +17,7 @@ import torch
 from autograder.sandbox import known_classes, plain_functions, rubric_objects
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers
+from autograder.sandbox.network_changes import HookThere, Snapshot, hooks_of
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
@@ -26,9 +28,15 @@ CallBack = Callable[..., Any]
 class StandIn(torch.nn.Module):
     """Stands in for a network of the rubric's own class: its parameters are here, its methods run over there."""
 
-    def __init__(self, call_back: CallBack, number: int, methods: Sequence[str]) -> None:
+    def __init__(self, call_back: CallBack, number: int, methods: Collection[str]) -> None:
         super().__init__()
         self._call_back, self._number, self._methods = call_back, number, frozenset(methods)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> StandIn:
+        """Return one with parameters of its own, with which the same network is called."""
+        made = memo[id(self)] = type(self)(self._call_back, self._number, self._methods)
+        vars(made).update({name: deepcopy(value, memo) for name, value in vars(self).items() if name != "_call_back"})
+        return made
 
     def forward(self, *positional: Any, **keywords: Any) -> Any:
         """Call the network itself."""
@@ -54,16 +62,19 @@ class Passed:
         self._found: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._members: dict[int, Any] = {}  # of enumerations, which nothing need be able to refer to weakly
         self._contents: dict[int, Containers] = {}  # of records
-        self._parameters: weakref.WeakKeyDictionary[torch.nn.Module, list[torch.Tensor]] = weakref.WeakKeyDictionary()
+        self._snapshots: weakref.WeakKeyDictionary[torch.nn.Module, Snapshot] = weakref.WeakKeyDictionary()
+        self._hooks: dict[int, dict[tuple[int, str, int], HookThere]] = {}  # of each network, which they hold
+        self._changed: dict[int, str] = {}  # networks that are the code's own from now on, with the reason
 
     def __bool__(self) -> bool:
-        return bool(self._found or self._members)
+        return bool(self._found or self._members or self._changed)
 
     def clear(self) -> None:
         """Forget all of it."""
         self._found.clear()
         self._members.clear()
         self._contents.clear()
+        self._hooks.clear()
 
     def number_of(self, value: Any) -> int | None:
         """Return the number of what the rubric has passed, unless it is a record that has been changed."""
@@ -109,12 +120,14 @@ class Passed:
     def network(self, number: int, tree: Tree, decode: Decode) -> torch.nn.Module:
         """Return a network: of torch's layers, and stand-ins for others."""
         network: torch.nn.Module | None = self._found.get(number)
-        if network is None:
-            network = self._found[number] = self._layer(tree, decode)
-            self._parameters[network] = list(network.parameters())
-        else:
-            _set_modes(network, tree)
+        network = self._found[number] = self._layer(tree, decode, network)
+        self._snapshots[network] = Snapshot(network)
         return network
+
+    def refresh(self, number: int, tree: Tree, decode: Decode) -> None:
+        """Let a network be as the rubric has left it, if the student's code still holds it."""
+        if number in self._found:
+            self.network(number, tree, decode)
 
     def optimiser(self, number: int, tree: Tree, decode: Decode) -> torch.optim.Optimizer:
         """Return an optimiser of the call's tensors."""
@@ -143,17 +156,48 @@ class Passed:
             scheduler._schedulers = decode(inner)
         return scheduler
 
-    def tell(self, answer: Any, encoder: Encoder) -> None:
+    def settle(self) -> None:
+        """Look at what was done to networks, before anything is said of a call."""
+        for number, network in self._of(torch.nn.Module):
+            snapshot = self._snapshots[network]
+            reason = snapshot.refusal()
+            if reason is None:
+                snapshot.put_buffers_back()
+            else:
+                self._changed[number] = reason
+                del self._found[number]
+                self._hooks.pop(number, None)
+
+    def tell(self, answer: Any, encoder: Encoder, keep: Callable[[Any], int], *, is_reached: bool) -> None:
         """Put into an answer how the networks were left, and what optimisers and schedulers have remembered.
 
+        Args:
+            answer: the answer.
+            encoder: of its values.
+            keep: returns the handle of an object, which it keeps.
+            is_reached: whether the rubric may reach what the code holds from now on.
+
         Raises:
-            WireError: a network has other parameters now, which would be lost.
+            WireError: a network has been changed in a way that would be lost.
         """
+        changed, self._changed = self._changed, {}
+        if changed and not is_reached:
+            reason = next(iter(changed.values()))
+            raise WireError(f"{reason}, which would be lost; return the network, or a new one made of its layers")
+        if changed:
+            answer["taken"] = [list(item) for item in changed.items()]
         networks: list[tuple[int, torch.nn.Module]] = self._of(torch.nn.Module)
         optimisers: list[tuple[int, torch.optim.Optimizer]] = self._of(torch.optim.Optimizer)
         schedulers = self._of(torch.optim.lr_scheduler.LRScheduler)
         if networks:
-            answer["modes"] = [[number, self._modes(network)] for number, network in networks]
+            answer["modes"] = [
+                [number, [layer.training for layer in network.modules()], self._settings(network, encoder)]
+                for number, network in networks
+            ]
+            told = [[number, self._told(number, network, keep)] for number, network in networks]
+            if hooks := [entry for entry in told if entry[0] in self._hooks]:
+                answer["hooks"] = hooks
+                self._hooks = {number: own for number, own in self._hooks.items() if own}
         if optimisers:
             answer["states"] = [
                 [number, encoder.encode([_settings(optimiser), optimiser.state_dict()["state"]])]
@@ -165,23 +209,35 @@ class Passed:
     def _of(self, kind: type) -> list[tuple[int, Any]]:
         return [(number, value) for number, value in self._found.items() if isinstance(value, kind)]
 
-    def _modes(self, network: torch.nn.Module) -> list[bool]:
-        before, now = self._parameters[network], list(network.parameters())
-        if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
-            raise WireError("a network that was passed got other parameters; change those it has instead")
-        return [layer.training for layer in network.modules()]
+    def _settings(self, network: torch.nn.Module, encoder: Encoder) -> list[Tree]:
+        return [[index, name, encoder.encode(value)] for index, name, value in self._snapshots[network].settings()]
 
-    def _layer(self, tree: Tree, decode: Decode) -> torch.nn.Module:
+    def _told(self, number: int, network: torch.nn.Module, keep: Callable[[Any], int]) -> list[Tree]:
+        """Return what there is to say of the hooks on a network; those that are gone are let go of."""
+        layers, before, now, told = list(network.modules()), self._hooks.get(number, {}), {}, []
+        for layer, kind, key, function, has_keywords, runs_always in hooks_of(network):
+            place = layer, kind, key
+            now[place] = before.get(place) or HookThere(function, layers[layer], network)
+            told.append([layer, kind, keep(now[place]), has_keywords, runs_always])
+        if before or now:
+            self._hooks[number] = now
+        return told
+
+    def _layer(self, tree: Tree, decode: Decode, held: Any = None) -> torch.nn.Module:
+        """Return a layer as a tree says; the one that is held already, if it is of the kind."""
         name, training, attributes, functions, parameters, buffers, layers, own = tree
-        layer = self._empty_layer(name) if own is None else self._stand_in(name, *own)
+        layer: torch.nn.Module = held
+        if not _is_of_kind(held, name, own):
+            layer = self._empty_layer(name) if own is None else self._stand_in(name, *own)
         vars(layer).update(decode(attributes))
         vars(layer).update({own: known_classes.find_function(function) for own, function in functions})
-        for own, parameter in parameters:
-            layer._parameters[own] = _as_parameter(decode(parameter))
-        for own, buffer in buffers:
-            layer._buffers[own] = decode(buffer)
-        for own, inner in layers:
-            layer._modules[own] = None if inner is None else self._layer(inner, decode)
+        inside = dict(layer._modules)
+        _refill(layer._parameters, {own: _as_parameter(decode(parameter)) for own, parameter in parameters})
+        _refill(layer._buffers, {own: decode(buffer) for own, buffer in buffers})
+        _refill(
+            layer._modules,
+            {own: None if inner is None else self._layer(inner, decode, inside.get(own)) for own, inner in layers},
+        )
         layer.training = training
         if isinstance(layer, torch.nn.RNNBase):
             layer._init_flat_weights()
@@ -199,11 +255,15 @@ class Passed:
         return made(self._call_back, number, methods)
 
 
-def _set_modes(layer: torch.nn.Module, tree: Tree) -> None:
-    layer.training = tree[1]
-    for name, inner in tree[6]:
-        if inner is not None:
-            _set_modes(layer._modules[name], inner)  # type: ignore[arg-type]
+def _is_of_kind(layer: Any, name: str, own: Any) -> bool:
+    if own is not None:
+        return isinstance(layer, StandIn) and vars(layer)["_number"] == own[0]
+    return layer is not None and known_classes.name_of(type(layer)) == name
+
+
+def _refill(held: dict[str, Any], content: dict[str, Any]) -> None:
+    held.clear()
+    held.update(content)
 
 
 def schedule_of(scheduler: Any) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class _Request(TypedDict):
         torch_seed: what torch's alone starts from, since the rubric has seeded its own.
         forget: let go of every handle and graph.
         parameters: what has been done to linked parameters, see `links`.
+        networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
+            the linked tensors in it.
         heard: whether what the code prints meanwhile comes back.
     """
 
@@ -45,6 +47,7 @@ class _Request(TypedDict):
     torch_seed: NotRequired[int]
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
+    networks: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
 
 
@@ -377,8 +380,11 @@ class _EffectsReply(_Reply):
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``; of those that are taken over, for the changed ones.
-        modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer;
-            absent where no networks and optimisers were.
+        modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer, and
+            what was set in its layers: number of the layer, name, tree; absent where no networks and optimisers were.
+        hooks: number of each network that has hooks of the code's, and for each of them the number of the layer, its
+            kind and handle, whether it gets arguments by name and always runs; absent where there are none.
+        taken: number of each network that cannot be the rubric's any longer, and why; absent where there is none.
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
@@ -390,6 +396,8 @@ class _EffectsReply(_Reply):
     changed: NotRequired[object]
     updates: NotRequired[object]
     modes: NotRequired[object]
+    hooks: NotRequired[object]
+    taken: NotRequired[object]
     states: NotRequired[object]
     schedules: NotRequired[object]
     refilled: NotRequired[object]

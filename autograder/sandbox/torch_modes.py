@@ -11,6 +11,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import Modes
 
 _USUAL = torch.float32
+_AS_IT_IS = contextlib.nullcontext()
 _NARROW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _DEFAULTS = {"float64": torch.float64, **_NARROW}
 
@@ -34,7 +35,7 @@ def in_modes(modes: object) -> contextlib.AbstractContextManager[None]:
         WireError: there are no such modes.
     """
     if modes is None and not torch.is_autocast_enabled("cpu"):
-        return contextlib.nullcontext()
+        return _AS_IT_IS
     return _entered({} if modes is None else modes)
 
 

@@ -112,11 +112,21 @@ class Worker(NotebookWorker):
             self._last_inputs = []
         if "parameters" in message:
             self._links.take(message["parameters"], [t.tensor for t in tensors])
+        if "networks" in message:
+            self._refresh(message["networks"], [t.tensor for t in tensors])
         if "seed" in message:
             seed_generators(message["seed"])
         if "torch_seed" in message:
             torch.default_generator.manual_seed(message["torch_seed"])
         super()._answer(message, tensors)
+
+    def _refresh(self, networks: list[Any], tensors: list[torch.Tensor]) -> None:
+        """Let networks of the rubric's that the student's code holds be as the rubric has left them since."""
+        for number, tree, linked in networks:
+            values = list(tensors)
+            for index, link in linked:
+                values[index] = self._links.find(link)
+            self._passed.refresh(number, tree, self._reader(values).decode)
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
         if "heard" in message and not self._is_heard:
@@ -247,6 +257,8 @@ class Worker(NotebookWorker):
         effects.compare()
         if "most" in message and is_iterator(result):
             result = effects.take_first(result, message["most"])
+        if self._passed:
+            self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": encoder.encode_whole(result)}
@@ -254,14 +266,12 @@ class Worker(NotebookWorker):
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
         if "object" in message:
-            given = {id(value) for value in values}
-            fresh = [tensor if id(tensor) not in given else None for tensor in encoder.tensors]
-            if linked := self._links.link(fresh):
-                answer["linked"] = linked
-        if self._passed:
-            self._passed.tell(answer, encoder)
-        encoder.finish()
+            self._link_fresh(answer, encoder, values)
         may_keep = "object" in message or self._count > handles
+        if self._passed:
+            self._passed.tell(answer, encoder, self._keep, is_reached=may_keep)
+            may_keep = may_keep or "hooks" in answer
+        encoder.finish()
         if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
             graph_inputs = leaves[: message["inputs"]]
             if "object" in message and "operation" not in message:
@@ -271,6 +281,13 @@ class Worker(NotebookWorker):
         if may_keep or self._passed:
             return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
         return answer, encoder, None, []
+
+    def _link_fresh(self, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
+        """Link the parameters of an answer that were not given."""
+        known = {id(value) for value in given}
+        fresh = [tensor if id(tensor) not in known else None for tensor in encoder.tensors]
+        if linked := self._links.link(fresh):
+            answer["linked"] = linked
 
     def _given(self, inputs: list[torch.Tensor], indices: Collection[int]) -> list[Given]:
         """Return the arguments among these whose changes the rubric would miss if they were kept."""
@@ -478,6 +495,8 @@ class Worker(NotebookWorker):
     def _reply(
         self, value: Any, effects: Effects | None = None, *, number: int | None = None, is_held: bool = False
     ) -> None:
+        if self._passed:
+            self._passed.settle()
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         answer: ValueReply = {"result": encoder.encode_whole(value)}
@@ -486,7 +505,7 @@ class Worker(NotebookWorker):
         if number is not None:
             answer["number"] = number
         if self._passed:
-            self._passed.tell(answer, encoder)
+            self._passed.tell(answer, encoder, self._keep, is_reached=effects is None)
         if encoder.tensors:
             linked = self._links.link_held(encoder) if is_held else self._links.link(encoder.tensors)
             if linked:

@@ -22,6 +22,7 @@ from autograder.sandbox.protocol import (
     CallbackReply,
     CallbackRequest,
     CallbackResult,
+    Result,
 )
 from autograder.sandbox.torch_modes import in_modes
 from autograder.sandbox.trees import Tree
@@ -83,6 +84,14 @@ class Arriving:
             return held
         parts = held._reference.operate("table", held)
         return held if parts is None else self.host.checked(lambda: tables.put_together(parts))
+
+    def accept_hooks(self, answer: Result, origin: str) -> None:
+        """Put the student's hooks on networks of ours as an untrusted answer says, and refuse those that are theirs."""
+        ours = self.host.held.callbacks.networks
+        for number, reason in as_list(answer.get("taken", [])):
+            ours.take_away(number, reason)
+        for number, told in as_list(answer.get("hooks", [])):
+            ours.set_hooks(number, told, lambda handle: self.stand_in_for(handle, "function", origin))
 
     def stand_in_for(self, handle: object, kind: str, origin: str) -> Any:
         """Return what stands for an object of which no more is said than its handle and the name of its type."""

@@ -17,6 +17,7 @@ from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import networks, own_objects
+from autograder.student.our_networks import OurNetworks, set_modes
 from autograder.student.own_objects import Described
 from autograder.student.replies import as_list, index_of
 
@@ -52,6 +53,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
     Attributes:
         optimisers: those that have been passed.
         schedulers: likewise.
+        networks: likewise.
         objects: the numbers of objects that can be asked more than to be called.
     """
 
@@ -60,6 +62,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self.next_number = first
         self.optimisers: dict[int, torch.optim.Optimizer] = {}
         self.schedulers: dict[int, Any] = {}
+        self.networks = OurNetworks(self.number)
         self.objects: set[int] = set()
         self._copies = 0
         self._names: dict[int, str] = {}
@@ -97,7 +100,8 @@ class Callbacks(dict[int, Callable[..., Any]]):
 
     def add_network(self, network: torch.nn.Module, encoder: Encoder) -> Tree:
         """Return what stands for a network in a tree: torch's own layers, and numbers of others."""
-        return {"M": [self.number(network), networks.network_tree(network, encoder, self.number)]}
+        number = self.number(network)
+        return {"M": [number, self.networks.tree(number, network, encoder)]}
 
     def add_optimiser(self, optimiser: torch.optim.Optimizer, encoder: Encoder) -> Tree:
         """Return what stands for an optimiser in a tree."""
@@ -236,13 +240,14 @@ def run_network(
     own = [*network.parameters(), *network.buffers()]
     if len(state) != len(own) or any((a.shape, a.dtype) != (b.shape, b.dtype) for a, b in zip(state, own, strict=True)):
         raise RuntimeError("a network that was passed has other parameters; change those it has instead")
-    _set_modes(network, modes)
+    set_modes(network, modes)
     if method is not None and method not in networks.own_methods(network):
         raise WireError("malformed name of a method")
     present = dict(zip([f"network.{name}" for name in names], state, strict=True))
-    result: tuple[Any, list[torch.Tensor]] = functional_call(
-        _Run(network, method or "__call__"), present, (positional, keywords)
-    )
+    with contextlib.nullcontext() if method is not None else networks.without_their_hooks(network):
+        result: tuple[Any, list[torch.Tensor]] = functional_call(
+            _Run(network, method or "__call__"), present, (positional, keywords)
+        )
     return result
 
 
@@ -257,31 +262,15 @@ class _Run(torch.nn.Module):
         return getattr(self.network, self._method)(*positional, **keywords), list(self.network.buffers())
 
 
-def _set_modes(network: torch.nn.Module, modes: object) -> None:
-    layers = list(network.modules())
-    if len(as_list(modes)) != len(layers) or not all(type(mode) is bool for mode in as_list(modes)):
-        raise WireError("malformed mode of a network")
-    for layer, mode in zip(layers, as_list(modes), strict=True):
-        layer.training = mode
-
-
 def accept_passed(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Take over what an untrusted answer says of networks, optimisers and schedulers of ours."""
     if "modes" in answer:
-        _accept_modes(answer, callbacks)
+        for number, modes, settings in as_list(answer["modes"]):
+            callbacks.networks.set_up(number, modes, settings)
     if "states" in answer:
         _accept_states(answer, received, callbacks)
     if "schedules" in answer:
         _accept_schedules(answer, received, callbacks)
-
-
-def _accept_modes(answer: Result, callbacks: Callbacks) -> None:
-    """Put networks of ours into the modes in which a call left them; the answer says which."""
-    for number, modes in as_list(answer.get("modes", [])):
-        network = callbacks.get(number)
-        if not isinstance(network, torch.nn.Module):
-            raise WireError("malformed mode of a network")
-        _set_modes(network, modes)
 
 
 def _accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:

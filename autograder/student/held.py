@@ -43,8 +43,10 @@ class Held:
         self.begin_criterion()
 
     def begin_criterion(self) -> None:
-        """Let go of what of ours has been passed."""
+        """Let go of what of ours has been passed, or kept over there."""
+        self.parameters.clear()
         if self.callbacks:
+            self.callbacks.networks.detach()
             self.callbacks = Callbacks(self.callbacks.next_number)
 
     def forget(self) -> None:
@@ -115,6 +117,9 @@ class Held:
             request["free"], self._released = self._released, []
         if self.parameters and (changes := self.parameters.changes(tensors)):
             request["parameters"] = changes
+        ours = self.callbacks.networks
+        if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
+            request["networks"] = changed
 
     def _let_go(self, epoch: int, number: int) -> None:
         if epoch != self._epoch or number not in self._counts:

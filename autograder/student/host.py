@@ -203,6 +203,7 @@ class Host:
 
     def close(self) -> None:
         """End the worker."""
+        self.held.callbacks.networks.detach()
         if self._worker is not None:
             self._look_at_output()
             self._worker.close()

@@ -7,26 +7,82 @@ the rubric's own has a stand-in there, with the same parameters, which calls it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 
 from autograder.sandbox import known_classes
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.network_changes import HOOKS, OF_EVERY_LAYER, OTHER_HOOKS, is_setting
 from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
-_BASE = frozenset(vars(torch.nn.Module()))
 _OF_RECURRENT_LAYERS = ("_flat_weights", "_flat_weight_refs")
 """Their parameters once more, which the other side collects itself."""
-_HOOKS = tuple(name for name in _BASE if "hooks" in name)
+Shape = list[tuple[Any, ...]]
 
 
-def _is_torchs_own(layer: torch.nn.Module) -> bool:
+class HookHere:
+    """Calls a hook of the student's that stands on a layer of ours.
+
+    Args:
+        root: the number of the network that it was put on, which has it over there as well.
+        function: what stands for the hook.
+    """
+
+    def __init__(self, root: int, function: Callable[..., Any]) -> None:
+        self.root, self._function = root, function
+
+    def __call__(self, layer: torch.nn.Module, *given: Any) -> Any:
+        """Call it; the layer is put in over there."""
+        return self._function(*given)
+
+    def __deepcopy__(self, memo: object) -> HookHere:
+        return self
+
+
+def put_hook(layer: torch.nn.Module, kind: object, hook: HookHere, *, keywords: bool, always: bool) -> Any:
+    """Put a hook of the student's on a layer of ours; return what removes it.
+
+    Raises:
+        WireError: there is no such kind.
+    """
+    match kind:
+        case "_forward_pre_hooks":
+            return layer.register_forward_pre_hook(hook, with_kwargs=keywords)
+        case "_forward_hooks":
+            return layer.register_forward_hook(hook, with_kwargs=keywords, always_call=always)
+        case "_backward_pre_hooks":
+            return layer.register_full_backward_pre_hook(hook)
+        case "_backward_hooks":
+            return layer.register_full_backward_hook(hook)
+    raise WireError("malformed hook")
+
+
+@contextlib.contextmanager
+def without_their_hooks(layer: torch.nn.Module) -> Iterator[None]:
+    """Let those of the student's on a layer itself rest: it is called from over there, where they run."""
+    before = {kind: dict(vars(layer)[kind]) for kind in HOOKS}
+    try:
+        for kind, hooks in before.items():
+            for key, hook in hooks.items():
+                if isinstance(hook, HookHere):
+                    del vars(layer)[kind][key]
+        yield
+    finally:
+        for kind, hooks in before.items():
+            vars(layer)[kind].clear()
+            vars(layer)[kind].update(hooks)
+
+
+def _is_torchs_own(layer: torch.nn.Module, root: int) -> bool:
     name = known_classes.name_of(type(layer))
-    if name is None or any(vars(layer)[hooks] for hooks in _HOOKS):
+    if name is None or any(_is_ours(hook, root) for hooks in HOOKS for hook in vars(layer)[hooks].values()):
+        return False
+    if any(vars(layer)[hooks] for hooks in OTHER_HOOKS):
         return False
     try:
         Encoder().encode(_attributes(layer))
@@ -35,15 +91,22 @@ def _is_torchs_own(layer: torch.nn.Module) -> bool:
     return True
 
 
-def network_tree(network: torch.nn.Module, encoder: Encoder, number: Callable[[torch.nn.Module], int]) -> Tree:
+def _is_ours(hook: object, root: int) -> bool:
+    return not isinstance(hook, HookHere) or hook.root != root
+
+
+def network_tree(
+    network: torch.nn.Module, encoder: Encoder, number: Callable[[torch.nn.Module], int], root: int
+) -> Tree:
     """Return the tree of a network: for each layer its class, mode and all that it holds.
 
     Args:
         network: the network.
         encoder: encodes what it holds.
         number: returns the number of a layer that is called back, because its class or a hook is the rubric's.
+        root: the number of the whole network.
     """
-    is_torchs = _is_torchs_own(network)
+    is_torchs = _is_torchs_own(network, root)
     return [
         known_classes.name_of(type(network)) if is_torchs else type(network).__name__,
         network.training,
@@ -52,10 +115,24 @@ def network_tree(network: torch.nn.Module, encoder: Encoder, number: Callable[[t
         [[name, encoder.encode(parameter)] for name, parameter in network._parameters.items()],
         [[name, encoder.encode(buffer)] for name, buffer in network._buffers.items()],
         [
-            [name, None if layer is None else network_tree(layer, encoder, number)]
+            [name, None if layer is None else network_tree(layer, encoder, number, root)]
             for name, layer in network._modules.items()
         ],
         None if is_torchs else [number(network), own_methods(network)],
+    ]
+
+
+def shape_of(network: torch.nn.Module) -> Shape:
+    """Return what a network is besides its tensors' values: its layers with their modes, settings and hooks."""
+    return [
+        (
+            id(layer),
+            layer.training,
+            [item for item in vars(layer).items() if item[0] not in OF_EVERY_LAYER and is_setting(item[1])],
+            [id(tensor) for tensor in (*layer._parameters.values(), *layer._buffers.values())],
+            [id(hook) for hooks in HOOKS for hook in vars(layer)[hooks].values() if not isinstance(hook, HookHere)],
+        )
+        for layer in network.modules()
     ]
 
 
@@ -71,7 +148,7 @@ def _settings(network: torch.nn.Module) -> dict[str, Any]:
     return {
         name: value
         for name, value in vars(network).items()
-        if name not in _BASE and not name.startswith("_") and isinstance(value, int | float | str | None)
+        if name not in OF_EVERY_LAYER and not name.startswith("_") and isinstance(value, int | float | str | None)
     }
 
 
@@ -81,7 +158,7 @@ def tensors_of(network: torch.nn.Module) -> list[torch.Tensor]:
 
 
 def _attributes(layer: torch.nn.Module) -> dict[str, Any]:
-    left_out = _BASE.union(_OF_RECURRENT_LAYERS) if isinstance(layer, torch.nn.RNNBase) else _BASE
+    left_out = OF_EVERY_LAYER.union(_OF_RECURRENT_LAYERS) if isinstance(layer, torch.nn.RNNBase) else OF_EVERY_LAYER
     return {
         name: value
         for name, value in vars(layer).items()

@@ -322,6 +322,8 @@ class RemoteRunner(Arriving):
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         accept_passed(answer, received, self.host.held.callbacks)
+        if "hooks" in answer or "taken" in answer:
+            self.accept_hooks(answer, sent.origin)
         effects.take(answer, received)
         if "kept" in answer:
             effects.adopt(answer, self.host.held.parameters)
@@ -329,6 +331,8 @@ class RemoteRunner(Arriving):
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
+        if "hooks" in answer or "taken" in answer:
+            self.accept_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
             return self._value(answer, received, leaves, target.origin)

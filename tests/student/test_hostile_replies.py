@@ -431,6 +431,34 @@ def test_nothing_claims_to_be_a_value(open_runner, claim):
         assert found.__class__ is type(found)
 
 
+FORWARD = [0, "_forward_hooks", 5, False, False]
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"modes": [[0, [True], [lie]]]} for lie in ([0, "forward", 3], [0, "weight", 3], [0, "training", 3])),
+        *({"modes": [[0, [True], [lie]]]} for lie in ([0, "__class__", 3], [0, "_hooks", 3], [0, 3, 3], [9, "p", 3])),
+        *({"modes": [[0, [True], [[0, "in_features", lie]]]]} for lie in ({"t": 0}, {"m": []}, [1])),
+        *({"modes": lie} for lie in ([[0, [False, True], []]], [[0, [1], []]], [[9, [False], []]])),
+        *({"hooks": [[0, [[*lie, *FORWARD[len(lie) :]]]]]} for lie in ([9], [-1], [0, "_modules"], [0, []])),
+        *({"hooks": [[0, [[0, "_forward_hooks", lie, False, False]]]]} for lie in ("x", [], True)),
+        *({"hooks": lie} for lie in (3, [[9, []]], [["0", []]], [[0, [FORWARD, []]]], [[0, [FORWARD] * 2000]])),
+        *({"taken": lie} for lie in (3, [[9, "x"]], [["0", "x"]], [[[], "x"]])),
+        *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
+    ],
+    ids=lambda lie: json.dumps(lie)[:60],
+)
+def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
+    net, y = torch.nn.Linear(2, 2), torch.ones(2, 2)
+    before = {name: value for name, value in vars(net).items() if not name.startswith("_")}
+    expected = net(y)
+    with opened(open_runner, [answering(**lie)]) as (_, student), pytest.raises(BadReply):
+        student.f(net, y)
+    assert {name: value for name, value in vars(net).items() if not name.startswith("_")} == before
+    assert torch.equal(net(y), expected)
+
+
 @pytest.mark.parametrize(
     "lie",
     [

@@ -1,0 +1,203 @@
+"""What a student's code does to a network of the rubric's besides training it is done to that network, or is an error."""
+
+import pytest
+import torch
+from torch import nn
+
+from autograder.base.errors import StudentError
+
+SOURCE = """
+import copy
+import torch
+from torch import nn
+
+class Extractor(nn.Module):
+    def __init__(self, net, name):
+        super().__init__()
+        self.net, self.seen = net, []
+        layer = dict(net.named_modules())[name]
+        self.handle = layer.register_forward_hook(lambda layer, given, out: self.seen.append(tuple(out.shape)))
+    def forward(self, x): return self.net(x)
+    def remove(self): self.handle.remove()
+
+class GradCam:
+    def __init__(self, net, name):
+        self.net, self.kept = net, {}
+        layer = dict(net.named_modules())[name]
+        layer.register_forward_hook(lambda layer, given, out: self.kept.update(activation=out.detach()))
+        layer.register_full_backward_hook(lambda layer, g, out: self.kept.update(gradient=out[0].detach()))
+    def heat(self): return self.kept["activation"] * self.kept["gradient"]
+
+class Keeper:
+    def __init__(self, net): self.net = net
+    def out(self, x): return self.net(x)
+    def mode(self): return self.net.training
+    def rate(self): return self.net[1].p
+    def set_rate(self, p): self.net[1].p = p
+
+class Transferred(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        net[-1] = nn.Linear(3, 5)
+        nn.init.ones_(net[-1].weight)
+    def forward(self, x): return self.net(x)
+
+def scale(net, factor): net.register_forward_hook(lambda layer, given, out: out * factor)
+def scale_first(net, factor):
+    hook = lambda layer, given, named: ((given[0] * factor,), named)
+    return net.register_forward_pre_hook(hook, with_kwargs=True)
+def spoil(net): net.register_forward_hook(lambda layer, given, out: out.zero_())
+def call(net, x): return net(x)
+def call_copy(net, x):
+    other = copy.deepcopy(net)
+    for p in other.parameters(): p.data.zero_()
+    return other(x)
+def replace(net): net[-1] = nn.ReLU()
+def replaced(net):
+    net[-1] = nn.Linear(3, 5)
+    return net
+def patch(net): net[0].forward = lambda x: x
+def normalise(net): nn.utils.parametrizations.weight_norm(net[0])
+def register(net): net.register_buffer("steps", torch.zeros(1))
+def note(net): net.epochs = 3
+def assign(net): net[1].running_mean = torch.full((3,), 2.0)
+"""
+DECLARED = ["Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def student(request):
+    return request.getfixturevalue(request.param)(SOURCE, declare=DECLARED)
+
+
+class Own(nn.Module):
+    """A network of the rubric's own class."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 3)
+
+    def forward(self, x):
+        return 2 * self.fc(x)
+
+
+def sequence(last=None):
+    return nn.Sequential(nn.Linear(2, 3), last or nn.Dropout(0.5)).eval()
+
+
+@pytest.mark.parametrize(("make", "name"), [(sequence, "0"), (sequence, ""), (Own, "fc"), (Own, "")])
+def test_a_hook_runs_wherever_the_network_is_called(student, make, name):
+    net = make()
+    extractor, expected = student.Extractor(net, name), []
+    for call, rows in ((extractor, 2), (net, 3), (lambda x: student.call(net, x), 4)):
+        call(torch.ones(rows, 2))
+        expected.append((rows, 3))
+        assert extractor.seen == expected
+    extractor.remove()
+    net(torch.ones(1, 2))
+    assert extractor.seen == expected
+
+
+def test_hooks_see_the_gradients_of_a_pass_of_ours(student):
+    net, x = sequence(), torch.ones(4, 2, requires_grad=True)
+    cam = student.GradCam(net, "0")
+    (net(x) * 3).sum().backward()
+    torch.testing.assert_close(cam.heat(), net[0](x).detach() * 3)
+
+
+def test_what_a_hook_returns_takes_the_place_with_its_gradient(student):
+    net, x = sequence(), torch.ones(4, 2, requires_grad=True)
+    expected = net(x).detach()
+    student.scale(net, 3.0)
+    torch.testing.assert_close(net(x), 3 * expected)
+    torch.testing.assert_close(student.call(net, x), 3 * expected)
+    net(x).sum().backward()
+    torch.testing.assert_close(x.grad, 3 * net[0].weight.detach().sum(0).expand(4, 2))
+    handle = student.scale_first(net, 0.0)
+    assert torch.equal(net(x)[0], 3 * net[0].bias)
+    handle.remove()
+    torch.testing.assert_close(net(x), 3 * expected)
+
+
+def test_hooks_end_with_their_criterion(open_student):
+    student, net = open_student(SOURCE, declare=DECLARED), sequence()
+    student.scale(net, 3.0)
+    student.runner.seed(1)
+    assert torch.equal(net(torch.ones(1, 2)), net[0](torch.ones(1, 2)))
+    student.scale(net, 3.0)
+    student.runner.close()
+    assert torch.equal(net(torch.ones(1, 2)), net[0](torch.ones(1, 2)))
+
+
+def test_a_hook_that_changes_in_place_what_it_gets_says_what_to_do(open_student):
+    student, net = open_student(SOURCE, declare=DECLARED), sequence()
+    student.spoil(net)
+    with pytest.raises(StudentError, match="return the new value instead"):
+        net(torch.ones(1, 2))
+
+
+def test_what_is_set_on_either_side_is_set(student):
+    net = sequence()
+    keeper = student.Keeper(net)
+    net.train()
+    assert keeper.mode()
+    net[1].p = 0.25
+    assert keeper.rate() == 0.25
+    keeper.set_rate(0.0)
+    assert net[1].p == 0.0
+    net.eval()
+    assert not keeper.mode()
+    assert not net.training
+    net[1] = nn.ReLU()
+    x = torch.randn(4, 2)
+    torch.testing.assert_close(keeper.out(x), net(x))
+    net[0].weight = nn.Parameter(torch.zeros(3, 2))
+    torch.testing.assert_close(keeper.out(x), net(x))
+    student.note(net)
+    assert net.epochs == 3
+
+
+def test_a_buffer_that_is_assigned_has_the_new_values(student):
+    net = sequence(nn.BatchNorm1d(3))
+    student.assign(net)
+    assert net[1].running_mean.tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("make", [sequence, Own])
+def test_a_copy_is_another_network(student, make):
+    net, x = make(), torch.ones(2, 2)
+    assert not student.call_copy(net, x).any()
+    assert student.call(net, x).any()
+
+
+LOST = [("replace", "other layers"), ("patch", "layer `0` got another `forward`"), ("register", "other buffers")]
+
+
+@pytest.mark.parametrize(("how", "words"), [*LOST, ("normalise", "layer `0` got other parameters")])
+def test_another_network_that_would_be_lost_is_an_error(open_student, how, words):
+    student = open_student(SOURCE, declare=DECLARED)
+    with pytest.raises(StudentError, match=f"{words}, which would be lost; return the network"):
+        getattr(student, how)(sequence())
+
+
+def test_a_network_that_was_made_another_one_is_used_as_what_comes_back(student):
+    x = torch.ones(2, 2)
+    net, other = sequence(), sequence()
+    assert student.replaced(net)(x).shape == (2, 5)
+    transferred = student.Transferred(other)
+    assert transferred(x).shape == (2, 5)
+    with torch.no_grad():
+        other[0].weight.zero_()
+        other[0].bias.fill_(1.0)
+    torch.testing.assert_close(transferred(x).detach(), 3 + transferred.net[-1].bias.detach().expand(2, 5))
+
+
+def test_ours_refuses_to_be_what_it_no_longer_is(open_student):
+    student, net = open_student(SOURCE, declare=DECLARED), sequence()
+    student.Transferred(net)
+    for use in (net, lambda x: student.call(net, x)):
+        with pytest.raises(StudentError, match="the code has changed a network that it was given"):
+            use(torch.ones(2, 2))
+    student.runner.seed(1)
+    assert net(torch.ones(2, 2)).shape == (2, 3)
