@@ -72,7 +72,10 @@ class Function:
         assert isinstance(definition, ast.FunctionDef)
         arguments = definition.args
         if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
-            raise mistake(text("{signature!r}: only plain parameters can be declared", signature=signature))
+            words = text(
+                "{signature!r}: only plain parameters can be declared; let one of them be a list", signature=signature
+            )
+            raise mistake(words)
         names = tuple(argument.arg for argument in arguments.args)
         if unknown := set(changes) - set(names):
             words = text("{name} has no parameter {parameter!r}", name=definition.name, parameter=min(unknown))
@@ -156,5 +159,11 @@ class Settings(_Settings):
     def _names_are_unique(self) -> Self:
         names = [f.name for exercise in self.exercises.values() for f in exercise.parsed]
         if twice := {name for name in names if names.count(name) > 1}:
-            raise mistake(text("two exercises have a function {name!r}", name=min(twice)), "exercises")
+            raise mistake(
+                text(
+                    "two exercises have a function {name!r}; name it in one: criteria of all exercises can call it",
+                    name=min(twice),
+                ),
+                "exercises",
+            )
         return self

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+import warnings
 from pathlib import Path
 
 from autograder.sandbox import confine, workfolder
@@ -25,6 +26,7 @@ def main(descriptor: int, settings: str) -> None:
     with contextlib.closing(split_off_zygote(options, leave=server.leave)) as workers:
         name_process("rubric-server")
         _enter_workfolder(options)
+        warnings.simplefilter("ignore")  # of what a library thinks of somebody's values: a verdict says what is wrong
 
         from autograder.grading.server import serve
 

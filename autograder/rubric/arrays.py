@@ -76,6 +76,15 @@ def as_tensors(value: Any, expected: Any, *, name: Name = None) -> tuple[Any, An
     return value, expected
 
 
+def precision_of(expected: Any) -> torch.dtype | None:
+    """Return the dtype whose tolerances hold for a list of numbers: those with a point may have come from a tensor.
+
+    Python makes numbers of double precision of them, whatever they have lost before. None for anything else.
+    """
+    is_rounded = isinstance(expected, list | tuple) and any(isinstance(number, float) for number in expected)
+    return torch.float32 if is_rounded else None
+
+
 def _numbers(value: Any, count: int, name: Name) -> torch.Tensor:
     """Return a list or tuple of so many numbers as a tensor."""
     if not isinstance(value, list | tuple) or len(value) != count:
@@ -85,9 +94,10 @@ def _numbers(value: Any, count: int, name: Name) -> torch.Tensor:
             count=count,
             value=describe(value),
         )
-        raise CheckFailed(after_call(words), diagnosis=of_kind(value, count))
+        raise CheckFailed(after_call(words), diagnosis=of_kind(value, count) if name is None else None)
     try:
-        return torch.tensor([float(number) for number in value], dtype=torch.float64)
+        with torch.no_grad():  # else a tensor that has a gradient is no number without a warning
+            return torch.tensor([float(number) for number in value], dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         words = text("{name} must hold numbers only, but is {value}", name=named(name), value=describe(value))
         raise CheckFailed(after_call(words)) from None

@@ -45,10 +45,15 @@ def after_call(reason: Text) -> Text:
     return reason if call is None else text("after {call}: {reason}", call=same(str(call)), reason=reason)
 
 
+def is_code(name: str | None) -> bool:
+    """Return whether a name is a piece of code, as no name is, and not several words."""
+    return not name or " " not in _IN_BRACKETS.sub("", name)
+
+
 def named(name: str | Text | None) -> Text:
     """Return what a message calls a value: a piece of code, or several words as they stand."""
     if isinstance(name, Text):
         return name
-    if name and " " in _IN_BRACKETS.sub("", name):
+    if name and not is_code(name):
         return Text(en=name, zh=f"{name} ")
     return Text(en=f"`{name}`", zh=f"`{name}` ") if name else text("the result")

@@ -20,10 +20,10 @@ import torch
 from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
-from autograder.rubric.arrays import as_tensors
+from autograder.rubric.arrays import as_tensors, precision_of
 from autograder.rubric.check_failures import CheckFailed, after_call, named
 from autograder.rubric.classification import diagnosis
-from autograder.rubric.closeness import are_close, calculable
+from autograder.rubric.closeness import are_close, calculable, tolerances
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
 from autograder.sandbox.frozen import Watched
 from autograder.sandbox.tracing import Use, plain
@@ -297,7 +297,9 @@ def assert_close(
     Raises:
         CheckFailed: they differ.
     """
+    precision = None
     if not isinstance(expected, torch.Tensor | int | float):
+        precision = precision_of(expected)
         value, expected = as_tensors(value, expected, name=name)
     wanted = torch.as_tensor(expected)
     if isinstance(value, bool | int | float) and not wanted.dim():
@@ -309,8 +311,10 @@ def assert_close(
         return
     if wanted.is_floating_point() and bool(torch.isfinite(wanted).all()):
         assert_finite(tensor, name=name, expected=wanted)
+    rtol, atol = tolerances(precision or wanted.dtype, rtol=rtol, atol=atol)
     if not are_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol):
-        raise CheckFailed(after_call(_difference(tensor, wanted, name)), actual=tensor, expected=wanted)
+        words = _difference(tensor, wanted, name, rtol or 0.0, atol or 0.0)
+        raise CheckFailed(after_call(words), actual=tensor, expected=wanted)
 
 
 def assert_gradient(
@@ -473,7 +477,7 @@ def detached() -> Diagnosis:
     return diagnosis(
         "detached",
         text(
-            "the graph is cut: by .detach(), .data, .item(), numpy, torch.tensor(...) or under torch.no_grad(), or the argument is not used"  # noqa: E501
+            "the graph is cut: by .detach(), .data, .item(), numpy, torch.tensor(...) or under torch.no_grad(), or the argument is not used, or the parameters are frozen"  # noqa: E501
         ),
     )
 
@@ -499,22 +503,22 @@ def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
     return comparable and torch.equal(value, expected)
 
 
-def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | Text | None) -> Text:
+def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | Text | None, rtol: float, atol: float) -> Text:
     if value.dtype is torch.bool or expected.numel() == 0:
         return text("{name} has wrong values", name=named(name))
     if not expected.dim():
         if values_are_hidden():
             return text("{name} has a wrong value", name=named(name))
-        return text(
-            "{name} must be {wanted}, but is {got}", name=named(name), wanted=_number(expected), got=_number(value)
-        )
+        got, wanted = _numbers(value, expected)
+        return text("{name} must be {wanted}, but is {got}", name=named(name), wanted=wanted, got=got)
     error = (value.detach().to(torch.float64) - expected.detach().to(torch.float64)).abs().flatten()
-    wrong = int((error > 1e-5 * expected.detach().abs().to(torch.float64).flatten() + 1e-8).sum())
+    wrong = int((error > rtol * expected.detach().abs().to(torch.float64).flatten() + atol).sum())
     worst = int(error.argmax())
     if values_are_hidden():
         return text(
             "{name} has wrong values: {wrong} of {total} elements", name=named(name), wrong=wrong, total=error.numel()
         )
+    got, wanted = _numbers(value.flatten()[worst], expected.flatten()[worst])
     place = [int(i) for i in np.unravel_index(worst, expected.shape)]
     return text(
         "{name} has wrong values: {wrong} of {total} elements; at {place} it is {got}, expected {wanted}",
@@ -522,14 +526,20 @@ def _difference(value: torch.Tensor, expected: torch.Tensor, name: str | Text | 
         wrong=wrong,
         total=error.numel(),
         place=place,
-        got=_number(value.flatten()[worst]),
-        wanted=_number(expected.flatten()[worst]),
+        got=got,
+        wanted=wanted,
     )
 
 
-def _number(value: torch.Tensor) -> str:
+def _numbers(value: torch.Tensor, expected: torch.Tensor) -> tuple[str, str]:
+    """Return two numbers that differ in as many digits as it takes to see that."""
+    shown = [(_number(value, digits), _number(expected, digits)) for digits in (6, 9, 17)]
+    return next((pair for pair in shown if pair[0] != pair[1]), shown[0])
+
+
+def _number(value: torch.Tensor, digits: int) -> str:
     plain = value.item()
-    return f"{plain:.6g}" if isinstance(plain, float) and math.isfinite(plain) else str(plain)
+    return f"{plain:.{digits}g}" if isinstance(plain, float) and math.isfinite(plain) else str(plain)
 
 
 def _arguments_of_last_call() -> tuple[tuple[str, Any], ...]:

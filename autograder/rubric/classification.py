@@ -68,6 +68,8 @@ def _of_factors(logarithms: torch.Tensor) -> Iterator[Diagnosis]:
 
 def _of_scores(actual: torch.Tensor, expected: torch.Tensor) -> Iterator[Diagnosis]:
     difference = actual - expected
+    if _same(expected, expected[:1, :1].expand_as(expected)):
+        return  # whatever is constant, too, is off by a constant
     if _same(difference, difference[:1, :1].expand_as(difference)):
         yield diagnosis("constant-added", text("every value is off by the same constant: is one added or left out?"))
     elif len(difference) > 2 and _same(difference, difference[:1].expand_as(difference)):

@@ -35,6 +35,14 @@ def calculable(tensor: torch.Tensor) -> torch.Tensor:
     return tensor if dtype is None else tensor.to(dtype)
 
 
+def tolerances(dtype: torch.dtype, *, rtol: float | None, atol: float | None) -> tuple[float | None, float | None]:
+    """Return what is given of both tolerances and else the dtype's; None twice where torch has to decide."""
+    if rtol is None and atol is None:
+        return _TOLERANCES.get(dtype, (None, None))
+    relative, absolute = _TOLERANCES.get(dtype, (0.0, 0.0))
+    return relative if rtol is None else rtol, absolute if atol is None else atol
+
+
 def are_close(actual: torch.Tensor, expected: torch.Tensor, *, rtol: float | None, atol: float | None) -> bool:
     """Return whether two tensors of the same shape and dtype are equal up to rounding; NaN equals nothing.
 
@@ -47,13 +55,9 @@ def are_close(actual: torch.Tensor, expected: torch.Tensor, *, rtol: float | Non
     >>> are_close(torch.tensor([1.0]), torch.tensor([1.0 + 1e-6]), rtol=None, atol=None)
     True
     """
-    if (rtol is None) != (atol is None):
-        relative, absolute = _TOLERANCES.get(expected.dtype, (0.0, 0.0))
-        rtol, atol = relative if rtol is None else rtol, absolute if atol is None else atol
-    if not _are_plain(actual, expected):
+    rtol, atol = tolerances(expected.dtype, rtol=rtol, atol=atol)
+    if rtol is None or atol is None or not _are_plain(actual, expected):
         return _as_torch_decides(actual, expected, rtol, atol)
-    if rtol is None or atol is None:
-        rtol, atol = _TOLERANCES[expected.dtype]
     return bool(torch.isclose(actual, expected, rtol=rtol, atol=atol).all())
 
 

@@ -73,6 +73,8 @@ def explain(actual: Any, expected: Any) -> Diagnosis | None:
     got, wanted = actual.detach().double(), expected.detach().double()
     if bool(torch.isfinite(wanted).all()) and not bool(torch.isfinite(got).all()):
         return _not_finite(got)
+    if torch.allclose(got, wanted, rtol=1e-4, atol=1e-7):
+        return None  # so nearly right that whatever leaves the right values as they are would seem to be the cause
     if (of_classes := next(of_classification(got, wanted), None)) is not None:
         return of_classes
     if not wanted.dim() and 0 < float(wanted) < 1 and 0 <= float(got) <= 1:
@@ -263,7 +265,8 @@ def _general_relations(
     )
     yield lambda: abs(factor) > 1e-3 and equal(actual, factor * expected), diagnosis("constant-factor", words)
     words = text("every value is off by the same number: is one added or left out?")
-    yield (
-        lambda: equal(actual - expected, (actual - expected).mean().expand_as(actual)),
-        diagnosis("constant-off", words),
-    )
+    if not equal(expected, expected.mean().expand_as(expected)):  # else whatever is constant, too, is off by a constant
+        yield (
+            lambda: equal(actual - expected, (actual - expected).mean().expand_as(actual)),
+            diagnosis("constant-off", words),
+        )

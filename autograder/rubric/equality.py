@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from autograder.base.i18n import Text, same, text, without_addresses
-from autograder.rubric.check_failures import CheckFailed, after_call, named
+from autograder.rubric.check_failures import CheckFailed, after_call, is_code, named
 from autograder.rubric.checks import assert_close
 from autograder.rubric.kinds import of_kind
-from autograder.student.calls import describe_kind, values_are_hidden
+from autograder.student.calls import describe, describe_kind, values_are_hidden
 
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "bool": (bool, np.bool_),  # no number here
@@ -30,7 +30,19 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "None": type(None),
     "number": Real,
 }
-_SHOWN, _COMPARED = reprlib.Repr(), reprlib.Repr()
+
+
+class _Shown(reprlib.Repr):
+    """Shows of tensors and arrays inside a value what a message says of them elsewhere: kind and shape."""
+
+    def repr_Tensor(self, value: torch.Tensor, _: int) -> str:
+        return describe(value)
+
+    def repr_ndarray(self, value: np.ndarray[Any, Any], _: int) -> str:
+        return describe(value)
+
+
+_SHOWN, _COMPARED = _Shown(), reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = 80
 _COMPARED.maxlist = _COMPARED.maxtuple = _COMPARED.maxset = _COMPARED.maxfrozenset = _COMPARED.maxdict = 50
 _COMPARED.maxstring = _COMPARED.maxother = 500
@@ -54,7 +66,7 @@ def assert_equal(value: Any, expected: Any, *, name: str | None = None) -> None:
     if words is not None:
         raise CheckFailed(
             after_call(words),
-            diagnosis=of_kind(value, "value") if expected is not None else None,
+            diagnosis=of_kind(value, "value") if expected is not None and name is None else None,
             finding=f"{words.en}\n{without_addresses(_COMPARED.repr(value))}",
         )
 
@@ -97,14 +109,20 @@ def _told(value: Any) -> str:
 
 
 def _difference_of_dicts(value: dict[Any, Any], expected: dict[Any, Any], name: str | None) -> Text | None:
-    inside = ((value[key], inner, f"{name or 'result'}[{_SHOWN.repr(key)}]") for key, inner in expected.items())
-    words = _difference_of_elements(value, expected, named(f"{name or 'result'}.keys()"))
+    inside = ((value[key], inner, _inside(name, _SHOWN.repr(key))) for key, inner in expected.items())
+    keys = f"{name or 'result'}.keys()" if is_code(name) else f"the set of keys of {name}"
+    words = _difference_of_elements(value, expected, named(keys))
     return words or next((found for one in inside if (found := _difference(*one)) is not None), None)
+
+
+def _inside(name: str | None, key: str) -> str:
+    """Return what a message calls a part of a value."""
+    return f"{name or 'result'}[{key}]" if is_code(name) else f"[{key}] of {name}"
 
 
 def _difference_of_items(value: Sequence[Any], expected: Sequence[Any], name: str | None) -> Text | None:
     pairs = enumerate(zip(value, expected, strict=False))
-    inside = ((own, wanted, f"{name or 'result'}[{place}]") for place, (own, wanted) in pairs)
+    inside = ((own, wanted, _inside(name, str(place))) for place, (own, wanted) in pairs)
     if len(value) == len(expected):
         return next((found for one in inside if (found := _difference(*one)) is not None), None)
     said = {"name": named(name), "actual": len(value), "count": len(expected)}
@@ -119,11 +137,13 @@ def _difference_of_elements(value: Collection[Any], expected: Collection[Any], n
     lacking, further = [x for x in expected if x not in value], [x for x in value if x not in expected]
     if not lacking and not further:
         return None
+    parts = []
     if values_are_hidden():
-        said = {"name": name, "lacking": len(lacking), "further": len(further)}
-        return text("{name} lacks {lacking} of its elements and has {further} that do not belong there", **said)
-    parts = [text("lacks {elements}", elements=_listed(lacking))] if lacking else []
-    parts += [text("has {elements}, which should not be there", elements=_listed(further))] if further else []
+        parts += [text("lacks {count} of its elements", count=len(lacking))] if lacking else []
+        parts += [text("has {count} that do not belong there", count=len(further))] if further else []
+    else:
+        parts += [text("lacks {elements}", elements=_listed(lacking))] if lacking else []
+        parts += [text("has {elements}, which should not be there", elements=_listed(further))] if further else []
     return name + same(" ") + (parts[0] if len(parts) == 1 else text("{one} and {other}", one=parts[0], other=parts[1]))
 
 

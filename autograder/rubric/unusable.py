@@ -36,7 +36,9 @@ def unusable(error: BaseException, call: FailedCall, reason: str) -> tuple[Text,
     asked = _asked_for(error, call)
     if asked is None:
         cause = of_kind(None, "value") if call.returned == "None" else None
-        if call.length is None:
+        if not call.words:
+            words = text("what came back could not be judged ({reason})", reason=reason)
+        elif call.length is None:
             words = text("what came back could not be judged ({reason}); {call}", reason=reason, call=call.words)
         else:
             words = text("what came back could not be judged ({reason}): {call} returned {kind}", reason=reason, **said)

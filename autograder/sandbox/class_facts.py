@@ -42,6 +42,11 @@ def names_of(value: object, declared: Mapping[str, Any]) -> list[str]:
     return [name for cls in above for name, own in declared.items() if own is cls]
 
 
+def name_of(cls: type, declared: Mapping[str, Any]) -> str | None:
+    """Return the declared name of a class; None where it has none."""
+    return next((name for name, own in declared.items() if own is cls), None)
+
+
 def containers(declared: Mapping[str, Any]) -> frozenset[type]:
     """Return the declared classes of tuples, dicts and sets that are more than what they hold: they stay there."""
     own = [

@@ -39,11 +39,6 @@ def fields_of(cls: type) -> list[list[Any]] | None:
     return [[f.name, [f.default] if type(f.default) in _PLAIN else []] for f in dataclasses.fields(cls)]
 
 
-def has(value: Any, name: str) -> bool:
-    """Return whether Python finds a special method of a value."""
-    return getattr(type(value), name, None) is not None
-
-
 def without_frames(error: BaseException) -> BaseException:
     """Return an exception without its frames, which hold all that the code was at, nor those of what led to it."""
     above: BaseException | None = error
@@ -97,7 +92,6 @@ def thrown_into(generator: Any, kind: str, message: str) -> list[Any] | tuple[An
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     "signature": signature_of,
-    "has": has,
     "issubclass": is_subclass,
     "await": awaited,
     "anext": next_awaited,

@@ -16,6 +16,7 @@ from torch.nn import functional
 _ROOTS = {
     "builtins": ("BaseException",),
     "enum": ("Enum",),
+    "collections.abc": ("Sized", "Iterable", "Container", "Callable", "Hashable"),
     "torch.nn": ("Module",),
     "torch.nn.modules.linear": ("NonDynamicallyQuantizableLinear",),
     "torch.optim": ("Optimizer",),

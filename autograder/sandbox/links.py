@@ -1,4 +1,4 @@
-"""Parameters of the student's objects that a rubric holds: one tensor on both sides.
+"""Parameters of the student's objects, and what else these hold that a rubric has read: one tensor on both sides.
 
 What either side does to its values or its gradient reaches the other with the next message, so that an optimiser of the
 rubric's can train a network of the student's. This is the end in the worker; the other one is in `student.linked`.
@@ -17,6 +17,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import identical
+
+_MOST_HELD = 64
+_MOST = 1024
+"""Tensors of one attribute, and of all, that are one on both sides: each is looked at with every message."""
 
 
 @contextlib.contextmanager
@@ -121,6 +125,9 @@ class Links:
         self._tensors: dict[int, torch.Tensor] = {}
         self._states: dict[int, State] = {}
         self._hooked: dict[int, list[int]] = {}  # the handles of the hooks on each that has any
+        self.arrays: dict[int, torch.Tensor] = {}
+        """The tensors of arrays, by what `id` says of the array, which lives as long as its tensor."""
+        self._array_of: dict[int, int] = {}  # the other way, by number
 
     def __bool__(self) -> bool:
         return bool(self._tensors)
@@ -130,12 +137,35 @@ class Links:
         self._tensors.pop(number, None)
         self._hooked.pop(number, None)
         self._states.pop(number, None)
+        if number in self._array_of:
+            del self.arrays[self._array_of.pop(number)]
 
     def clear(self) -> None:
         """Let go of all."""
         self._tensors.clear()
         self._hooked.clear()
         self._states.clear()
+        self.arrays.clear()
+        self._array_of.clear()
+
+    def link_held(self, encoder: Encoder) -> list[list[int]]:
+        """Return index and number of the tensors and arrays in what an object holds; those of many are copies."""
+        if len(encoder.tensors) > _MOST_HELD or len(self._tensors) > _MOST:
+            return self.link(encoder.tensors)
+        others = {index for index, _ in self.shared(encoder.tensors)}
+        for index, tensor in enumerate(encoder.tensors):
+            if (
+                index in encoder.made
+                or index in others
+                or not tensor.is_leaf
+                or tensor.is_inference()
+                or self.has(tensor)
+            ):
+                continue
+            number, array = self.adopt(tensor), encoder.arrays.get(id(tensor))
+            if array is not None:
+                self.arrays[id(array)], self._array_of[number] = tensor, id(array)
+        return self.link(encoder.tensors)
 
     def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
         """Return index and number of those among them that are parameters, or linked already; None is none."""

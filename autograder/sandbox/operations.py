@@ -124,6 +124,40 @@ def _is_instance(value: Any, cls: Any) -> bool:
     return isinstance(cls, type) and isinstance(value, cls)
 
 
+REFLECTED = {f"__r{name[2:]}": name for name in COMBINING if f"__i{name[2:]}" in COMBINING or name == "__divmod__"}
+"""The methods of the right operand, and what they do."""
+_OF_EVERY_OBJECT = {*vars(object), "__bool__", "__copy__", "__deepcopy__"}
+SPECIAL = (
+    "__hash__",
+    *("__call__", "__iter__", "__contains__", "__aiter__", "__anext__", "__aenter__", "__aexit__"),
+    *(name for name in (*LOOKING, *COMBINING, *REFLECTED) if name not in _OF_EVERY_OBJECT),
+)
+"""Special methods that some classes have: which of them, a number says by its bits."""
+_found: dict[int, tuple[type, int]] = {}
+
+
+def special_of(cls: type) -> int:
+    """Return which of `SPECIAL` instances of a class have, of which the rubric's side makes a class with just these.
+
+    >>> [name for bit, name in enumerate(SPECIAL) if special_of(range) >> bit & 1]
+    ['__hash__', '__iter__', '__contains__', '__len__', '__getitem__', '__reversed__']
+    """
+    known = _found.get(id(cls))
+    if known is None:
+        bits = sum(1 << bit for bit, name in enumerate(SPECIAL) if _looked_up(cls, name) is not None)
+        if len(_found) >= _MOST_FOUND:
+            _found.clear()
+        known = _found[id(cls)] = (cls, bits)
+    return known[1]
+
+
+_MOST_FOUND = 1 << 10
+
+
+def _looked_up(cls: type, name: str) -> Any:
+    return next((vars(above)[name] for above in cls.__mro__ if name in vars(above)), None)
+
+
 OPERATIONS = LOOKING | DECIDING | COMBINING
 OPERATIONS |= {"isinstance": _is_instance, "held": subclasses.held_by, "table": tables.take_apart}
 OPERATIONS |= introspection.OPERATIONS

@@ -27,7 +27,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -97,7 +98,13 @@ class Encoder:
         self._index: dict[int, int] = {}
         self._hook, self._kept = hook, kept
         self._shared: dict[int, int] = {}
+        self.arrays: dict[int, np.ndarray[Any, Any]] = {}
+        """The arrays that tensors are of, by what `id` says of the tensor."""
+        self.made: set[int] = set()
+        """Indices of tensors that were made for the way, of text and the like."""
 
+    known_arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
+    """Tensors of arrays that have one, by what `id` says of the array."""
     _count_shared = 0
 
     def add(self, tensor: torch.Tensor) -> int:
@@ -216,7 +223,7 @@ class Encoder:
         if isinstance(value, np.generic):
             return {"x": self._encode_numpy(np.asarray(value), depth)}
         if isinstance(value, bytes):
-            return {"y": self.add(_as_tensor(value))}
+            return {"y": self._add_bytes(value)}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
         return self._encode_other(value)
@@ -241,7 +248,7 @@ class Encoder:
 
     def _encode_numpy(self, array: np.ndarray[Any, Any], depth: int) -> Tree:
         if array.dtype.name in DTYPES and array.dtype.isnative:
-            return {"n": self.add(torch.from_numpy(array if is_block(array) else array.copy()))}
+            return {"n": self._add_array(array)}
         if array.dtype.hasobject and array.dtype.names is None:
             return {"o": [list(array.shape), [self.encode(item, depth + 1) for item in array.flat]]}
         if array.dtype.names is not None:
@@ -249,7 +256,23 @@ class Encoder:
             return {"v": [name, *(self.encode(part, depth + 1) for part in parts)]}
         if not _ARRAY_TYPE.fullmatch(array.dtype.str):
             raise WireError(f"a numpy array of {array.dtype} cannot be sent; send one of float64 instead")
-        return {"a": [array.dtype.str, list(array.shape), self.add(_as_tensor(array.tobytes()))]}
+        return {"a": [array.dtype.str, list(array.shape), self._add_bytes(array.tobytes())]}
+
+    def _add_array(self, array: np.ndarray[Any, Any]) -> int:
+        known = self.known_arrays.get(id(array))
+        if known is not None:
+            return self.add(known)
+        is_whole = is_block(array)
+        index = self.add(tensor := torch.from_numpy(array if is_whole else array.copy()))
+        if is_whole:
+            self.arrays[id(tensor)] = array
+        else:
+            self.made.add(index)
+        return index
+
+    def _add_bytes(self, content: bytes) -> int:
+        self.made.add(index := self.add(_as_tensor(content)))
+        return index
 
 
 def is_block(array: np.ndarray[Any, Any]) -> bool:
@@ -383,7 +406,7 @@ class Decoder:
 
     def _decode_scalar(self, tag: str, inner: Tree) -> Any:
         if tag == "n":
-            return self._tensor(inner).numpy()
+            return self._array_of(self._tensor(inner))
         if tag == "p":
             return self._parameter(inner)
         if tag == "y":
@@ -422,6 +445,10 @@ class Decoder:
         if tensor.is_leaf and index not in self.ours:
             tensor._is_param = True  # so that it is an `nn.Parameter`
         return tensor
+
+    @staticmethod
+    def _array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+        return tensor.numpy()
 
     def _bytes(self, index: Any) -> bytes:
         raw = self._tensor(index)

@@ -27,7 +27,7 @@ from autograder.sandbox.generators import CellSeed, seed_generators
 from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
-from autograder.sandbox.operations import OPERATIONS, has_operators
+from autograder.sandbox.operations import OPERATIONS, has_operators, special_of
 from autograder.sandbox.passed_graph import GoingBack
 from autograder.sandbox.protocol import (
     BackwardRequest,
@@ -89,6 +89,7 @@ class Worker(NotebookWorker):
         self._going_back = GoingBack(self._back)
         self._count = 0
         self._links = Links(self._next_number)
+        self._declared: dict[str, type] = {}
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
         self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
         self._passed = Passed(self._back.call_back)
@@ -223,6 +224,7 @@ class Worker(NotebookWorker):
         asked_for = [name for name in defined if name in self._notebook.exercise_of]
         answer: ValueReply = {"result": asked_for + defined[:_NAMES_SENT]}
         declared = self._notebook.declared()
+        self._declared = {name: value for name, value in declared.items() if isinstance(value, type)}
         if facts := class_facts.facts_of(declared):
             answer["classes"] = facts
             self._kept_classes = class_facts.containers(declared)
@@ -257,6 +259,7 @@ class Worker(NotebookWorker):
         if self._passed:
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
+        encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": encoder.encode_whole(result)}
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
@@ -358,7 +361,7 @@ class Worker(NotebookWorker):
             owner, view = self._objects[message["object"]]
             self._notebook.enter(view)
         value = getattr(owner, message["name"])
-        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None)
+        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None, is_held=True)
 
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
@@ -408,7 +411,12 @@ class Worker(NotebookWorker):
         return number
 
     def _handle(self, value: Any, effects: Effects | None = None) -> Tree:
-        """Keep here what cannot be sent; return its handle: number, type, is it an iterator, known class, operators."""
+        """Keep here what cannot be sent; return its handle.
+
+        That is a number, the name of its type, whether it is an iterator, the name of a class that both sides have,
+        whether it has operators of its own, its special methods and, if there are any, the fields of its dataclass and
+        the declared name of its class.
+        """
         if self._passed and (number := self._passed.number_of(value)) is not None:
             return {"B": number}
         if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
@@ -418,10 +426,10 @@ class Worker(NotebookWorker):
             self._effects[handle] = effects
         kind = type(value)
         known_as = known_classes.kind_of(value) or subclasses.name_of_base(value)
-        tree: list[Tree] = [handle, kind.__name__[:80], iterator, known_as, has_operators(kind)]
-        fields = introspection.fields_of(kind)
-        if fields is not None or not callable(value):
-            tree += [callable(value), fields]
+        tree: list[Tree] = [handle, kind.__name__[:80], iterator, known_as, has_operators(kind), special_of(kind)]
+        fields, declared = introspection.fields_of(kind), class_facts.name_of(kind, self._declared)
+        if fields is not None or declared is not None:
+            tree += [fields, declared]
         return {"h": tree}
 
     def _reader(self, tensors: list[torch.Tensor]) -> Reader:
@@ -487,10 +495,13 @@ class Worker(NotebookWorker):
             message["dropped"], self._back.dropped = self._back.dropped, []
         super()._send(message, tensors)
 
-    def _reply(self, value: Any, effects: Effects | None = None, *, number: int | None = None) -> None:
+    def _reply(
+        self, value: Any, effects: Effects | None = None, *, number: int | None = None, is_held: bool = False
+    ) -> None:
         if self._passed:
             self._passed.settle()
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
+        encoder.known_arrays = self._links.arrays
         answer: ValueReply = {"result": encoder.encode_whole(value)}
         if effects is not None:
             effects.tell(answer, encoder)
@@ -498,8 +509,10 @@ class Worker(NotebookWorker):
             answer["number"] = number
         if self._passed:
             self._passed.tell(answer, encoder, self._keep, is_reached=effects is None)
-        if encoder.tensors and (linked := self._links.link(encoder.tensors)):
-            answer["linked"] = linked
+        if encoder.tensors:
+            linked = self._links.link_held(encoder) if is_held else self._links.link(encoder.tensors)
+            if linked:
+                answer["linked"] = linked
         if self._links and encoder.tensors and (shared := self._links.shared(encoder.tensors)):
             answer["shared"] = shared
         has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])

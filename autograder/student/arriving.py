@@ -5,14 +5,17 @@ Everything here is untrusted: what is wrong with it raises `WireError`, or what 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.base.errors import StudentCrash
 from autograder.sandbox import known_classes, plain_functions, tables
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.operations import SPECIAL
 from autograder.sandbox.protocol import (
     BackwardRequest,
     CallbackError,
@@ -31,7 +34,7 @@ from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_objects import RemoteObject
-from autograder.student.remote_values import make, make_value
+from autograder.student.remote_values import Looks, make, make_value
 from autograder.student.replies import as_list
 from autograder.student.sending import Sent
 
@@ -44,7 +47,8 @@ class Arriving:
 
     def decode_handle(self, tag: str, inner: Tree, origin: str, effects: Effects | None = None) -> Any:
         """Return what a tag means that values themselves do not know: an object, a class, something of the rubric's."""
-        content = None
+        content: list[Any] | None = None
+        more: list[Any]
         if tag == "w":
             inner, *content = inner
         if tag == "B":
@@ -63,11 +67,12 @@ class Arriving:
             reference = Reference(
                 owner, handle, kind, known_as, has_operators=has_operators, origin=origin, effects=effects
             )
+            special, fields, declared = [*more, *_UNSAID[len(more) :]]
             if content is not None:
-                held = make_value(reference, *content)
+                holds, anew = content
+                held = make_value(reference, holds, anew, declared)
             else:
-                is_callable, fields = more or (True, None)
-                held = make(reference, iterator=iterator is True, is_callable=is_callable is not False, fields=fields)
+                held = make(reference, Looks(iterator is True, special, fields, declared))
             self.host.held.remember(handle, held)
             if self.instances.is_learning:
                 self.instances.returned.learn_object(origin)
@@ -218,6 +223,27 @@ class ArrivingReader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
     key_types = (*KEYS, Remote)
+
+    @staticmethod
+    def _array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+        """Return the array of a tensor: one as long as somebody has it, so that what an object holds is one here."""
+        known: Any = getattr(tensor, "_array", None)
+        if known is None:
+            return tensor.numpy()
+        array = known()
+        if array is None:
+            array = tensor.numpy()
+            tensor._array = weakref.ref(array)  # type: ignore[attr-defined]
+            weakref.finalize(array, _let_go, tensor)  # what is one on both sides lives as long as its array
+        return array  # type: ignore[no-any-return]
+
+
+def _let_go(tensor: torch.Tensor) -> None:
+    pass
+
+
+_UNSAID: tuple[Any, ...] = (1 << SPECIAL.index("__call__"), None, None)
+"""What is so where a handle says no more: it is something to call."""
 
 
 def _class_of(name: object) -> type:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from functools import lru_cache
 from inspect import Parameter, Signature
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from autograder.base.errors import StudentError, StudentException
@@ -26,7 +26,16 @@ from autograder.student.variables import Reader, Variables
 
 _OWN = ("function", "runner", "_source", "_reordered", "_remembered", "__name__")
 """Attributes of a `StudentFunction`; others are those of the student's class."""
-_READ = ("__doc__", "__defaults__", "__kwdefaults__", "__annotations__", "__qualname__", "__members__", "__wrapped__")
+_READ = (
+    "__doc__",
+    "__defaults__",
+    "__kwdefaults__",
+    "__annotations__",
+    "__qualname__",
+    "__members__",
+    "__wrapped__",
+    "__code__",
+)
 
 
 class Parameters(NamedTuple):
@@ -201,6 +210,11 @@ class StudentFunction:
     def __repr__(self) -> str:
         return self.function.name
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What ``isinstance``, and so `inspect`, takes it for."""
+        return FunctionType
+
     @property
     def __signature__(self) -> Signature:
         """The student's own; where it has none, what the assignment declares."""
@@ -299,14 +313,33 @@ class StudentClass(StudentFunction):
     facts: Facts
     """What is known of it; see `class_with`."""
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What ``isinstance``, and so `inspect`, takes it for."""
+        return type
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StudentClass):
+            return (self.runner, self.function.name) == (other.runner, other.function.name)
+        if self.facts.itself is not None:
+            return other is self.facts.itself
+        return _declared_name(other) == self.function.name
+
+    def __hash__(self) -> int:
+        return hash(self.function.name if self.facts.itself is None else self.facts.itself)
+
     @property
     def __bases__(self) -> tuple[type, ...]:
         """The classes of both sides that it is below, for ``issubclass(student.Net, nn.Module)``."""
         return self.facts.known
 
     def __subclasscheck__(self, other: object) -> bool:
+        if self.facts.itself is not None and isinstance(other, type) and not isinstance(other, StudentFunction):
+            return issubclass(other, self.facts.itself)
+        if (name := _declared_name(other)) is not None:
+            other = StudentFunction(Function(name, (), 0), self.runner)
         function = getattr(other, "function", None)
-        other = function if isinstance(other, type) else other
+        other = function if isinstance(other, type) and not isinstance(other, StudentFunction) else other
         return isinstance(other, StudentFunction) and self._operate("issubclass", other, itself_last=True) is True
 
     def __iter__(self) -> Iterator[Any]:
@@ -345,6 +378,12 @@ class StudentClass(StudentFunction):
             (first,) = operands
             return first.runner.operate(first.function, operation, self)
         return self.runner.operate(self.function, operation, *operands)
+
+
+def _declared_name(cls: object) -> str | None:
+    """Return the declared name of the class of a student's object; see `remote_objects.DECLARED`."""
+    found = vars(cls).get("__declared_as__") if type.__instancecheck__(type, cls) else None
+    return found if isinstance(found, str) else None
 
 
 @lru_cache(256)

@@ -31,7 +31,7 @@ class Held:
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._members: dict[int, Any] = {}  # of enumerations, which nothing can refer to weakly
-        self.parameters = LinkedParameters(self._released_one)
+        self.parameters = LinkedParameters(self._released_one, self._retain)
         self.callbacks = Callbacks()
         """What of ours the worker may call, in this criterion."""
 
@@ -132,6 +132,10 @@ class Held:
     def _release_graph(self, epoch: int, number: int) -> None:
         if epoch == self._epoch:
             self._released.append(number)
+
+    def _retain(self, number: int) -> None:
+        if number in self._released:
+            self._released.remove(number)
 
     def _released_one(self, number: int) -> None:
         self._released.append(number)

@@ -225,8 +225,8 @@ def _file_outside(room: Room, found: re.Match[str]) -> Text | None:
 
 _REFUSED = r"\[Errno (?:1|13)\] (?:Operation not permitted|Permission denied)"
 _NO_FILE = (
-    r"open file failed with strerror: (?:Permission denied|Operation not permitted)|^Parent directory .* does not exist"
-    r"|^File .* cannot be opened"
+    r"open file failed with strerror: (?:Permission denied|Operation not permitted|Read-only file system)"
+    r"|^Parent directory .* does not exist|^File .* cannot be opened"
 )
 _OUTSIDE = r"(?:\.\./|/(?!\S*autograder-run-))[^']*"
 """A path that leads out of the notebook's folder."""

@@ -1,4 +1,4 @@
-"""Parameters of the student's objects on the rubric's side; see `autograder.sandbox.links` for the other one."""
+"""Tensors and arrays of the student's objects on the rubric's side; see `sandbox.links` for the other one."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ class LinkedParameters:
 
     Args:
         release: is told the number of one that is no longer used.
+        retain: is told the number of one that arrives: it may just have been let go of, and is used again.
     """
 
-    def __init__(self, release: Callable[[int], None]) -> None:
-        self._release = release
+    def __init__(self, release: Callable[[int], None], retain: Callable[[int], None]) -> None:
+        self._release, self._retain = release, retain
         self._tensors: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
         self._states: dict[int, State] = {}
         self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
@@ -76,8 +77,9 @@ class LinkedParameters:
             if (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
                 raise WireError("malformed parameter")
             return held
-        tensor._is_param = True  # so that it is an `nn.Parameter`
+        self._retain(number)
         self._hold(number, tensor)
+        tensor._array = lambda: None  # type: ignore[attr-defined]  # where it is one of numpy's: none is made yet
         return tensor
 
     def sharing(self, number: object, tensor: torch.Tensor) -> torch.Tensor:

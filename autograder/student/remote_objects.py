@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
-from types import GeneratorType
+from functools import lru_cache
+from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any, NoReturn
 
 from autograder.base.errors import StudentError, StudentException, StudentTimeout
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
-from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING
+from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTED, SPECIAL
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
 from autograder.student.calls import note_changed
 from autograder.student.failures import missing_attribute
@@ -41,12 +42,19 @@ MAX_ITEMS = 1 << 16
 """Items likewise: small ones would come until the submission has used up its time, which costs every criterion."""
 _OF_ITS_KIND = ("__neg__", "__pos__", "__abs__", "__invert__", "__round__", "__copy__", "__enter__")
 """Operations whose result is an instance as the object itself is."""
-_OF_EVERY_OBJECT = {*vars(object), "__copy__", "__deepcopy__"}
-_LOOKED_FOR = {*LOOKING, *DECIDING, *COMBINING, "__iter__", "__aiter__", "__anext__"} - _OF_EVERY_OBJECT
-"""Special methods that `hasattr` may ask for, and that only some objects have."""
-_READ = ("__dict__", "__doc__", "__annotations__", "__name__", "__qualname__", "__wrapped__")
+_READ = (
+    *("__dict__", "__doc__", "__annotations__", "__name__", "__qualname__", "__wrapped__"),
+    *("__code__", "__func__", "__self__", "__defaults__", "__kwdefaults__", "__bases__"),
+)
 _NAMED = ("method", "function", "type", "ABCMeta", "EnumType", "partial", "_lru_cache_wrapper")
 """Types of objects that have a name of their own."""
+_OF_KINDS = {
+    "function": FunctionType,
+    "method": MethodType,
+    "coroutine": CoroutineType,
+    "async_generator": AsyncGeneratorType,
+}
+"""What `isinstance`, and so `inspect`, takes an object for that is of such a type."""
 
 
 class RemoteObject(Remote):
@@ -56,10 +64,10 @@ class RemoteObject(Remote):
     _reference: Reference
 
     def __init__(self, reference: Reference | None = None, **changes: Any) -> None:
-        if reference is None:
+        if not isinstance(reference, Reference):
             raise TypeError(
-                f"dataclasses.replace cannot make a {type(self).__name__} on this side; call the student's class,"
-                " or a function of theirs that does so"
+                f"neither `type(x)(...)` nor dataclasses.replace can make a {type(self).__name__} on this side;"
+                " call the student's class, or a function of theirs that does so"
             )
         object.__setattr__(self, "_reference", reference)
 
@@ -69,7 +77,12 @@ class RemoteObject(Remote):
     @property  # type: ignore[misc]
     def __class__(self) -> type:
         """The class that ``isinstance`` looks at: one of a library's that the object is of."""
-        return self._reference.cls or type(self)
+        reference = self._reference
+        if reference.cls is not None:
+            own: Any = type(self)
+            below: type = class_below(reference.cls, own)
+            return below
+        return _OF_KINDS.get(reference.kind) or type(self)
 
     def __iter__(self) -> Iterator[Any]:
         iterator, _ = self._reference.ask(lambda handle: IterRequest(op="iter", object=handle))
@@ -84,12 +97,6 @@ class RemoteObject(Remote):
         if not isinstance(items, list) or len(items) > most:
             raise unusable("malformed items")
         return items
-
-    def __getattribute__(self, name: str) -> Any:
-        """Look in the class of this side; what every class has there is looked for where the object is."""
-        if name in _LOOKED_FOR and not self._reference.operate("has", self, name):
-            raise AttributeError(name)
-        return self.__getattr__(name) if name == "__doc__" else object.__getattribute__(self, name)
 
     def __getattr__(self, name: str) -> Any:
         """Return a method as something to call, anything else as its value."""
@@ -211,12 +218,6 @@ class RemoteObject(Remote):
             return self._reference.operate("__contains__", self, item)
         return any(item is other or item == other for other in self)
 
-
-class RemoteFunction(RemoteObject):
-    """An object that can be called, as most can of which nothing else is said."""
-
-    __slots__ = ()
-
     def __call__(self, *positional: Any, **keywords: Any) -> Any:  # noqa: D102 -- the object decides
         reference = self._reference
         if positional or keywords:
@@ -226,13 +227,10 @@ class RemoteFunction(RemoteObject):
         return reference.accept("()", result)
 
 
-class RemoteIterator(RemoteFunction):
+class RemoteIterator(RemoteObject):
     """An iterator that stays in the student's process."""
 
     __slots__ = ()
-
-    def __len__(self) -> int:
-        raise TypeError(f"a {self._reference.kind} has no length")  # `list` asks, and would cost a message
 
     def __next__(self) -> Any:
         reference = self._reference
@@ -359,18 +357,47 @@ def _combined_from_the_right(name: str) -> Callable[..., Any]:
     return combine
 
 
-def _define() -> None:
-    """Give `RemoteObject` the special methods that need nothing of their own."""
-    for name in LOOKING:
+def _define() -> dict[str, Any]:
+    """Give `RemoteObject` the special methods that need nothing of their own; return those that only some have."""
+    for name in (*LOOKING, *DECIDING):
         if name not in vars(RemoteObject):
-            setattr(RemoteObject, name, _asked(name))
-    for name in DECIDING:
-        if name not in vars(RemoteObject):
-            setattr(RemoteObject, name, _compared(name))
-    for name in COMBINING:
-        setattr(RemoteObject, name, _combined(name))
-        if f"__i{name[2:]}" in COMBINING or name == "__divmod__":  # it is none of those in place itself
-            setattr(RemoteObject, f"__r{name[2:]}", _combined_from_the_right(name))
+            setattr(RemoteObject, name, _asked(name) if name in LOOKING else _compared(name))
+    own = {name: value for name, value in vars(RemoteObject).items() if name in SPECIAL and name != "__hash__"}
+    for name in own:
+        delattr(RemoteObject, name)
+    combined = {name: _combined(name) for name in COMBINING}
+    return own | combined | {name: _combined_from_the_right(straight) for name, straight in REFLECTED.items()}
 
 
-_define()
+_SPECIAL = _define()
+
+
+class RemoteClass(type):
+    """The class of a student's object on this side; of a declared one there is one hash on both sides."""
+
+    def __hash__(cls) -> int:
+        return hash(vars(cls).get(DECLARED)) if DECLARED in vars(cls) else type.__hash__(cls)
+
+
+DECLARED = "__declared_as__"
+"""The attribute of such a class with the declared name of the student's."""
+
+
+def members_of(special: int, base: type) -> dict[str, Any]:
+    """Return the special methods that a number stands for and a class lacks."""
+    own = {name for above in base.__mro__[:-1] for name in vars(above)}
+    found = {
+        name: _SPECIAL[name]
+        for bit, name in enumerate(SPECIAL)
+        if special >> bit & 1 and name in _SPECIAL and name not in own
+    }
+    return found if special & 1 else {**found, "__hash__": None}
+
+
+@lru_cache(256)
+def class_below(known: Any, cls: type) -> Any:
+    """Return a class below one of torch's or an abstract one, with the name of a student's; any other one itself."""
+    if cls.__name__ == known.__name__ or not known.__module__.startswith(("torch.", "collections.")):
+        return known
+    declared = {DECLARED: vars(cls)[DECLARED]} if DECLARED in vars(cls) else {}
+    return type(cls.__name__, (known,), {"__module__": "__main__", **declared})

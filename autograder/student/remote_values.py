@@ -9,20 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, MutableSequence, MutableSet
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from autograder.base.errors import StudentException
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.operations import COMBINING, DECIDING, OPERATIONS
+from autograder.sandbox.operations import COMBINING, DECIDING, OPERATIONS, SPECIAL
 from autograder.sandbox.protocol import GetRequest
 from autograder.student.failures import missing_attribute
 from autograder.student.reference import Reference, Remote, note_step, plain_value, reference_to, unusable
 from autograder.student.remote_objects import (
+    DECLARED,
+    RemoteClass,
     RemoteCoroutine,
-    RemoteFunction,
     RemoteGenerator,
     RemoteIterator,
     RemoteObject,
+    members_of,
 )
 from autograder.student.signatures import checked_fields, made_fields
 
@@ -63,13 +65,14 @@ class RemoteValue(Remote):
         return _instance(type(self), self, reference)
 
 
-def make_value(reference: Reference, content: Any, anew: Any) -> RemoteValue:
+def make_value(reference: Reference, content: Any, anew: Any, declared: Any = None) -> RemoteValue:
     """Return the value of a reference.
 
     Args:
         reference: where it came from.
         content: what it holds, as an untrusted answer says.
         anew: likewise, which names its class defines anew.
+        declared: likewise, the declared name of its class.
 
     Raises:
         WireError: it holds nothing of the kind.
@@ -79,7 +82,7 @@ def make_value(reference: Reference, content: Any, anew: Any) -> RemoteValue:
         raise WireError("malformed value of a class")
     if not isinstance(anew, list) or len(anew) > _MAX_NAMES or not all(isinstance(name, str) for name in anew):
         raise WireError("malformed value of a class")
-    return _instance(_value_class(reference.kind, base, tuple(anew)), content, reference)
+    return _instance(_value_class(reference.kind, base, tuple(anew), _checked_name(declared)), content, reference)
 
 
 def _instance(cls: type[RemoteValue], content: Any, reference: Reference) -> RemoteValue:
@@ -90,9 +93,12 @@ def _instance(cls: type[RemoteValue], content: Any, reference: Reference) -> Rem
 
 
 @lru_cache(256)
-def _value_class(kind: str, base: Any, anew: tuple[str, ...]) -> type[RemoteValue]:
+def _value_class(kind: str, base: Any, anew: tuple[str, ...], declared: str | None) -> type[RemoteValue]:
     members = {name: member for name in anew if (member := _member(name, base)) is not None}
-    return type(kind, (RemoteValue, base), {"__module__": "__main__", **members})
+    if declared is not None:
+        members[DECLARED] = declared
+    made: Any = RemoteClass(kind, (RemoteValue, base), {"__module__": "__main__", **members})
+    return made  # type: ignore[no-any-return]
 
 
 def _member(name: str, base: type) -> Any:
@@ -249,27 +255,58 @@ for _name in COMBINING:
         setattr(_Holder, f"__r{_name[2:]}", _combining(_name, reflected=True))
 
 
-def make(reference: Reference, *, iterator: bool, is_callable: bool = True, fields: Any = None) -> RemoteObject:
-    """Return the object of a reference, of a class with the name that its own has.
+class Looks(NamedTuple):
+    """What a handle says of an object's class; untrusted.
 
     Args:
-        reference: where it is.
-        iterator: whether taking its items uses it up.
-        is_callable: whether it can be called.
-        fields: of a dataclass, as an untrusted answer says.
+        is_iterator: whether taking its items uses it up.
+        special: which special methods it has.
+        fields: of a dataclass.
+        declared: the declared name of the class; None if it has none.
     """
-    base: Any = _OF_KINDS.get((reference.kind, iterator))
+
+    is_iterator: bool
+    special: Any
+    fields: Any = None
+    declared: Any = None
+
+
+def make(reference: Reference, looks: Looks) -> RemoteObject:
+    """Return the object of a reference, of a class with the name that its own has.
+
+    Raises:
+        WireError: what is said of it is malformed.
+    """
+    base: Any = _OF_KINDS.get((reference.kind, looks.is_iterator))
     if base is None:
-        base = RemoteIterator if iterator else _HOLDERS.get(reference.known_as)
-    if base is None:
-        base = RemoteFunction if is_callable else RemoteObject
-    return _class_of(reference.kind, base, None if fields is None else checked_fields(fields))(reference)
+        base = RemoteIterator if looks.is_iterator else _HOLDERS.get(reference.known_as, RemoteObject)
+    if type(looks.special) is not int or not 0 <= looks.special < 1 << len(SPECIAL):
+        raise WireError("malformed special methods")
+    fields = None if looks.fields is None else checked_fields(looks.fields)
+    special = looks.special
+    if looks.is_iterator or special & _ITEMS:  # whoever has items alone is asked for all of them, which is bounded
+        special |= _ITERATED
+    return _class_of(reference.kind, base, special, fields, _checked_name(looks.declared))(reference)
+
+
+def _checked_name(declared: Any) -> str | None:
+    if declared is not None and (not isinstance(declared, str) or len(declared) > _MAX_NAME):
+        raise WireError("malformed name of a class")
+    return declared
 
 
 _OF_KINDS = {("generator", True): RemoteGenerator, ("coroutine", False): RemoteCoroutine}
+_MAX_NAME = 80
+_ITEMS, _ITERATED = 1 << SPECIAL.index("__getitem__"), 1 << SPECIAL.index("__iter__")
 
 
 @lru_cache(256)
-def _class_of(kind: str, base: Any, fields: Any) -> type[RemoteObject]:
-    members = {} if fields is None else {"__dataclass_fields__": made_fields(fields)}
-    return type(kind, (base,), {"__slots__": (), "__module__": "__main__", **members})
+def _class_of(kind: str, base: Any, special: int, fields: Any, declared: str | None) -> type[RemoteObject]:
+    members = members_of(special, base)
+    if fields is not None:
+        members["__dataclass_fields__"] = made_fields(fields)
+    if declared is not None:
+        members[DECLARED] = declared
+    doc = property(lambda self: self.__getattr__("__doc__"))
+    made: Any = RemoteClass(kind, (base,), {"__slots__": (), "__module__": "__main__", "__doc__": doc, **members})
+    return made  # type: ignore[no-any-return]

@@ -55,6 +55,7 @@ DIFFERENT = [
     ("2", 2, "the result must be of type int, but is '2'"),
     ("2", 2.5, "the result must be of type float, but is '2'"),
     (None, {"a"}, "the result must be of type set, but is None"),
+    ((torch.ones(2, 1), [np.ones(3)]), {"a": 1}, "must be of type dict, but is (float32 (2, 1), [numpy float64 (3,)])"),
     ([1.0, 2.0], [1.0, 2.5], "`result[1]` must be 2.5, but is 2"),
 ]
 
@@ -70,6 +71,21 @@ def test_the_first_difference_is_named(value, expected, words):
     for told in (failure.value.text.en, failure.value.text.zh):
         assert SECRET not in told
         assert "2.5" not in told
+        assert " 0 " not in told
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "words"),
+    [
+        ([1, 2], [1, 3], "[1] of the sizes must be 3, but is 2"),
+        ({"a": 1}, {"a": 2}, "['a'] of the sizes must be 2, but is 1"),
+        ({"a": 1}, {"b": 1}, "the set of keys of the sizes lacks 'b' and has 'a', which should not be there"),
+    ],
+)
+def test_a_part_of_what_is_called_by_several_words(value, expected, words):
+    with pytest.raises(CheckFailed) as failure:
+        checks.assert_equal(value, expected, name="the sizes")
+    assert failure.value.text.en.endswith(words)
 
 
 def test_versions_that_return_other_wrong_values_are_told_apart():
@@ -88,6 +104,7 @@ def test_arrays_are_compared_as_tensors_are():
     checks.assert_close(expected + 1e-9, expected)
     checks.assert_close(np.float64(2), np.float64(2))
     checks.assert_close([0.1, 2], (0.1, 2.0))
+    checks.assert_close([torch.tensor(0.1, requires_grad=True), 2], [0.1, 2.0])
     for value, words in [
         (2 * expected, "5 of 6 elements; at [1, 2] it is 10, expected 5"),
         (expected.T, "must have shape (2, 3), but has (3, 2)"),
@@ -95,6 +112,15 @@ def test_arrays_are_compared_as_tensors_are():
         (torch.from_numpy(expected), "must be a NumPy array, but is float64 (2, 3)"),
         (None, "must be a NumPy array, but is None; is a `return` missing?"),
         (np.full((2, 3), np.nan), "6 of 6 elements are NaN"),
+    ]:
+        with pytest.raises(CheckFailed) as failure:
+            checks.assert_close(value, expected)
+        assert words in failure.value.text.en
+    checks.assert_close([2.0 + 1e-6, 1], [2.0, 1])  # what `.item()` gives of float32 has lost as much
+    for value, expected, words in [
+        ([2.0 + 2e-5, 1], [2.0, 1], "1 of 2 elements; at [0] it is 2.00002, expected 2"),
+        ([2.0, 1 + 2e-5], [2.0, 1.0], "1 of 2 elements; at [1] it is 1.00002, expected 1"),
+        ([3e6 + 1, 2], [3_000_000, 2], "1 of 2 elements; at [0] it is 3000001, expected 3000000"),
     ]:
         with pytest.raises(CheckFailed) as failure:
             checks.assert_close(value, expected)

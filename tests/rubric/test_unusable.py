@@ -26,6 +26,13 @@ def said(result, use):
     return unusable(raised.value, failed_call(), type(raised.value).__name__)
 
 
+def test_nothing_is_said_of_a_call_where_none_was():
+    with pytest.raises(TypeError) as raised, criterion_scope(hidden=True):
+        two(2.5)
+    message, _ = unusable(raised.value, failed_call(), "TypeError")
+    assert message.en == "what came back could not be judged (TypeError)"
+
+
 @pytest.mark.parametrize(
     ("result", "use", "words", "cause"),
     [

@@ -122,6 +122,15 @@ def test_what_does_not_fit_is_told_as_that(open_runner, with_scratch, source):
     runner.close()
 
 
+@pytest.mark.parametrize("place", ["/tmp/a.pt", "/content/a.pt"])
+def test_a_file_elsewhere_is_told_where_it_may_be(open_runner, with_scratch, place):
+    source = f"import torch\ndef f():\n    torch.save(torch.ones(1), {place!r})"
+    runner, student = open_runner(source, on=with_scratch, scratch_mb=2)
+    with pytest.raises(StudentException, match="in the working folder only"):
+        student.f()
+    runner.close()
+
+
 def test_other_errors_say_nothing_of_room(open_runner, with_scratch):
     runner, student = open_runner("def f():\n    open('a', 'w').write('x')\n    1 / 0", on=with_scratch, scratch_mb=2)
     with pytest.raises(StudentException, match=r"division by zero$"):

@@ -112,8 +112,8 @@ def honest_answer(message, tensors):
             {"w": [[3, "Word", False, None, True], "ab", ["upper", "__eq__", "__str__"]]},
             {"w": [[4, "Level", False, "enum.IntEnum", False], 2, []]},
             {"h": [5, "Stack", False, "builtins.list", False]},
-            {"h": [6, "Config", False, None, False, False, [["lr", [0.1]], ["name", []]]]},
-            {"h": [7, "coroutine", False, None, False, False, None]},
+            {"h": [6, "Config", False, None, False, 0, [["lr", [0.1]], ["name", []]]]},
+            {"h": [7, "coroutine", False, None, False, 0, None, None]},
         ]
         entries = [["float32", [2, 2], True, False, 16], ["float32", [2, 2], False, True, 16]]
         extra = {"updates": [], "aliases": [[1, 1]], "changed": [], "graph": 1, "grads": [], "tensors": entries}
@@ -477,10 +477,13 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
         *({"refilled": lie} for lie in (3, [0])),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
         *(
-            {"result": {"h": [8, "C", False, None, False, False, lie]}}
+            {"result": {"h": [8, "C", False, None, False, 0, lie]}}
             for lie in (3, [[]], [["x"]], [["class", []]], [["x", [[1]]]])
         ),
-        *({"result": {"h": [8, "C", False, None, False, *lie]}} for lie in ([1], [1, None, 2])),
+        *(
+            {"result": {"h": [8, "C", False, None, False, *lie]}}
+            for lie in (["1"], [-1], [1 << 200], [True], [0, None, 2], [0, None, "x" * 81], [0, 3])
+        ),
         *({"result": {"w": lie}} for lie in (0, [], [[1], 2, []], [6, "a", []])),
         *(
             {"result": {"w": [[6, "W", False, None, False], *lie]}}

@@ -7,6 +7,7 @@ from torch import nn
 from autograder.base.errors import StudentError
 
 OBJECTS = """
+import numpy as np
 import torch
 from torch import nn
 
@@ -59,6 +60,21 @@ class Learner:
             loss.backward()
             self.step.step()
 
+class Layer(nn.Module):
+    table = np.zeros(2)
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(2))
+        self.params = {"W": np.ones((2, 2)), "b": torch.ones(2)}
+        self.W, self.same, self.row = self.params["W"], self.params["W"], self.params["W"][0]
+        self.names, self.many = np.array(["a"]), [torch.zeros(1) for _ in range(100)]
+        self.w = torch.ones(2, requires_grad=True)
+    def forward(self):
+        self.count += 1
+        return float(self.W.sum() + self.params["b"].sum())
+    def loss(self): return (2 * self.w).sum()
+    def replace(self): self.W = self.W + 1
+    def weight(self): return self.W
 class Narrow(nn.Module):
     def __init__(self):
         super().__init__()
@@ -103,6 +119,7 @@ CLASSES = (
     "Attention(d, activation)",
     "Trainer(net)",
     "Learner(net, loss, lr)",
+    "Layer()",
     "Narrow()",
     "Best()",
 )
@@ -253,6 +270,44 @@ def test_a_network_of_ours_may_be_passed_twice_in_one_graph(open_student):
     got, x.grad = x.grad, None
     net(net(x)).sum().backward()
     torch.testing.assert_close(got, x.grad)
+
+
+def test_a_tensor_or_array_that_an_object_holds_is_one(student):
+    layer = student.Layer()
+    count, W = layer.count, layer.W
+    assert layer.W is layer.same is layer.params["W"] is layer.weight() is W
+    assert layer.count is count
+    assert not isinstance(count, nn.Parameter)
+    assert layer() == 6
+    assert count.tolist() == [1, 1]
+    for change, seen in ((0.5, 6.5), (-0.5, 6)):
+        W[0, 0] += change
+        assert layer() == seen
+        assert layer.row[0] == W[0, 0]
+        layer.params["b"][1] += 1
+        assert layer() == seen + 1
+        layer.params["b"][1] -= 1
+    for _ in range(20):
+        layer.params["W"][1, 1] += 1
+    assert W[1, 1] == 21
+    layer.replace()
+    assert (W[1, 1], layer.W[1, 1], layer.W is W) == (21, 22, False)
+    student.Layer.table[1] = 4
+    assert student.Layer().table.tolist() == [0, 4]
+    assert (layer.names.tolist(), len(layer.many)) == (["a"], 100)
+
+
+def test_a_plain_tensor_of_an_object_is_trained_with_its_gradient(student):
+    layer = student.Layer()
+    w = layer.w
+    for _ in range(2):
+        layer.loss().backward()
+        assert w.grad.tolist() == [2, 2]
+        with torch.no_grad():
+            w -= 0.1 * w.grad
+        w.grad = None
+    assert layer.w is w
+    assert w.tolist() == pytest.approx([0.6, 0.6])
 
 
 class Doubled(nn.Module):

@@ -1,6 +1,7 @@
 """What Python's own functions ask of a student's functions, classes and objects, they answer wherever they run."""
 
 import asyncio
+import collections.abc
 import copy
 import dataclasses
 import enum
@@ -13,7 +14,7 @@ from torch import nn
 from autograder.base.errors import StudentException
 
 SOURCE = '''
-import asyncio, dataclasses, enum, math
+import asyncio, collections, dataclasses, enum, math
 from torch import nn
 class Vec:
     kind = "vector"
@@ -70,6 +71,25 @@ async def soon(x):
 async def failing(): raise KeyError("k")
 async def count(n):
     for i in range(n): yield i
+class Table(collections.abc.Mapping):
+    def __init__(self): self.held = {1: 2}
+    def __getitem__(self, key): return self.held[key]
+    def __len__(self): return 1
+    def __iter__(self): return iter(self.held)
+class Counting:
+    def __iter__(self): return self
+    def __next__(self): raise StopIteration
+class Bag:
+    def __contains__(self, item): return True
+    def gen(self): yield 1
+    def plain(self): return 1
+class Unhashable:
+    def __eq__(self, other): return True
+class Words(list): pass
+class Word(str): pass
+class Linear(nn.Module): pass
+def bag(): return Bag()
+def net(): return Net()
 class Manager:
     def __init__(self): self.log = []
     async def __aenter__(self):
@@ -88,7 +108,8 @@ DECLARED = (
     "Deep()",
     "Manager()",
 )
-DECLARED += ("soon(x)", "failing()", "count(n)")
+DECLARED += ("soon(x)", "failing()", "count(n)", "bag()", "net()", "total(n)")
+DECLARED += ("Table()", "Counting()", "Bag()", "Unhashable()", "Words()", "Word(s)", "Linear()")
 
 
 @pytest.fixture(scope="module", params=["worker", "here"])
@@ -200,3 +221,86 @@ def test_what_is_asynchronous_is_awaited(student):
 def test_what_cannot_be_done_here_names_the_way_round(open_student, use):
     with pytest.raises(TypeError, match=r"on this side.*(instead|or a function of theirs)"):
         use(open_student(SOURCE, declare=DECLARED))
+
+
+ABSTRACT = {
+    "Vec": "Sized Callable",
+    "Plain": "Hashable",
+    "Table": "Mapping Sized Iterable Container Collection",
+    "Counting": "Iterator Iterable Hashable",
+    "Bag": "Container Hashable",
+    "Unhashable": "",
+    "Words": "Sequence MutableSequence Sized Iterable Container Collection Reversible",
+    "Net": "Callable Hashable",
+}
+KINDS = "Sized Iterable Iterator Container Collection Reversible Sequence MutableSequence Mapping Set Callable Hashable"
+KINDS += " Awaitable Coroutine AsyncIterable AsyncIterator"
+
+
+@pytest.mark.parametrize("name", ABSTRACT)
+def test_an_object_is_what_its_methods_make_it(student, name):
+    found = getattr(student, name)(*((1, 2) if name == "Vec" else (1,) if name == "Plain" else ()))
+    kinds = {kind for kind in KINDS.split() if isinstance(found, getattr(collections.abc, kind))}
+    assert kinds == set(ABSTRACT[name].split())
+
+
+def test_a_class_is_equal_to_the_type_of_its_instances(student):
+    for made, cls, other in (
+        (student.bag(), student.Bag, student.Plain),
+        (student.net(), student.Net, student.Deep),
+        (student.Words(), student.Words, student.Bag),
+        (student.Word("a"), student.Word, student.Words),
+        (student.Color.RED, student.Color, student.Word),
+    ):
+        assert type(made) == cls  # noqa: E721 -- what is asked
+        assert type(made) != other  # noqa: E721
+        assert type(made) in (other, cls)
+        assert type(made) in {other, cls}
+        assert {cls: 1}.get(type(made)) == 1
+        assert issubclass(type(made), cls)
+        assert not issubclass(type(made), other)
+    assert student.bag().__class__ == student.Bag
+    assert student.net().__class__ == student.Net
+    assert student.net().__class__.__name__ == "Net"
+    assert isinstance(student.net().__class__, type)
+    assert student.Bag == student.Bag
+    assert student.Bag != student.Net
+
+
+def test_functions_and_classes_are_what_inspect_takes_them_for(student):
+    assert inspect.isclass(student.Bag)
+    assert not inspect.isclass(student.f)
+    assert inspect.isfunction(student.f)
+    assert not inspect.isfunction(student.Bag)
+    for function, kinds in (
+        (student.total, [True, False, False]),
+        (student.soon, [False, True, False]),
+        (student.count, [False, False, True]),
+        (student.f, [False, False, False]),
+        (student.bag().gen, [True, False, False]),
+        (student.bag().plain, [False, False, False]),
+        (student.Bag.gen, [True, False, False]),
+    ):
+        asked = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+        assert [ask(function) for ask in asked] == kinds
+    assert inspect.ismethod(student.bag().gen)
+    waiting = student.soon(1)
+    assert inspect.iscoroutine(waiting)
+    assert inspect.isawaitable(waiting)
+    waiting.close()
+    assert inspect.isasyncgen(student.count(1))
+    assert student.f.__code__.co_argcount == 2
+
+
+def test_what_a_class_lacks_is_said_in_pythons_own_words(student):
+    bag = student.bag()
+    for misused, words in (
+        (lambda: len(bag), "has no len"),
+        (lambda: bag[0], "not subscriptable"),
+        (lambda: bag + 1, "unsupported operand"),
+        (lambda: bag(), "not callable"),
+        (lambda: list(bag), "not iterable"),
+        (lambda: {student.Unhashable()}, "unhashable"),
+    ):
+        with pytest.raises(TypeError, match=words):
+            misused()
