@@ -6,8 +6,9 @@ rubric's can train a network of the student's. This is the end in the worker; th
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -20,6 +21,22 @@ from autograder.sandbox.wire import identical
 _MOST_HELD = 64
 _MOST = 1024
 """Tensors of one attribute, and of all, that are one on both sides: each is looked at with every message."""
+
+
+@contextlib.contextmanager
+def without_hooks(tensors: Sequence[torch.Tensor], kind: type = object) -> Iterator[None]:
+    """Let hooks of a kind on tensors rest: the other side calls them when it has the whole gradient."""
+    held: list[Any] = [hooks for tensor in tensors if (hooks := tensor._backward_hooks)]
+    before = [dict(hooks) for hooks in held]
+    try:
+        for hooks in held:
+            for key in [key for key, hook in hooks.items() if isinstance(hook, kind)]:
+                del hooks[key]
+        yield
+    finally:
+        for hooks, content in zip(held, before, strict=True):
+            hooks.clear()
+            hooks.update(content)
 
 
 def memory_of(tensor: torch.Tensor) -> Any:
@@ -107,6 +124,7 @@ class Links:
         self._number = number
         self._tensors: dict[int, torch.Tensor] = {}
         self._states: dict[int, State] = {}
+        self._hooked: dict[int, list[int]] = {}  # the handles of the hooks on each that has any
         self.arrays: dict[int, torch.Tensor] = {}
         """The tensors of arrays, by what `id` says of the array, which lives as long as its tensor."""
         self._array_of: dict[int, int] = {}  # the other way, by number
@@ -117,6 +135,7 @@ class Links:
     def free(self, number: int) -> None:
         """Let go of one."""
         self._tensors.pop(number, None)
+        self._hooked.pop(number, None)
         self._states.pop(number, None)
         if number in self._array_of:
             del self.arrays[self._array_of.pop(number)]
@@ -124,6 +143,7 @@ class Links:
     def clear(self) -> None:
         """Let go of all."""
         self._tensors.clear()
+        self._hooked.clear()
         self._states.clear()
         self.arrays.clear()
         self._array_of.clear()
@@ -169,6 +189,22 @@ class Links:
         places = {memory_of(tensor): (number, tensor) for number, tensor in self._tensors.items()}
         found = [(index, tensor, places.get(memory_of(tensor))) for index, tensor in others.items()]
         return [[index, place[0]] for index, tensor, place in found if place is not None and place[1] is not tensor]
+
+    def hooks(self, keep: Callable[[object], int]) -> list[list[object]]:
+        """Return number and handles of hooks of each on which there are others than before.
+
+        Args:
+            keep: returns the handle of an object, which it keeps.
+        """
+        found: list[list[object]] = []
+        for number, tensor in self._tensors.items():
+            hooks = tensor._backward_hooks
+            if hooks or number in self._hooked:
+                handles = [keep(hook) for hook in (hooks or {}).values()]
+                if handles != self._hooked.get(number):
+                    self._hooked[number] = handles
+                    found.append([number, handles])
+        return found
 
     def has(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor is one of them."""

@@ -384,6 +384,8 @@ class _EffectsReply(_Reply):
             what was set in its layers: number of the layer, name, tree; absent where no networks and optimisers were.
         hooks: number of each network that has hooks of the code's, and for each of them the number of the layer, its
             kind and handle, whether it gets arguments by name and always runs; absent where there are none.
+        tensor_hooks: number of each linked tensor on which the code has other hooks than before, and handles of these;
+            absent where there is none.
         taken: number of each network that cannot be the rubric's any longer, and why; absent where there is none.
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
@@ -398,6 +400,7 @@ class _EffectsReply(_Reply):
     modes: NotRequired[object]
     hooks: NotRequired[object]
     taken: NotRequired[object]
+    tensor_hooks: NotRequired[object]
     states: NotRequired[object]
     schedules: NotRequired[object]
     refilled: NotRequired[object]
@@ -466,12 +469,14 @@ class VjpReply(_Reply):
         graph: the number of their own graph, where they have one.
         grads: as in a `ValueReply`; absent without ``create_graph``.
         parameters: likewise.
+        tensor_hooks: likewise.
     """
 
     result: object
     graph: NotRequired[object]
     grads: NotRequired[object]
     parameters: NotRequired[object]
+    tensor_hooks: NotRequired[object]
 
 
 @final

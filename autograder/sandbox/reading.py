@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -54,7 +55,10 @@ class Reader(Decoder):
 
 
 def as_arguments(
-    received: list[Received], gradients: dict[str, int] | None, going_back: GoingBack | None = None
+    received: list[Received],
+    gradients: dict[str, int] | None = None,
+    going_back: GoingBack | None = None,
+    linked: Mapping[int, torch.Tensor] = MappingProxyType({}),
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Return leaves to differentiate by, and what the function gets.
 
@@ -64,9 +68,14 @@ def as_arguments(
         received: the tensors.
         gradients: the index of a tensor's gradient, by the tensor's own in decimal.
         going_back: goes on over there where the student's code goes back through such a graph.
+        linked: those that are here already, by index.
     """
     leaves, graphs = [], []
     for index, (tensor, requires_grad, is_leaf) in enumerate(received):
+        here = linked.get(index)
+        if here is not None:
+            leaves.append(here)
+            continue
         leaves.append(tensor.requires_grad_() if requires_grad else tensor)
         if requires_grad and not is_leaf:
             graphs.append(index)
@@ -77,5 +86,6 @@ def as_arguments(
             own = leaves[index]
             values[index] = with_graph(going_back, index, leaves, parameters) if going_back else own.clone()
     for place, gradient in (gradients or {}).items():
-        leaves[int(place)].grad = leaves[gradient]
+        if int(place) not in linked:
+            leaves[int(place)].grad = leaves[gradient]
     return leaves, values

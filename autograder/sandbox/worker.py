@@ -24,7 +24,7 @@ from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generators
-from autograder.sandbox.links import Given, Links
+from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
 from autograder.sandbox.operations import OPERATIONS, has_operators, special_of
@@ -234,7 +234,7 @@ class Worker(NotebookWorker):
         answer, encoder, graph_inputs, given = self._run(message, tensors)
         kept = [[one.index, self._links.adopt(tensor)] for one in given if (tensor := one.kept()) is not None]
         if kept:
-            answer["kept"] = kept
+            answer["kept"] = [*cast("list[Any]", answer.get("kept", [])), *kept]
         if ("object" in message or kept or message.get("linked")) and (shared := self._links.shared(encoder.tensors)):
             answer["shared"] = shared
         self._reply_tensors(answer, encoder, graph_inputs)
@@ -243,10 +243,9 @@ class Worker(NotebookWorker):
         self, message: CallRequest, tensors: list[Received]
     ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[Given]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
-        leaves, values = as_arguments(tensors, message.get("grads"), self._going_back)
+        linked = {index: self._links.find(number) for index, number in message.get("linked", ())}
+        leaves, values = as_arguments(tensors, message.get("grads"), self._going_back, linked)
         tensors.clear()  # what is alive afterwards, the student's code has kept
-        for index, number in message.get("linked", ()):
-            leaves[index] = values[index] = self._links.find(number)
         reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
@@ -265,8 +264,7 @@ class Worker(NotebookWorker):
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
-        if "object" in message:
-            self._link_fresh(answer, encoder, values)
+        self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
         if self._passed:
             self._passed.tell(answer, encoder, self._keep, is_reached=may_keep)
@@ -282,12 +280,17 @@ class Worker(NotebookWorker):
             return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
         return answer, encoder, None, []
 
-    def _link_fresh(self, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
-        """Link the parameters of an answer that were not given."""
-        known = {id(value) for value in given}
-        fresh = [tensor if id(tensor) not in known else None for tensor in encoder.tensors]
-        if linked := self._links.link(fresh):
-            answer["linked"] = linked
+    def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
+        """Link the arguments on which the code has put hooks, and an object's parameters that were not given."""
+        inputs = given[: message["inputs"]]
+        if any([tensor._backward_hooks for tensor in inputs]):
+            hooked = [(i, t) for i, t in enumerate(inputs) if t.is_leaf and t._backward_hooks]
+            answer["kept"] = [[i, self._links.adopt(t)] for i, t in hooked if not self._links.has(t)]
+        if "object" in message:
+            known = {id(value) for value in given}
+            fresh = [tensor if id(tensor) not in known else None for tensor in encoder.tensors]
+            if linked := self._links.link(fresh):
+                answer["linked"] = linked
 
     def _given(self, inputs: list[torch.Tensor], indices: Collection[int]) -> list[Given]:
         """Return the arguments among these whose changes the rubric would miss if they were kept."""
@@ -299,7 +302,7 @@ class Worker(NotebookWorker):
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
-        _, values = as_arguments(tensors, None)
+        _, values = as_arguments(tensors)
         arguments = self._reader(values).decode(message["args"])
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
@@ -318,14 +321,14 @@ class Worker(NotebookWorker):
         encoder = Encoder(self._handle)
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
-            with self._going_back.from_there():
+            with self._going_back.from_there(), without_hooks(wanted):
                 products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
             self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
-        with self._going_back.from_there():
+        with self._going_back.from_there(), without_hooks(wanted):
             torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
         answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
         for x, gradient in zip(wanted, before, strict=True):
@@ -530,6 +533,8 @@ class Worker(NotebookWorker):
     def _send_values(self, message: Result, encoder: Encoder) -> None:
         if self._links and (changes := self._links.changes(encoder)):
             message["parameters"] = changes
+        if self._links and (hooks := self._links.hooks(self._keep)):
+            message["tensor_hooks"] = hooks
         self._send(message, encoder.tensors)
 
 

@@ -93,6 +93,13 @@ class Arriving:
         for number, told in as_list(answer.get("hooks", [])):
             ours.set_hooks(number, told, lambda handle: self.stand_in_for(handle, "function", origin))
 
+    def accept_tensor_hooks(self, answer: Result, origin: str) -> None:
+        """Put the student's hooks on tensors of ours, as an untrusted answer says."""
+        for number, handles in as_list(answer.get("tensor_hooks", [])):
+            self.host.held.parameters.set_hooks(
+                number, handles, lambda handle: self.stand_in_for(handle, "function", origin)
+            )
+
     def stand_in_for(self, handle: object, kind: str, origin: str) -> Any:
         """Return what stands for an object of which no more is said than its handle and the name of its type."""
         return self.decode_handle("h", [handle, kind, False, None, False], origin)

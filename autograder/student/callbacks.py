@@ -12,11 +12,13 @@ from torch.func import functional_call
 
 from autograder.sandbox import plain_functions
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.links import without_hooks
 from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import networks, own_objects
+from autograder.student.linked import GradientHook
 from autograder.student.our_networks import OurNetworks, set_modes
 from autograder.student.own_objects import Described
 from autograder.student.replies import as_list, index_of
@@ -213,7 +215,8 @@ def _gradients_apart(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
     for leaf in leaves:
         leaf.grad = None
     try:
-        yield
+        with without_hooks(leaves, GradientHook):
+            yield
     finally:
         for leaf, gradient in zip(leaves, before, strict=True):
             leaf.grad = gradient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -13,9 +14,25 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import State, put
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
-from autograder.student.replies import index_of
+from autograder.student.replies import as_list, index_of
 
 MAX_LINKS = 4096
+MAX_HOOKS = 1 << 10
+
+
+class GradientHook:
+    """Calls a hook of the student's that stands on a tensor of ours.
+
+    Args:
+        function: what stands for it.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, gradient: torch.Tensor) -> Any:
+        """Call it with the gradient."""
+        return self._function(gradient)
 
 
 class LinkedParameters:
@@ -31,6 +48,7 @@ class LinkedParameters:
         self._tensors: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
         self._states: dict[int, State] = {}
         self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
+        self._hooks: dict[int, dict[Any, Any]] = {}  # of the student's, by handle, with what removes them
         self._held: list[torch.Tensor] = []  # until the next message: what is done to them in passing goes with it
         self._epoch = 0  # how often all were let go of: a worker may use a number again
 
@@ -42,6 +60,9 @@ class LinkedParameters:
         if not self._states:
             return  # as before most criteria
         self._epoch += 1
+        for hook in (hook for hooks in self._hooks.values() for hook in hooks.values()):
+            hook.remove()
+        self._hooks.clear()
         self._tensors.clear()
         self._states.clear()
         self._fixed.clear()
@@ -86,6 +107,28 @@ class LinkedParameters:
         self._tensors[number], self._states[number] = tensor, State(tensor)
         self._held.append(tensor)
         weakref.finalize(tensor, self._forget, number, self._epoch)
+
+    def set_hooks(self, number: object, handles: object, find: Callable[[object], Callable[..., Any]]) -> None:
+        """Let the student's hooks on one be those that an untrusted answer tells.
+
+        Args:
+            number: its number.
+            handles: those of the hooks.
+            find: returns what stands for the object of a handle.
+        """
+        if type(number) is not int or len(as_list(handles)) > MAX_HOOKS:
+            raise WireError("malformed hook")
+        tensor = self._tensors.get(number)
+        if tensor is None:
+            return
+        if not tensor.requires_grad:
+            raise WireError("malformed hook")
+        hooks = self._hooks.setdefault(number, {})
+        for handle in as_list(handles):
+            if handle not in hooks:
+                hooks[handle] = tensor.register_hook(GradientHook(find(handle)))
+        for handle in hooks.keys() - set(as_list(handles)):
+            hooks.pop(handle).remove()
 
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """Return the number of a tensor that is linked."""

@@ -327,12 +327,16 @@ class RemoteRunner(Arriving):
         effects.take(answer, received)
         if "kept" in answer:
             effects.adopt(answer, self.host.held.parameters)
+        if "tensor_hooks" in answer:
+            self.accept_tensor_hooks(answer, sent.origin)
         return effects.refill(answer, self._results(answer, received, effects.inputs, sent.origin, effects))
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, target.origin)
+        if "tensor_hooks" in answer:
+            self.accept_tensor_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
             return self._value(answer, received, leaves, target.origin)

@@ -446,6 +446,11 @@ FORWARD = [0, "_forward_hooks", 5, False, False]
         *({"hooks": lie} for lie in (3, [[9, []]], [["0", []]], [[0, [FORWARD, []]]], [[0, [FORWARD] * 2000]])),
         *({"taken": lie} for lie in (3, [[9, "x"]], [["0", "x"]], [[[], "x"]])),
         *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
+        *(
+            {"kept": [[0, 7]], "tensor_hooks": lie}
+            for lie in (3, [[7]], [["7", []]], [[7, 3]], [[7, ["x"]]], [[7, [[]]]])
+        ),
+        {"kept": [[0, 7]], "tensor_hooks": [[7, [5] * 2000]]},
     ],
     ids=lambda lie: json.dumps(lie)[:60],
 )

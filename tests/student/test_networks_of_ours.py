@@ -49,6 +49,10 @@ def scale_first(net, factor):
     return net.register_forward_pre_hook(hook, with_kwargs=True)
 def spoil(net): net.register_forward_hook(lambda layer, given, out: out.zero_())
 def call(net, x): return net(x)
+def scale_gradient(tensor, factor): tensor.register_hook(lambda gradient: gradient * factor)
+def scale_gradients(net, factor): return net[0].bias.register_hook(lambda gradient: gradient * factor)
+def go_back(net, x): net(x).sum().backward()
+def back(loss, bias): loss.backward()
 def call_copy(net, x):
     other = copy.deepcopy(net)
     for p in other.parameters(): p.data.zero_()
@@ -201,3 +205,22 @@ def test_ours_refuses_to_be_what_it_no_longer_is(open_student):
             use(torch.ones(2, 2))
     student.runner.seed(1)
     assert net(torch.ones(2, 2)).shape == (2, 3)
+
+
+def test_a_hook_on_a_parameter_runs_once_wherever_its_gradient_comes_from(student):
+    net, x, weight = sequence(), torch.ones(1, 2), torch.ones(2, requires_grad=True)
+    handle = student.scale_gradients(net, 3.0)
+    net(x).sum().backward()
+    assert net[0].bias.grad.tolist() == [3, 3, 3]
+    student.call(net, x).sum().backward()
+    assert net[0].bias.grad.tolist() == [6, 6, 6]
+    student.go_back(net, x)
+    assert net[0].bias.grad.tolist() == [9, 9, 9]
+    student.back(net(x).sum(), net[0].bias)
+    assert net[0].bias.grad.tolist() == [12, 12, 12]
+    handle.remove()
+    net(x).sum().backward()
+    assert net[0].bias.grad.tolist() == [13, 13, 13]
+    student.scale_gradient(weight, 10.0)
+    weight.sum().backward()
+    assert weight.grad.tolist() == [10, 10]
