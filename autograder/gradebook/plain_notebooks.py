@@ -7,6 +7,7 @@ process. What comes back is treated as text and pictures, never as markup.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -171,7 +172,8 @@ class NotebookRunner:
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
                 environment |= self._environment
-                self._ask(worker, StageRequest(op="stage", folder=str(self._folder), environment=environment))
+                stage = StageRequest(op="stage", folder=str(self._folder), environment=environment, seed=_seed(cells))
+                self._ask(worker, stage)
                 for number, cell in enumerate(cells):
                     if not cell.source.strip():
                         continue
@@ -240,6 +242,12 @@ class NotebookRunner:
                 if path.is_file() and not path.is_symlink():
                     shutil.copyfile(path, self._folder / path.name)
                     (self._folder / path.name).chmod(0o666)
+
+
+def _seed(cells: Sequence[NotebookNode]) -> int:
+    """Return what seeds a notebook's random numbers: others for others' work, and the same ones every time."""
+    digest = hashlib.sha256("\0".join(cell.source for cell in cells).encode("utf-8", "surrogatepass"))
+    return int.from_bytes(digest.digest()[:7], "big")
 
 
 def say_not_run(cells: Sequence[NotebookNode], why: Text) -> None:

@@ -6,7 +6,6 @@ What it can do takes no torch: begin a notebook, and show what its cells display
 from __future__ import annotations
 
 import contextlib
-import secrets
 import sys
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
@@ -97,10 +96,10 @@ class NotebookWorker:
         self._send({"result": None})
 
     def _new_notebook(self, message: StartRequest) -> Notebook:
-        seed_generators(secrets.randbits(63))  # whoever forks us gives all the same state
         return Notebook(message["functions"], message["module"])
 
     def _stage(self, message: StageRequest) -> None:
+        seed_generators(message["seed"])  # whoever forks us gives all the same state
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])
         self._send({"result": None})
 

@@ -206,16 +206,17 @@ def test_what_installs_is_said_once_and_not_to_the_instructor(ours, tmp_path):
     ]
 
 
-def test_each_run_draws_numbers_of_its_own(ours, tmp_path):
+def test_each_submission_draws_numbers_of_its_own_and_the_same_every_time(ours, tmp_path):
     """All are forked from one process, whose generators have been seeded or used."""
     draws = (
         "import random, numpy, torch\n[g() for g in (random.random, numpy.random.rand, lambda: torch.rand(()).item())]"
     )
     drawn = []
-    for _ in "ab":
-        ours.run(notebook := from_dict(tiny.notebook(draws)), tmp_path)
+    for other in ("", "# mine", ""):
+        ours.run(notebook := from_dict(tiny.notebook(draws, other)), tmp_path)
         drawn.append([float(n) for n in notebook.cells[0].outputs[0].data["text/plain"].strip("[]").split(",")])
-    assert all(first != second for first, second in zip(*drawn, strict=True))
+    assert all(first != second for first, second, _ in zip(*drawn, strict=True))
+    assert drawn[0] == drawn[2]
 
 
 @pytest.mark.parametrize(
