@@ -168,12 +168,11 @@ class NotebookRunner:
         worker = self._zygote.spawn()
         try:
             with _Watch(self._base, worker):
-                self._ask(worker, StartRequest(op="start", functions={}, module="__main__"))
+                self._ask(worker, StartRequest(op="start", seed=_seed(cells), functions={}, module="__main__"))
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
                 environment |= self._environment
-                stage = StageRequest(op="stage", folder=str(self._folder), environment=environment, seed=_seed(cells))
-                self._ask(worker, stage)
+                self._ask(worker, StageRequest(op="stage", folder=str(self._folder), environment=environment))
                 for number, cell in enumerate(cells):
                     if not cell.source.strip():
                         continue

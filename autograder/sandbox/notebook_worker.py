@@ -56,6 +56,8 @@ class NotebookWorker:
                 self._answer(cast("Request", message), tensors)
 
     def _answer(self, message: Request, tensors: list[Received]) -> None:
+        if "seed" in message:
+            seed_generators(message["seed"])
         try:
             self._do(message, tensors)
         except HungUp:
@@ -99,7 +101,6 @@ class NotebookWorker:
         return Notebook(message["functions"], message["module"])
 
     def _stage(self, message: StageRequest) -> None:
-        seed_generators(message["seed"])  # whoever forks us gives all the same state
         self._screen = CellDisplay(self._notebook, message["folder"], message["environment"])
         self._send({"result": None})
 

@@ -124,13 +124,11 @@ class StageRequest(_Request):
     Attributes:
         folder: the working folder of the cells.
         environment: environment variables that are set for them.
-        seed: of the random numbers that they draw.
     """
 
     op: Literal["stage"]
     folder: str
     environment: dict[str, str]
-    seed: int
 
 
 @final

@@ -63,7 +63,7 @@ def shown(zygote, folder, source):
     worker = zygote.spawn()
     requests = (
         StartRequest(op="start", functions={}, module="__main__"),
-        StageRequest(op="stage", folder=str(folder), environment={}, seed=0),
+        StageRequest(op="stage", folder=str(folder), environment={}),
         ShowRequest(op="show", label="cell", source=source),
     )
     try:
