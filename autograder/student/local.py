@@ -41,6 +41,9 @@ from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 from autograder.student.worker_settings import cell_seed_of
 
+_AS_THEY_ARE = frozenset((bool, int, float, str, type(None), torch.Tensor))
+"""Types of arguments that arrive as they are."""
+
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
     """Run the cells of a submission in this process; return what they defined and what failed."""
@@ -218,6 +221,8 @@ class LocalRunner:
 
         The wrapper comes off the student's own functions. Networks and classes stay what they are.
         """
+        if type(argument) in _AS_THEY_ARE:
+            return argument
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
         if (isinstance(argument, deque | np.ndarray) and holds_container(argument)) or tables.is_table(argument):

@@ -21,6 +21,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+
 from autograder.sandbox import frozen
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.plain_functions import as_raised, is_theirs
@@ -33,6 +36,10 @@ _IN_WORDS = frozenset({"__repr__", "__str__"})
 _OF_DATACLASSES = frozenset({*_IN_WORDS, "__eq__", "__hash__", "__lt__", "__le__", "__gt__", "__ge__"})
 """What makes a class no more than what it holds."""
 _is_frozen = operator.attrgetter("__dataclass_params__.frozen")
+_USUAL = frozenset(
+    (bool, int, float, str, type(None), list, tuple, dict, set, types.FunctionType, np.ndarray, torch.Tensor)
+)
+"""Types of almost all arguments, which have the answer at once: of these nothing is the rubric's own."""
 _READ = property | types.MemberDescriptorType | types.GetSetDescriptorType
 
 
@@ -84,6 +91,8 @@ def _is_method(value: object) -> bool:
 def asked_of(value: object) -> Described | None:
     """Return what can be asked of an object of the rubric's own class, or of an iterator; None of anything else."""
     cls: Any = type(value)
+    if cls in _USUAL:
+        return None
     if isinstance(value, Iterator) and not is_own(cls):
         return Described((), ("__iter__", "__next__"))
     return _described(cls) if is_own(cls) and not is_theirs(value) and not isinstance(value, type) else None
@@ -100,6 +109,8 @@ def is_more_than_a_function(value: Any, described: Described | None) -> bool:
 def form_of(value: Any) -> str | None:
     """Return which form of a record a value has, see `rubric_objects.make_record`; None where it is none."""
     cls: Any = type(value)
+    if cls in _USUAL:
+        return None
     if cls is types.SimpleNamespace:
         return "names"
     if cls is argparse.Namespace:
@@ -147,7 +158,7 @@ def contents(value: Any) -> Any:
 
 def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a record."""
-    return frozen.holds_container(value) or form_of(value) is not None
+    return type(value) is not torch.Tensor and (frozen.holds_container(value) or form_of(value) is not None)
 
 
 def refill(value: Any, content: Any, moved: frozen.Moved = ()) -> None:
