@@ -235,8 +235,8 @@ def call_request(
         request["inputs"] = len(tensors)
     trained = sent.may_change()
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
-    if trained or (may_change and is_declared):
-        request["changes"] = sorted({*trained, *(may_change if is_declared else ())})
+    if changes := trained.union(may_change) if is_declared else trained:
+        request["changes"] = sorted(changes)
     if may_change and not is_declared:
         request["takes_over"] = [i for i in may_change if i not in trained]
     found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
