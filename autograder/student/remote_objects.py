@@ -222,7 +222,11 @@ class RemoteObject(Remote):
         reference = self._reference
         if positional or keywords:
             reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
-        result, changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+        try:
+            result, changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+        except StudentException as error:
+            note_changed(reference.step or reference.kind, error.changed_arguments)
+            raise
         note_changed(reference.step or reference.kind, changed)
         return reference.accept("()", result)
 
