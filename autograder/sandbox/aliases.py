@@ -12,7 +12,7 @@ from autograder.sandbox.frames import WireError
 
 _CHANGEABLE = (list, dict, set)
 _WALKED = frozenset({list, dict, set, tuple})
-_MAX_SIZE = 4 << 20
+MAX_SIZE = 4 << 20
 """Characters and values that all the further ones may stand for."""
 MANY = -1
 """In place of a number: met more than once, and not numbered yet."""
@@ -48,6 +48,25 @@ def shared_in(value: Any) -> dict[int, int]:
     return many
 
 
+def size_of(value: Any) -> int:
+    """Return how many values a list, dict or set holds, counted wherever they stand, and how long its words are.
+
+    >>> size_of([1, ["ab"], {"c": (2,)}])
+    9
+    """
+    size, pending = 0, [value]
+    while pending and size <= MAX_SIZE:
+        value = pending.pop()
+        size += 1
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif type(value) in _WALKED:
+            pending += value
+    return size
+
+
 class Known:
     """The lists, dicts and sets of a value that have a number, as they arrive."""
 
@@ -76,7 +95,7 @@ class Known:
             raise WireError("malformed number of a list")
         value, size = self._found[number]
         self._size += size
-        if self._size > _MAX_SIZE:
+        if self._size > MAX_SIZE:
             raise WireError("one list stands for too much in too many places")
         return value
 

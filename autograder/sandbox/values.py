@@ -14,6 +14,7 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``f``      nan, inf or -inf       ``o``     numpy array of objects
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
 ``w``      see `subclasses`       ``&``,``=``  see `aliases`
+``A``      see `Effects.encode`
 ..                                others    given to a hook: handles
 ========== =====================  ========= =======================
 
@@ -97,7 +98,7 @@ class Encoder:
         self.tensors: list[torch.Tensor] = []
         self._index: dict[int, int] = {}
         self._hook, self._kept = hook, kept
-        self._shared: dict[int, int] = {}
+        self._shared: dict[int, Any] = {}
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         """The arrays that tensors are of, by what `id` says of the tensor."""
         self.made: set[int] = set()
@@ -120,6 +121,19 @@ class Encoder:
         self.look_through(value)
         tree = self.encode(value)
         self._shared = {}
+        return tree
+
+    def encode_known(self, value: Any, known: Mapping[int, Tree]) -> Tree:
+        """Return the tree of a value with lists and the like in it that the other side has.
+
+        Args:
+            value: it.
+            known: the trees of these, by what `id` says of them.
+        """
+        before, self._shared = self._shared, {**self._shared, **known}
+        tree = self.encode(value)
+        self._shared = {key: self._shared[key] for key in before.keys() - known.keys()}
+        self._shared |= {key: before[key] for key in before.keys() & known.keys()}
         return tree
 
     def look_through(self, value: Any) -> None:
@@ -161,6 +175,8 @@ class Encoder:
 
     def _encode_shared(self, value: Any, depth: int) -> Tree:
         number = self._shared[id(value)]
+        if type(number) is dict:
+            return number
         if number >= 0:
             return {"=": number}
         if number == aliases.OPEN:

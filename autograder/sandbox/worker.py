@@ -261,7 +261,7 @@ class Worker(NotebookWorker):
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: CallReply = {"result": encoder.encode_whole(effects.beside(result))}
+        answer: CallReply = {"result": effects.encode(result, encoder)}
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
@@ -536,7 +536,9 @@ class Worker(NotebookWorker):
             self._passed.settle()
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: ValueReply = {"result": encoder.encode_whole(value if effects is None else effects.beside(value))}
+        answer: ValueReply = {
+            "result": encoder.encode_whole(value) if effects is None else effects.encode(value, encoder)
+        }
         if effects is not None:
             effects.tell(answer, encoder)
         if number is not None:

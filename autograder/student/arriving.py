@@ -55,6 +55,8 @@ class Arriving:
             return self._ours(inner)
         if tag == "C":
             return _class_of(inner)
+        if tag == "A" and effects is not None:
+            return effects.find(inner)
         if tag not in ("h", "w"):
             raise WireError(f"unknown tag {tag[:20]!r}")
         handle, kind, iterator, known_as, has_operators, *more = inner

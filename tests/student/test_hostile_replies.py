@@ -490,6 +490,7 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
             for lie in (3, [[1, None]], [[-1, None]], [[0, {"t": 9}]])
         ),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
+        *({"result": {"A": lie}} for lie in (0, None, [], [0], [[0]])),
         *(
             {"result": {"h": [8, "C", False, None, False, 0, lie]}}
             for lie in (3, [[]], [["x"]], [["class", []]], [["x", [[1]]]])
@@ -550,6 +551,24 @@ def moved_in(open_runner, moved):
             assert things == [[[0], 1]]
             raise
     return things, inner
+
+
+@pytest.mark.parametrize("path", [3, [], [1], [-1], [True], [0, 1], [0, 0], [0, 2, 0], ["0"], [0, 1, 0, 0]], ids=str)
+def test_a_list_of_ours_that_comes_back_is_one_that_was_passed(open_runner, path):
+    lie = {"tensors": [], "graph": None, "aliases": [], "changed": []}
+    things = [1, "x", [2]]
+    right, wrong = ({"A": [0, 2]}, {"A": path})
+    with opened(open_runner, [answering(result=tree, **lie) for tree in (right, wrong)]) as (_, student):
+        assert student.f(things, 1) is things[2]
+        with pytest.raises(BadReply):
+            student.f(things, 1)
+    assert things == [1, "x", [2]]
+
+
+def test_a_list_of_ours_does_not_stand_for_too_much(open_runner):
+    lie = {"result": [{"A": [0]}] * 50, "tensors": [], "graph": None, "aliases": [], "changed": []}
+    with opened(open_runner, [answering(**lie)]) as (_, student), pytest.raises(BadReply, match="too much"):
+        student.f(["x" * 100_000], 1)
 
 
 def test_no_list_is_refilled_by_way_of_another_one(open_runner):
