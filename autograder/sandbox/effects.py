@@ -6,7 +6,7 @@ the end in the worker; the other one is in `student.effects`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -57,19 +57,24 @@ class Effects:
         """Return the first items of the call's iterator."""
         return take_first(iterator, most, self._frozen)
 
-    def encode(self, result: Any, encoder: Encoder) -> Tree:
+    def encode(self, result: Any, encoder: Encoder, encode: Callable[[Any, Mapping[int, Tree]], Tree]) -> Tree:
         """Return the tree of a result and, where any has changed that may, of the arguments of `given_back` beside it.
 
         A list or the like of the arguments that is in the result is ``{"A": path}`` there, if the rubric's is as it is.
+
+        Args:
+            result: it.
+            encoder: of the answer.
+            encode: returns the tree of a result, with those of what is in it and known over there.
         """
         if not self._places:
-            return encoder.encode_whole(result)
+            return encode(result, {})
         self._refilled = [self._places[i] for i in self._containers.changed()]
         self._differ.update(place for place in self._refilled if place not in self._given_back)
         beside = self._given_back if any(place in self._given_back for place in self._refilled) else ()
         contents = [self._containers.values[self._places.index(place)] for place in beside]
         encoder.look_through((result, *contents))
-        tree = encoder.encode_known(result, self._passed()) if is_container(result) else encoder.encode(result)
+        tree = encode(result, self._passed()) if is_container(result) else encoder.encode(result)
         return {"u": [tree, *map(encoder.encode, contents)]} if contents else tree
 
     def _passed(self) -> dict[int, Tree]:

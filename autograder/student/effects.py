@@ -45,6 +45,8 @@ class Effects:
         self._arguments, self._names, self._note_allowed = arguments, names, note
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
+        self.is_live = "live" in request
+        """Whether lists in the result are one on both sides."""
         self._named = 0  # values in the lists that an answer has named
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""

@@ -88,7 +88,8 @@ class RemoteObject(Remote):
         iterator, _ = self._reference.ask(lambda handle: IterRequest(op="iter", object=handle))
         if not isinstance(iterator, RemoteIterator):
             raise unusable("malformed iterator")
-        self._reference.accept(".__iter__", iterator)
+        if iterator is not self:
+            self._reference.accept(".__iter__", iterator)
         return iterator
 
     def __take__(self, most: int) -> list[Any]:
@@ -223,7 +224,9 @@ class RemoteObject(Remote):
         if positional or keywords:
             reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
         try:
-            result, changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+            result, changed = reference.runner.call_remote(
+                reference.origin, positional, keywords, target=reference, place=reference.place_after("()")
+            )
         except StudentException as error:
             note_changed(reference.step or reference.kind, error.changed_arguments)
             raise
@@ -238,7 +241,7 @@ class RemoteIterator(RemoteObject):
 
     def __next__(self) -> Any:
         reference = self._reference
-        items, size = reference.ask(lambda handle: NextRequest(op="next", object=handle))
+        items, size = reference.ask(lambda handle: NextRequest(op="next", object=handle), "[]")
         reference.given += size
         if reference.given > MAX_ITERATED:
             megabytes = MAX_ITERATED >> 20

@@ -491,6 +491,16 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
         ),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
         *({"result": {"A": lie}} for lie in (0, None, [], [0], [[0]])),
+        *({"result": {"L": lie}} for lie in (0, None, [8, []], [8, [1]], [])),
+        *({"lists": lie} for lie in (3, [3], [[]], [{"m": []}], [{"L": 8}], [{"L": []}], [{"L": [True, []]}])),
+        *(
+            {"lists": [{"L": lie}]}
+            for lie in ([8, 3], [8, {"u": []}], [[], []], [8, [{"L": 8}]], [8, [{"L": [8, []]}]])
+        ),
+        *(
+            {"lists": lie}
+            for lie in ([{"L": [8, []]}, {"L": [8, []]}], [{"L": [8, ["x" * 100_000]]}, *[{"L": 8}] * 50])
+        ),
         *(
             {"result": {"h": [8, "C", False, None, False, 0, lie]}}
             for lie in (3, [[]], [["x"]], [["class", []]], [["x", [[1]]]])
@@ -624,6 +634,40 @@ def test_a_gradient_of_a_parameter_is_its_own(open_runner):
     assert parameter.grad.shape == (2, 2)
     parameter.grad.zero_()
     assert parameter.detach().eq(5).all()
+
+
+LIST = {"L": [8, [{"L": [9, [1]]}, {"t": 0}]]}
+
+
+def using_lists(student):
+    """Read a list of an object, change it, and let what is one on both sides go its way."""
+    held = student.f(*arguments())[1].items
+    inner = held[0]
+    inner.append(2)
+    student.f(*arguments())
+    return held, inner
+
+
+def test_a_list_of_theirs_is_used_without_an_error(open_runner):
+    acts = [lambda answer: answer, answering(result=LIST), answering(lists=[LIST, {"L": 9}])]
+    with opened(open_runner, acts) as (_, student):
+        held, inner = using_lists(student)
+        assert (held[0] is inner, inner) == (True, [1])
+
+
+@settings(max_examples=100)
+@given(acts, st.integers(0, 2))
+def test_whatever_becomes_of_a_list_of_theirs(open_runner, acts, at):
+    honest = [lambda answer: answer, answering(result=LIST), answering(lists=[LIST, {"L": 9}])]
+    first, *others = acts
+    changed = [lambda answer: first(honest[at](answer)), *others]
+    expected = (StudentError, AttributeError, TypeError, IndexError, KeyError)
+    with (
+        opened(open_runner, [*honest[:at], *changed], call_s=SILENCE_S) as (_, student),
+        contextlib.suppress(*expected),
+    ):
+        for value in inner_values(using_lists(student)):
+            assert isinstance(value, (*PLAIN, Remote)), type(value)
 
 
 @settings(max_examples=100)
