@@ -346,17 +346,25 @@ def assert_gradient(
 
 
 def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the function, which must not change its arguments, and return its result.
+    """Call the function, which must not change its arguments, even where it raises, and return its result.
 
     Raises:
         CheckFailed: an argument was changed in place.
     """
     watched = None if isinstance(function, StudentFunction) else Watched(arguments)  # which notes it itself
-    result = function(*arguments)
+    try:
+        result = function(*arguments)
+    except StudentException:
+        _assert_unchanged_since(watched)
+        raise
+    _assert_unchanged_since(watched)
+    return result
+
+
+def _assert_unchanged_since(watched: Watched | None) -> None:
     assert_arguments_unchanged()
     if watched is not None and (changed := watched.changed()):
         raise _changed([str(place + 1) for place in changed])
-    return result
 
 
 def assert_arguments_unchanged() -> None:

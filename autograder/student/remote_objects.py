@@ -220,7 +220,11 @@ class RemoteObject(Remote):
             reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
         given = (*(("", value) for value in positional), *keywords.items())
         remember_call(call := Call(reference.name, given, is_declared=False))
-        result, call.changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+        try:
+            result, call.changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+        except StudentException as error:
+            call.changed = error.changed_arguments
+            raise
         call.result = reference.accept("()", result)
         return call.result
 
