@@ -100,15 +100,18 @@ class Known:
         self._found: dict[int, tuple[Any, int]] = {}
         self._size = 0
 
-    def note(self, number: object, value: Any, tree: Any) -> Any:
-        """Note what has a number; return it.
+    def __contains__(self, number: object) -> bool:
+        return number in self._found
+
+    def note(self, number: object, value: Any, tree: Any = None) -> Any:
+        """Note what has a number; return it. It stands for as much as its tree, or as it holds where there is none.
 
         Raises:
             WireError: it is nothing that could change, or the number is taken.
         """
         if type(number) is not int or number in self._found or not isinstance(value, _CHANGEABLE):
             raise WireError("malformed number of a list")
-        self._found[number] = (value, self._size_of(tree))
+        self._found[number] = (value, size_of(value) if tree is None else self._size_of(tree))
         return value
 
     def again(self, number: object) -> Any:

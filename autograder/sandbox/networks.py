@@ -17,7 +17,7 @@ import torch
 from autograder.sandbox import known_classes, plain_functions, rubric_objects
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers
-from autograder.sandbox.network_changes import HookThere, Snapshot, hooks_of
+from autograder.sandbox.network_changes import HookThere, Snapshot, add_to, hooks_of
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
@@ -168,13 +168,22 @@ class Passed:
                 del self._found[number]
                 self._hooks.pop(number, None)
 
-    def tell(self, answer: Any, encoder: Encoder, keep: Callable[[Any], int], *, is_reached: bool) -> None:
+    def tell(
+        self,
+        answer: Any,
+        encoder: Encoder,
+        keep: Callable[[Any], int],
+        encode: Callable[[Any], Tree],
+        *,
+        is_reached: bool,
+    ) -> None:
         """Put into an answer how the networks were left, and what optimisers and schedulers have remembered.
 
         Args:
             answer: the answer.
             encoder: of its values.
             keep: returns the handle of an object, which it keeps.
+            encode: returns the tree of a value that an object holds.
             is_reached: whether the rubric may reach what the code holds from now on.
 
         Raises:
@@ -194,6 +203,13 @@ class Passed:
                 [number, [layer.training for layer in network.modules()], self._settings(network, encoder)]
                 for number, network in networks
             ]
+            added = [
+                [number, index, name, encode(value)]
+                for number, network in networks
+                for index, name, value in self._snapshots[network].attributes()
+            ]
+            if added:
+                answer["attributes"] = added
             told = [[number, self._told(number, network, keep)] for number, network in networks]
             if hooks := [entry for entry in told if entry[0] in self._hooks]:
                 answer["hooks"] = hooks
@@ -225,11 +241,13 @@ class Passed:
 
     def _layer(self, tree: Tree, decode: Decode, held: Any = None) -> torch.nn.Module:
         """Return a layer as a tree says; the one that is held already, if it is of the kind."""
-        name, training, attributes, functions, parameters, buffers, layers, own = tree
+        name, training, attributes, added, functions, parameters, buffers, layers, own = tree
         layer: torch.nn.Module = held
         if not _is_of_kind(held, name, own):
             layer = self._empty_layer(name) if own is None else self._stand_in(name, *own)
         vars(layer).update(decode(attributes))
+        if added is not None:
+            add_to(layer, decode(added))
         vars(layer).update({own: known_classes.find_function(function) for own, function in functions})
         inside = dict(layer._modules)
         _refill(layer._parameters, {own: _as_parameter(decode(parameter)) for own, parameter in parameters})

@@ -390,6 +390,8 @@ class _EffectsReply(_Reply):
             and ``is_leaf``; of those that are taken over, for the changed ones.
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer, and
             what was set in its layers: number of the layer, name, tree; absent where no networks and optimisers were.
+        attributes: number of a network, number of a layer, name and tree of what the code has added to these; absent
+            without any.
         hooks: number of each network that has hooks of the code's, and for each of them the number of the layer, its
             kind and handle, whether it gets arguments by name and always runs; absent where there are none.
         tensor_hooks: number of each linked tensor on which the code has other hooks than before, and handles of these;
@@ -411,6 +413,7 @@ class _EffectsReply(_Reply):
     changed: NotRequired[object]
     updates: NotRequired[object]
     modes: NotRequired[object]
+    attributes: NotRequired[object]
     hooks: NotRequired[object]
     taken: NotRequired[object]
     tensor_hooks: NotRequired[object]

@@ -288,8 +288,8 @@ class Worker(NotebookWorker):
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
         if self._passed:
-            self._passed.tell(answer, encoder, self._keep, is_reached=may_keep)
-            may_keep = may_keep or "hooks" in answer
+            self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=may_keep)
+            may_keep = may_keep or "hooks" in answer or "attributes" in answer
         encoder.finish()
         if failed is not None:
             answer.update(cast("Any", failed))
@@ -549,6 +549,9 @@ class Worker(NotebookWorker):
             if first < len(encoder.tensors) and (linked := self._links.link_held(encoder, first)):
                 answer["linked"] = linked
 
+    def _held_tree(self, encoder: Encoder) -> Callable[[Any], Tree]:
+        return lambda value: self._result_tree(value, None, encoder, is_live=True)
+
     def _result_tree(
         self, value: Any, effects: Effects | None, encoder: Encoder, *, is_live: bool, is_item: bool = False
     ) -> Tree:
@@ -589,7 +592,7 @@ class Worker(NotebookWorker):
         if is_live and not is_item and type(value) in (list, dict, set) and not self._lists.has(value):
             answer["number"] = self._keep(value)
         if self._passed:
-            self._passed.tell(answer, encoder, self._keep, is_reached=effects is None)
+            self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=effects is None)
         if encoder.tensors:
             linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors)
             if linked:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from autograder.base.errors import StudentCrash
-from autograder.sandbox import known_classes, plain_functions, tables
+from autograder.sandbox import aliases, known_classes, plain_functions, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.operations import SPECIAL
 from autograder.sandbox.protocol import (
@@ -82,8 +82,9 @@ class Arriving:
         if tag == "C":
             return _class_of(inner)
         if tag == "L":
-            number, held = inner
-            return self.host.held.container(number, held, is_live=True)
+            number, *content = inner
+            held = self.host.held
+            return held.container(number, *content, is_live=True) if content else held.list_of(number)
         if tag == "A" and effects is not None:
             return effects.find(inner)
         raise WireError(f"unknown tag {tag[:20]!r}")
@@ -102,6 +103,13 @@ class Arriving:
             ours.take_away(number, reason)
         for number, told in as_list(answer.get("hooks", [])):
             ours.set_hooks(number, told, lambda handle: self.stand_in_for(handle, "function", origin))
+
+    def accept_attributes(self, answer: Result, received: list[Received], origin: str) -> None:
+        """Give networks of ours the attributes that the student's code has added, as an untrusted answer says."""
+        reader = ArrivingReader([r.tensor for r in received], lambda tag, inner: self.decode_handle(tag, inner, origin))
+        reader.is_live = True
+        for number, index, name, tree in as_list(answer.get("attributes", [])):
+            self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
 
     def accept_tensor_hooks(self, answer: Result, origin: str) -> None:
         """Put the student's hooks on tensors of ours, as an untrusted answer says."""
@@ -268,6 +276,9 @@ class ArrivingReader(Decoder):
     def _held(self, inner: Tree, depth: int) -> Any:
         if not self.is_live:
             raise WireError("malformed list of an object")
+        if type(inner) is int and (self._lists is None or inner not in self._lists):  # one that another tree holds
+            self._lists = self._lists or aliases.Known()
+            return self._lists.note(inner, self._decode_other("L", [inner]))
         return super()._held(inner, depth)
 
     @staticmethod

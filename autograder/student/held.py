@@ -98,6 +98,17 @@ class Held:
             self._in_use.append(held)
         return held
 
+    def list_of(self, number: object) -> Any:
+        """Return the list, dict or set of a number.
+
+        Raises:
+            WireError: none is held.
+        """
+        found = self._lists.get(number) if type(number) is int else None
+        if found is None:
+            raise WireError("malformed list of an object")
+        return found
+
     def number_of(self, held: object) -> int | None:
         """Return the number of a list, dict or set that is held; None for one that has none."""
         return next((number for number, other in self._lists.items() if other is held), None)

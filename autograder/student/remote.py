@@ -359,6 +359,8 @@ class RemoteRunner(Arriving):
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
         result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
+        if "attributes" in answer:
+            self.accept_attributes(answer, received, sent.origin)
         return effects.refill(answer, result)
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
@@ -369,9 +371,14 @@ class RemoteRunner(Arriving):
             self.accept_tensor_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
-            return self._value(answer, received, leaves, target.origin, is_live=is_live)
-        effects.take(answer, received)
-        return effects.refill(answer, self._results(answer, received, leaves, target.origin, effects, is_live=is_live))
+            value = self._value(answer, received, leaves, target.origin, is_live=is_live)
+        else:
+            effects.take(answer, received)
+            whole = self._results(answer, received, leaves, target.origin, effects, is_live=is_live)
+            value = effects.refill(answer, whole)
+        if "attributes" in answer:
+            self.accept_attributes(answer, received, target.origin)
+        return value
 
     def lists_told(self, tensors: list[torch.Tensor]) -> list[list[object]]:
         """Return number and tree of the lists of objects that the rubric has changed; their tensors are added."""

@@ -453,6 +453,9 @@ FORWARD = [0, "_forward_hooks", 5, False, False]
         *({"hooks": lie} for lie in (3, [[9, []]], [["0", []]], [[0, [FORWARD, []]]], [[0, [FORWARD] * 2000]])),
         *({"taken": lie} for lie in (3, [[9, "x"]], [["0", "x"]], [[[], "x"]])),
         *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
+        *({"attributes": lie} for lie in (3, [[]], [[9, 0, "best", 1]], [["0", 0, "best", 1]], [[0, 9, "best", 1]])),
+        *({"attributes": [[0, 0, lie, 1]]} for lie in ("_hooks", "__class__", "a b", "x" * 81, 3, "")),
+        *({"attributes": [[0, 0, "best", lie]]} for lie in ({"t": 9}, {"L": [1]}, {"L": 77}, {"zz": 1})),
         *(
             {"kept": [[0, 7]], "tensor_hooks": lie}
             for lie in (3, [[7]], [["7", []]], [[7, 3]], [[7, ["x"]]], [[7, [[]]]])
@@ -469,6 +472,18 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
         student.f(net, y)
     assert {name: value for name, value in vars(net).items() if not name.startswith("_")} == before
     assert torch.equal(net(y), expected)
+
+
+@pytest.mark.parametrize("name", ["forward", "training", "weight", "in_features", "to", "T_destination"])
+def test_nothing_of_a_network_of_ours_is_replaced(open_runner, name):
+    net, y = torch.nn.Linear(2, 2), torch.ones(2, 2)
+    before, expected = dict(vars(net)), net(y)
+    with (
+        opened(open_runner, [answering(attributes=[[0, 0, name, 1]])]) as (_, student),
+        pytest.raises(StudentError, match=f"sets `{name}` of a network"),
+    ):
+        student.f(net, y)
+    assert (vars(net), net(y).tolist()) == (before, expected.tolist())
 
 
 @pytest.mark.parametrize(

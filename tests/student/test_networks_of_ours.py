@@ -43,6 +43,22 @@ class Transferred(nn.Module):
         nn.init.ones_(net[-1].weight)
     def forward(self, x): return self.net(x)
 
+class Trainer:
+    def __init__(self, net): self.net = net
+    def fit(self):
+        self.net.best_loss, self.net.history = 0.5, [1]
+    def more(self): self.net.history.append(len(self.net.history) + 1)
+    def told(self): return self.net.best_loss, list(self.net.history)
+def adorn(net):
+    net.best_loss, net.history, net.mask = 0.3, [1.0], torch.ones(2)
+    net.trainer, net.act = Trainer(net), lambda x: x + 1
+    net.children().__next__().frozen = True
+def adorn_more(net):
+    net.history.append(2.0)
+    net.best_loss /= 3
+def count(net): net.calls += 1
+def uncount(net): del net.calls
+def call_it_forward(net): net.name = "mine"
 def scale(net, factor): net.register_forward_hook(lambda layer, given, out: out * factor)
 def scale_first(net, factor):
     hook = lambda layer, given, named: ((given[0] * factor,), named)
@@ -224,3 +240,59 @@ def test_a_hook_on_a_parameter_runs_once_wherever_its_gradient_comes_from(studen
     student.scale_gradient(weight, 10.0)
     weight.sum().backward()
     assert weight.grad.tolist() == [10, 10]
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.calls = nn.Linear(2, 2), 0
+
+    @property
+    def name(self):
+        return "ours"
+
+    def forward(self, x):
+        self.calls += 1
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("make", [Counting, lambda: nn.Sequential(nn.Linear(2, 2))])
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_attributes_that_the_code_adds_are_there(runner, make, request):
+    student, net = request.getfixturevalue(runner)(SOURCE, declare=["Trainer(net)"]), make()
+    student.adorn(net)
+    assert (net.best_loss, net.history, net.mask.tolist(), net.act(1)) == (0.3, [1.0], [1, 1], 2)
+    assert net.trainer.net is net
+    assert next(net.children()).frozen is True
+    net.history.append(1.5)
+    student.adorn_more(net)
+    assert (net.best_loss, net.history) == (pytest.approx(0.1), [1.0, 1.5, 2.0])
+    net.best_loss, net.history = 3.0, [0]
+    student.adorn_more(net)
+    assert net.best_loss == 1
+
+
+@pytest.mark.parametrize("make", [Counting, lambda: nn.Sequential(nn.Linear(2, 2))])
+def test_attributes_that_an_object_adds_later_are_there(open_student, make):
+    student, net = open_student(SOURCE, declare=["Trainer(net)"]), make()
+    trainer = student.Trainer(net)
+    trainer.fit()
+    history = net.history
+    trainer.more()
+    assert (net.best_loss, net.history) == (0.5, [1, 2])
+    assert net.history is history
+    net.best_loss = 9.0
+    history.append(5)
+    assert trainer.told() == (9.0, [1, 2, 5])
+    assert net(torch.ones(1, 2)).shape == (1, 2)
+
+
+def test_attributes_that_the_rubric_has_written_stay_its_own(open_student):
+    """They may be what it judges by."""
+    student, net = open_student(SOURCE), Counting()
+    for change, words in ((student.count, "another `calls`"), (student.uncount, "no `calls` any more")):
+        with pytest.raises(StudentError, match=words):
+            change(net)
+    with pytest.raises(StudentError, match="has a `name` of its own"):
+        student.call_it_forward(net)
+    assert (net.calls, net.name) == (0, "ours")
