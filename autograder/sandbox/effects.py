@@ -6,13 +6,15 @@ the end in the worker; the other one is in `student.effects`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from autograder.sandbox import rubric_objects
+from autograder.sandbox import aliases, rubric_objects
 from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
+from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -39,6 +41,8 @@ class Effects:
         self._given_back = message.get("given_back", ())
         self._places = message.get("containers", ())
         self._containers = Containers([_held(arguments[place]) for place in self._places])
+        self._watched = [held for held in self._containers.before().values() if type(held) in (list, dict, set)]
+        self._references = list(map(sys.getrefcount, self._watched))
         self._refilled: list[int] = []
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
@@ -86,6 +90,21 @@ class Effects:
             for path, value in reversed(self._containers.before().items())
             if path and self._places[path[0]] not in self._differ and is_container(value)
         }
+
+    def kept(self, lists: HeldLists) -> list[list[Any]]:
+        """Return path and number of the lists, dicts and sets that the code has kept, which are known from now on."""
+        now = list(map(sys.getrefcount, self._watched))
+        kept = [one for one, count, before in zip(self._watched, now, self._references, strict=True) if count > before]
+        if not kept:
+            return []
+        inside = aliases.all_in(kept)
+        if inside is None:
+            return []
+        return [
+            [list(path), lists.adopt(held)]
+            for path, held in {id(held): (path, held) for path, held in self._containers.before().items()}.values()
+            if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
+        ]
 
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer, beside its result, what has happened since the last one."""

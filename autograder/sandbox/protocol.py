@@ -465,6 +465,7 @@ class CallReply(_EffectsReply):
             and all of `given_back`.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
+        kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
@@ -475,6 +476,7 @@ class CallReply(_EffectsReply):
     result: object
     aliases: NotRequired[object]
     kept: NotRequired[object]
+    kept_lists: NotRequired[object]
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]

@@ -99,6 +99,7 @@ class Encoder:
         self._index: dict[int, int] = {}
         self._hook, self._kept = hook, kept
         self._shared: dict[int, Any] = {}
+        self._known: dict[int, Tree] = {}  # of lists that the other side has
         self._told: dict[int, Tree] = {}  # of lists that the other side knows by number
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         """The arrays that tensors are of, by what `id` says of the tensor."""
@@ -154,9 +155,13 @@ class Encoder:
         self._number = None
         return tree
 
+    def know(self, known: dict[int, Tree]) -> None:
+        """Let lists that the other side has be named as their trees say, by what `id` says of them."""
+        self._known = self._shared = known
+
     def look_through(self, value: Any) -> None:
         """Let each list be one in all that is encoded from now on of what is in a value."""
-        self._shared = aliases.shared_in(value)
+        self._shared = aliases.shared_in(value) | self._known
 
     def finish(self) -> None:
         """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""

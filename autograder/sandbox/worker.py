@@ -281,6 +281,8 @@ class Worker(NotebookWorker):
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
+        if kept_lists := effects.kept(self._lists):
+            answer["kept_lists"] = kept_lists
         self._tell_lists(answer, encoder)
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):

@@ -169,11 +169,12 @@ class Arriving:
     def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
         """Let lists of objects that are held hold what they hold there by now."""
         reader.is_live = True
+        if not all(isinstance(tree, dict) and "L" in tree for tree in trees):
+            raise WireError("malformed list of an object")
         for held in reader.decode(trees):
-            if not is_kept(held):
-                raise WireError("malformed list of an object")
-            self.instances.note_live(held.place)
-            self.instances.accept(held.place or "", held)
+            if is_kept(held):  # others are the rubric's own
+                self.instances.note_live(held.place)
+                self.instances.accept(held.place or "", held)
 
     def _answer_back(
         self,

@@ -6,7 +6,7 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -16,7 +16,9 @@ from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
+from autograder.student.given import Changes, Given
 from autograder.student.linked import LinkedParameters
+from autograder.student.own_lists import OwnList
 from autograder.student.replies import as_list, index_of, update_argument, update_flags
 
 
@@ -27,9 +29,9 @@ class Effects:
         request: it.
         inputs: the tensors among its arguments.
         owners: the declared parameter or the argument that each of these was passed as.
-        arguments: those in order, then those by name.
-        names: of each of these, what messages call it.
+        given: its arguments.
         note: is told what was changed and may be, where nobody has declared it.
+        later: what may be changed of them after the call, and is told what was.
     """
 
     def __init__(
@@ -37,12 +39,13 @@ class Effects:
         request: CallRequest,
         inputs: list[torch.Tensor],
         owners: Mapping[int, str],
-        arguments: Sequence[Any],
-        names: Sequence[str],
-        note: Callable[[str], None] | None = None,
+        given: Given,
+        note: Callable[[str], None] | None,
+        later: Changes,
     ) -> None:
         self._changes, self.inputs, self._owners = request["changes"], inputs, owners
-        self._arguments, self._names, self._note_allowed = arguments, names, note
+        self._arguments, self._names, self._note_allowed = given.values, given.names, note
+        self._given, self._later = given, later
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self.is_live = "live" in request
@@ -98,6 +101,23 @@ class Effects:
         if self._named > aliases.MAX_SIZE:
             raise WireError("one list stands for too much in too many places")
         return found
+
+    def kept_lists(self, answer: Any) -> list[tuple[object, OwnList]]:
+        """Return number and list of those arguments that an untrusted answer says have been kept."""
+        found = []
+        for path, number in as_list(answer["kept_lists"]):
+            own = self.find(path)
+            if type(own) not in (list, dict, set):
+                raise WireError("malformed path")
+            name = self._names[self._containers[path[0]]]
+            may_change = (name,) if name in self._given.may_change else self._later
+            found.append((number, OwnList(own, name, may_change, self._later.note)))
+        return found
+
+    def note_all(self, names: list[str]) -> None:
+        """Note what was changed of arguments of earlier calls although it may not; each is noted once."""
+        while names:
+            self._note(names.pop())
 
     def refill(self, answer: Result, result: Any) -> Any:
         """Take over what was done to lists, dicts and sets, which come beside a result; return the result."""

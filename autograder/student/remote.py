@@ -40,9 +40,10 @@ from autograder.student.callbacks import accept_passed
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
+from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.kept import plain_outside
+from autograder.student.kept import is_kept, plain_outside
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.replies import (
@@ -53,7 +54,7 @@ from autograder.student.replies import (
     index_of,
     size_of,
 )
-from autograder.student.sending import Given, Sent, call_request, watch_containers
+from autograder.student.sending import Sent, call_request, watch_containers
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
@@ -288,10 +289,12 @@ class RemoteRunner(Arriving):
             sent = Sent(self, origin)
             if function is not None:
                 given, note = Given.to_function(function, positional), None
+                later = self.instances.changes_at(function.name)
             else:
                 step = operation or (target.step if target is not None else "")
                 changes = self.instances.changes_at(f"{origin}.{step}")
                 given, note = Given.to_object(changes, positional, keywords), changes.note
+                later = changes
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
             watch_containers(request, given)
             if target is None:
@@ -311,7 +314,7 @@ class RemoteRunner(Arriving):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-            effects = Effects(request, inputs, owners, given.values, given.names, note)
+            effects = Effects(request, inputs, owners, given, note, later)
             try:
                 answer, received = self.host.ask(
                     request,
@@ -356,12 +359,19 @@ class RemoteRunner(Arriving):
         effects.take(answer, received)
         if "kept" in answer:
             effects.adopt(answer, self.host.held.parameters)
+        kept = effects.kept_lists(answer) if "kept_lists" in answer else []
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
         result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
         if "attributes" in answer:
             self.accept_attributes(answer, received, sent.origin)
-        return effects.refill(answer, result)
+        result = effects.refill(answer, result)
+        for number, own in kept:
+            self.host.held.adopt_list(number, own)
+        if "refilled" in answer:
+            self.host.held.settle_lists()
+        effects.note_all(self.host.held.changed_although)
+        return result
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
@@ -387,8 +397,9 @@ class RemoteRunner(Arriving):
             sent = Sent(self, "")
             sent.tensors = tensors
             found.append([number, sent.encode_whole(plain_outside(held))])
-            self.instances.note_live(held.place)
-            held.note()
+            if is_kept(held):
+                self.instances.note_live(held.place)
+                held.note()
         return found
 
     def _value(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Sequence
 from enum import Enum
 from types import GeneratorType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
 
-from autograder.course.settings import Function
 from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
@@ -22,8 +21,8 @@ from autograder.sandbox.values import Encoder
 from autograder.student import networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
+from autograder.student.given import Given
 from autograder.student.host import Host
-from autograder.student.instances import Changes
 from autograder.student.kept import is_kept, plain
 from autograder.student.raised import ErrorClass, Raised
 from autograder.student.reference import reference_to
@@ -63,6 +62,8 @@ class Sent(Encoder):
         self._runner: Any = runner  # which is compared with those of other things
         self.origin = origin
         self._trained: list[torch.Tensor] = []
+        if own := runner.host.held.own_lists:
+            self.know({id(kept.value): {"h": number} for number, kept in own.items() if not kept.has_parted})
         self.owners: list[str] = []
         """What each of the first tensors was passed as: a declared parameter, or the number or name of an argument."""
 
@@ -160,31 +161,6 @@ class Sent(Encoder):
         if isinstance(value, KINDS):
             return {"G": self.encode(state_of(hand_over(value)))}
         return None
-
-
-class Given(NamedTuple):
-    """The arguments of one call.
-
-    Args:
-        values: those in order, then those by name.
-        names: of each, what messages call it.
-        may_change: the names of those that the call may change.
-    """
-
-    values: Sequence[Any]
-    names: Sequence[str]
-    may_change: Container[str]
-
-    @classmethod
-    def to_function(cls, function: Function, positional: Sequence[Any]) -> Given:
-        """Return those of a declared function."""
-        return cls(positional, function.parameters, function.changes)
-
-    @classmethod
-    def to_object(cls, changes: Changes, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Given:
-        """Return those of something that nobody declares: a method, an operator."""
-        names = [*map(str, range(1, len(positional) + 1)), *keywords]
-        return cls([*positional, *keywords.values()], names, changes)
 
 
 def watch_containers(request: CallRequest, given: Given) -> None:

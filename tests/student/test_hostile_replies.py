@@ -685,6 +685,56 @@ def test_whatever_becomes_of_a_list_of_theirs(open_runner, acts, at):
             assert isinstance(value, (*PLAIN, Remote)), type(value)
 
 
+QUIET = {"tensors": [], "graph": None, "aliases": [], "changed": [], "result": 1}
+
+
+def kept(open_runner, kept_lists, *lies, changes=()):
+    """A list of ours, with one in it, that an answer says has been kept, and what the next ones say of it."""
+    things = [1, [2]]
+    acts = [answering(**QUIET, kept_lists=kept_lists), *(answering(**QUIET, **lie) for lie in lies)]
+    with opened(open_runner, acts, changes={"f": changes}) as (_, student):
+        student.f(things, 1)
+        for _ in lies:
+            student.f(1, 1)
+    return things
+
+
+def test_a_list_of_ours_that_was_kept_is_changed_only_where_it_may_be(open_runner):
+    lies = {"lists": [{"L": [7, [5, {"L": [8, [6]]}]]}]}, {"result": {"L": [7, [9]]}} | {"lists": []}
+    honest = [[[0], 7], [[0, 1], 8]]
+    assert kept(open_runner, honest, lies[0]) == [1, [2]]
+    assert kept(open_runner, honest, lies[0], changes=["x"]) == [5, [6]]
+
+
+@pytest.mark.parametrize("lie", [{"lists": [{"L": [7, {"m": []}]}]}, {"lists": [{"L": [7, 3]}]}], ids=json.dumps)
+def test_a_list_of_ours_that_was_kept_stays_one(open_runner, lie):
+    with pytest.raises(BadReply):
+        kept(open_runner, [[[0], 7]], lie, changes=["x"])
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *(3, [3], [[[0]]], [[[0], "7"]], [[[0], True]], [[[1], 7]], [[[0, 0], 7]], [[[-1], 7]], [[[], 7]], [["0", 7]]),
+        *([[[0], 7], [[0], 8]], [[[0], 7], [[0, 1], 7]]),
+    ],
+    ids=json.dumps,
+)
+def test_what_was_kept_is_a_list_that_was_passed(open_runner, lie):
+    with pytest.raises(BadReply):
+        kept(open_runner, lie)
+
+
+@settings(max_examples=100)
+@given(acts)
+def test_whatever_becomes_of_a_list_of_ours_it_stays_as_it_is(open_runner, acts):
+    things, first = [1, [2]], answering(**QUIET, kept_lists=[[[0], 7], [[0, 1], 8]])
+    with opened(open_runner, [first, *acts], call_s=SILENCE_S) as (_, student), contextlib.suppress(StudentError):
+        student.f(things, 1)
+        use(student, *arguments())
+    assert things == [1, [2]]
+
+
 @settings(max_examples=100)
 @given(acts)
 def test_a_record_is_a_few_short_words_and_a_line_or_a_students_error(open_runner, acts):
