@@ -41,7 +41,8 @@ class Effects:
         self._given_back = message.get("given_back", ())
         self._places = message.get("containers", ())
         self._containers = Containers([_held(arguments[place]) for place in self._places])
-        self._watched = [held for held in self._containers.before().values() if type(held) in (list, dict, set)]
+        before = self._containers.before().values() if self._places else ()
+        self._watched = [held for held in before if type(held) in (list, dict, set)]
         self._references = list(map(sys.getrefcount, self._watched))
         self._refilled: list[int] = []
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
@@ -93,6 +94,8 @@ class Effects:
 
     def kept(self, lists: HeldLists) -> list[list[Any]]:
         """Return path and number of the lists, dicts and sets that the code has kept, which are known from now on."""
+        if not self._watched:
+            return []
         now = list(map(sys.getrefcount, self._watched))
         kept = [one for one, count, before in zip(self._watched, now, self._references, strict=True) if count > before]
         if not kept:

@@ -31,7 +31,7 @@ class Effects:
         owners: the declared parameter or the argument that each of these was passed as.
         given: its arguments.
         note: is told what was changed and may be, where nobody has declared it.
-        later: what may be changed of them after the call, and is told what was.
+        later: returns what may be changed of them after the call.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Effects:
         owners: Mapping[int, str],
         given: Given,
         note: Callable[[str], None] | None,
-        later: Changes,
+        later: Callable[[], Changes],
     ) -> None:
         self._changes, self.inputs, self._owners = request["changes"], inputs, owners
         self._arguments, self._names, self._note_allowed = given.values, given.names, note
@@ -104,14 +104,13 @@ class Effects:
 
     def kept_lists(self, answer: Any) -> list[tuple[object, OwnList]]:
         """Return number and list of those arguments that an untrusted answer says have been kept."""
-        found = []
+        found, later = [], self._later()
         for path, number in as_list(answer["kept_lists"]):
             own = self.find(path)
             if type(own) not in (list, dict, set):
                 raise WireError("malformed path")
             name = self._names[self._containers[path[0]]]
-            may_change = (name,) if name in self._given.may_change else self._later
-            found.append((number, OwnList(own, name, may_change, self._later.note)))
+            found.append((number, OwnList(own, name, (name,) if name in self._given.may_change else later, later.note)))
         return found
 
     def note_all(self, names: list[str]) -> None:

@@ -18,15 +18,15 @@ class Changes:
     """
 
     def __init__(self, place: str, found: set[tuple[str, str]], *, is_learning: bool) -> None:
-        self._place, self._found, self._is_learning = place, found, is_learning
+        self.place, self._found, self._is_learning = place, found, is_learning
 
     def __contains__(self, argument: object) -> bool:
-        return self._is_learning or (self._place, argument) in self._found
+        return self._is_learning or (self.place, argument) in self._found
 
     def note(self, argument: str) -> None:
         """Note that an argument, which may be, was changed."""
         if self._is_learning:
-            self._found.add((self._place, argument))
+            self._found.add((self.place, argument))
 
 
 class Given(NamedTuple):

@@ -108,8 +108,7 @@ class Held:
         else:
             self._lists[number] = held = live(content) if is_live else keep(content)
             self.watch(held, number)
-        if is_live:
-            self._in_use.append(held)
+        self._in_use.append(held)
         return held
 
     def list_of(self, number: object) -> Any:
@@ -163,7 +162,7 @@ class Held:
         ours = self.callbacks.networks
         if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
             request["networks"] = changed
-        if self._lists:
+        if self._in_use:
             self._in_use.clear()  # those that nobody else holds are released
             self._in_use = list(self._lists.values())
 
@@ -188,7 +187,7 @@ class Held:
     @property
     def has_lists(self) -> bool:
         """Whether any list, dict or set is one on both sides."""
-        return bool(self._lists or self.own_lists)
+        return bool(self._in_use or self.own_lists)
 
     def changed_lists(self) -> list[tuple[int, Any]]:
         """Return the number of each list, dict or set that the rubric has changed since the last message, and it.

@@ -10,6 +10,7 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -289,12 +290,12 @@ class RemoteRunner(Arriving):
             sent = Sent(self, origin)
             if function is not None:
                 given, note = Given.to_function(function, positional), None
-                later = self.instances.changes_at(function.name)
+                later = partial(self.instances.changes_at, function.name)
             else:
                 step = operation or (target.step if target is not None else "")
                 changes = self.instances.changes_at(f"{origin}.{step}")
                 given, note = Given.to_object(changes, positional, keywords), changes.note
-                later = changes
+                later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
             watch_containers(request, given)
             if target is None:
@@ -370,7 +371,8 @@ class RemoteRunner(Arriving):
             self.host.held.adopt_list(number, own)
         if "refilled" in answer:
             self.host.held.settle_lists()
-        effects.note_all(self.host.held.changed_although)
+        if self.host.held.changed_although:
+            effects.note_all(self.host.held.changed_although)
         return result
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
