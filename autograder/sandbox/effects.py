@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from autograder.sandbox import aliases, rubric_objects
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
@@ -41,9 +42,8 @@ class Effects:
         self._given_back = message.get("given_back", ())
         self._places = message.get("containers", ())
         self._containers = Containers([_held(arguments[place]) for place in self._places])
-        before = self._containers.before().values() if self._places else ()
-        self._watched = [held for held in before if type(held) in (list, dict, set)]
-        self._references = list(map(sys.getrefcount, self._watched))
+        self._watched = _lists_in(self._containers) if self._places else []
+        self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
         self._refilled: list[int] = []
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
@@ -91,6 +91,18 @@ class Effects:
             for path, value in reversed(self._containers.before().items())
             if path and self._places[path[0]] not in self._differ and is_container(value)
         }
+
+    def check_record(self, value: Any) -> None:
+        """Refuse that a record of the rubric's is changed inside a list that may change: it would be another one there.
+
+        Raises:
+            WireError: it has been.
+        """
+        if self._given_back and self._containers.hold(value) and not any(value is given for given in self._arguments):
+            raise WireError(
+                f"a {type(value).__name__} in a list that was passed has been changed, which would be lost; the rubric"
+                " can pass it as an argument of its own, or a dictionary in its place"
+            )
 
     def kept(self, lists: HeldLists) -> list[list[Any]]:
         """Return path and number of the lists, dicts and sets that the code has kept, which are known from now on."""
@@ -141,6 +153,10 @@ class Effects:
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
         found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
         return [[out, i] for out, i in found if out is not None and i not in changed]
+
+
+def _lists_in(containers: Containers) -> list[Any]:
+    return [held for held in containers.before().values() if type(held) in (list, dict, set)]
 
 
 def _held(argument: Any) -> Any:

@@ -85,6 +85,10 @@ class Containers:
                 return True
         return False
 
+    def hold(self, value: Any) -> bool:
+        """Return whether one of the lists and the like that are watched held a value."""
+        return any(value is one for kept in self._kept for _, items in kept for one in items)
+
     def before(self) -> dict[_Path, Any]:
         """Return what stood in the values, each of which has a number, when they began to be watched."""
         items = {id(container): before for kept in self._kept for container, before in kept}

@@ -128,6 +128,8 @@ class Snapshot:
             for name, given in before["_buffers"].items():
                 now = layer._buffers.get(name)
                 if now is not given and given is not None and now is not None:
+                    if now.dtype != given.dtype:
+                        given.data = now.detach()
                     with torch.no_grad():
                         given.copy_(now)
                     layer._buffers[name] = given
@@ -194,9 +196,13 @@ def _same_items(now: dict[str, Any], before: dict[str, Any]) -> bool:
 
 def _like_items(now: dict[str, Any], before: dict[str, Any]) -> bool:
     return now.keys() == before.keys() and all(
-        a is b or (a is not None and b is not None and (a.shape, a.dtype) == (b.shape, b.dtype))
+        a is b or (a is not None and b is not None and a.shape == b.shape and _are_alike(a.dtype, b.dtype))
         for a, b in ((now[name], before[name]) for name in now)
     )
+
+
+def _are_alike(kind: torch.dtype, other: torch.dtype) -> bool:
+    return kind == other or (kind.is_floating_point and other.is_floating_point)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

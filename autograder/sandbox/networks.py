@@ -42,6 +42,18 @@ class StandIn(torch.nn.Module):
         """Call the network itself."""
         return self._call_back(self._number, positional, keywords, network=self)
 
+    def __getitem__(self, *place: Any) -> Any:
+        kind, names = type(self).__name__, ", ".join(f"`net.{name}`" for name in self._modules if name.isidentifier())
+        raise TypeError(
+            f"`net[...]`, `len(net)` and iteration are not there for a {kind} of the tests in your code; use"
+            f" `net.children()`{names and ' or its layers by name, '}{names}"
+        )
+
+    __len__ = __iter__ = __contains__ = __getitem__
+
+    def __bool__(self) -> bool:
+        return True
+
     def __getattr__(self, name: str) -> Any:
         if name in vars(self).get("_methods", ()):
             return lambda *positional, **keywords: self._call_back(

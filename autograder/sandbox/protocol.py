@@ -154,11 +154,13 @@ class Modes(TypedDict, total=False):
         autocast: the dtype in which operations calculate that may do so in a narrow one.
         inference: the inference mode is on.
         default: the dtype of new tensors.
+        deterministic: ``error`` or ``warn`` where an operation has no algorithm that always gives the same.
     """
 
     autocast: str
     inference: bool
     default: str
+    deterministic: str
 
 
 @final

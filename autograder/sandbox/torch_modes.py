@@ -1,4 +1,8 @@
-"""The modes of torch around a call, which hold on the other side too: autocast, inference mode, the default dtype."""
+"""The modes of torch around a call, which hold on the other side too.
+
+They are autocast, inference mode, deterministic algorithms and the default dtype. The default device cannot be another
+one there, which is an error that says so.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
+from torch.utils import _device
 
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import Modes
@@ -25,6 +30,14 @@ def present_modes() -> Modes | None:
         modes["inference"] = True
     if default is not _USUAL:
         modes["default"] = _name(default)
+    if torch.are_deterministic_algorithms_enabled():
+        modes["deterministic"] = "warn" if torch.is_deterministic_algorithms_warn_only_enabled() else "error"
+    device = _device.CURRENT_DEVICE
+    if device is not None and device.type != "cpu":
+        raise WireError(
+            f"a student's process computes on the CPU, and tensors are made on `{device}` here; call its functions"
+            " outside of `with torch.device(...)`, and set no default device"
+        )
     return modes or None
 
 
@@ -47,12 +60,20 @@ def _entered(modes: object) -> Iterator[None]:
     default = before if "default" not in modes else _find(_DEFAULTS, modes["default"])
     dtype = torch.bfloat16 if narrow is None else _find(_NARROW, narrow)
     inference = torch.inference_mode() if modes.get("inference") is True else contextlib.nullcontext()
+    was_strict, warned = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     with inference, torch.autocast("cpu", dtype, enabled=narrow is not None):
         torch.set_default_dtype(default)
+        if "deterministic" in modes:
+            torch.use_deterministic_algorithms(True, warn_only=modes["deterministic"] == "warn")
         try:
             yield
         finally:
             torch.set_default_dtype(before)
+            if "deterministic" in modes:
+                torch.use_deterministic_algorithms(was_strict, warn_only=warned)
 
 
 def _find(dtypes: dict[str, torch.dtype], name: object) -> torch.dtype:

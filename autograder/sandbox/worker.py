@@ -15,6 +15,7 @@ from autograder.sandbox import (
     known_classes,
     plain_functions,
     printing,
+    rubric_objects,
     subclasses,
 )
 from autograder.sandbox.asking_back import AskingBack
@@ -464,6 +465,8 @@ class Worker(NotebookWorker):
         """
         if self._passed and (number := self._passed.number_of(value)) is not None:
             return {"B": number}
+        if effects is not None and rubric_objects.is_record(value):
+            effects.check_record(value)
         if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
             return {"C": name}
         handle, iterator = self._keep(value), is_iterator(value)
