@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Iterator
 
 import torch
-from torch.utils import _device
 
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import Modes
@@ -32,8 +31,7 @@ def present_modes() -> Modes | None:
         modes["default"] = _name(default)
     if torch.are_deterministic_algorithms_enabled():
         modes["deterministic"] = "warn" if torch.is_deterministic_algorithms_warn_only_enabled() else "error"
-    device = _device.CURRENT_DEVICE
-    if device is not None and device.type != "cpu":
+    if torch._C._len_torch_function_stack() and (device := torch.get_default_device()).type != "cpu":
         raise WireError(
             f"a student's process computes on the CPU, and tensors are made on `{device}` here; call its functions"
             " outside of `with torch.device(...)`, and set no default device"

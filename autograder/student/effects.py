@@ -6,7 +6,7 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch
@@ -35,6 +35,7 @@ class Effects:
         given: its arguments.
         note: is told what was changed and may be, where nobody has declared it.
         later: returns what may be changed of them after the call.
+        trained: the indices of those tensors that are of networks and optimisers.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class Effects:
         given: Given,
         note: Callable[[str], None] | None,
         later: Callable[[], Changes],
+        trained: Container[int],
     ) -> None:
         self._changes, self.inputs, self._owners = request["changes"], inputs, owners
         self._arguments, self._names, self._note_allowed = given.values, given.names, note
-        self._given, self._later = given, later
+        self._given, self._later, self._trained = given, later, trained
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self.is_live = "live" in request
@@ -67,7 +69,7 @@ class Effects:
                 self._allow(self._owners.get(index))
                 slope = decoder.decode(gradient)
                 self._check_hooks(self.inputs[index], slope)
-                may_convert = self._owners.get(index) not in self._given.may_change
+                may_convert = index in self._trained
                 update_argument(self.inputs[index], decoder.decode(values), slope, may_convert=may_convert)
                 update_flags(self.inputs[index], requires_grad, is_leaf)
         if "slopes" in answer:

@@ -315,7 +315,7 @@ class RemoteRunner(Arriving):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-            effects = Effects(request, inputs, owners, given, note, later)
+            effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(
                     request,

@@ -61,7 +61,8 @@ class Sent(Encoder):
         self._sender = runner
         self._runner: Any = runner  # which is compared with those of other things
         self.origin = origin
-        self._trained: list[torch.Tensor] = []
+        self.trained: set[int] = set()
+        """The indices of the tensors of networks and optimisers, which are passed to be trained."""
         if own := runner.host.held.own_lists:
             self.know({id(kept.value): {"h": number} for number, kept in own.items() if not kept.has_parted})
         self.owners: list[str] = []
@@ -72,10 +73,6 @@ class Sent(Encoder):
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback while the request is being answered."""
         return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
-
-    def may_change(self) -> set[int]:
-        """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
-        return {self.add(tensor) for tensor in self._trained}
 
     @property
     def _callbacks(self) -> Callbacks:
@@ -146,10 +143,10 @@ class Sent(Encoder):
         if isinstance(value, type):
             return _class_by_name(value)
         if isinstance(value, torch.nn.Module):
-            self._trained += networks.tensors_of(value)
+            self.trained.update(map(self.add, networks.tensors_of(value)))
             return self._callbacks.add_network(value, self)
         if isinstance(value, torch.optim.Optimizer):
-            self._trained += [parameter for group in value.param_groups for parameter in group["params"]]
+            self.trained.update(self.add(parameter) for group in value.param_groups for parameter in group["params"])
             return self._callbacks.add_optimiser(value, self)
         if isinstance(value, LRScheduler):
             return self._callbacks.add_scheduler(value, self)
@@ -210,7 +207,7 @@ def call_request(
             owners += [name] * (len(tensors) - len(owners))
         request["kwargs"] = {"m": pairs}
         request["inputs"] = len(tensors)
-    trained = sent.may_change()
+    trained = sent.trained
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)

@@ -82,6 +82,12 @@ def normalise(net): nn.utils.parametrizations.weight_norm(net[0])
 def register(net): net.register_buffer("steps", torch.zeros(1))
 def note(net): net.epochs = 3
 def assign(net): net[1].running_mean = torch.full((3,), 2.0)
+def convert(net, dtype):
+    net.to(getattr(torch, dtype))
+    return net(torch.ones(4, 2, dtype=getattr(torch, dtype))).sum()
+def first(net): return net[0]
+def count_layers(net): return len(net)
+def items(net): return [layer for layer in net]
 """
 DECLARED = ["Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
 
@@ -189,6 +195,39 @@ def test_a_copy_is_another_network(student, make):
     net, x = make(), torch.ones(2, 2)
     assert not student.call_copy(net, x).any()
     assert student.call(net, x).any()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize("make", [Own, lambda: sequence(nn.BatchNorm1d(3))])
+def test_a_network_has_the_precision_that_it_gets(student, make, dtype):
+    net = make()
+    weight = next(net.parameters())
+    result = student.convert(net, dtype)
+    result.backward()
+    kind = getattr(torch, dtype)
+    assert {t.dtype for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()} == {kind}
+    assert next(net.parameters()) is weight
+    assert net(torch.ones(4, 2, dtype=kind)).dtype == result.dtype == weight.grad.dtype == kind
+
+
+class Listed(nn.Sequential):
+    pass
+
+
+@pytest.mark.parametrize("how", ["first", "count_layers", "items"])
+def test_layers_of_a_class_of_ours_are_named(open_student, how):
+    with pytest.raises(StudentError, match=r"not there for a Listed of the tests.*`net.children\(\)`"):
+        getattr(open_student(SOURCE), how)(Listed(nn.Linear(1, 1)))
+
+
+def test_a_hook_of_ours_that_would_not_run_is_an_error(open_student):
+    student, net, x = open_student(SOURCE), sequence(), torch.ones(1, 2)
+    seen = []
+    net[0].weight.register_hook(lambda gradient: seen.append(gradient.tolist()))
+    student.call(net, x).sum().backward()
+    assert seen == [[[1, 1], [1, 1], [1, 1]]]
+    with pytest.raises(StudentError, match="the rubric has a hook on a parameter"):
+        student.go_back(net, x)
 
 
 LOST = [("replace", "other layers"), ("patch", "layer `0` got another `forward`"), ("register", "other buffers")]

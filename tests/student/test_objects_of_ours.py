@@ -72,6 +72,9 @@ def filled(f):
     inner = items[0]
     f(tensor, array, items=items)
     return tensor, array, items, items[0] is inner
+def change_all(configs):
+    for config in configs: config.lr = 3
+def reverse(configs): configs.reverse()
 """
 DECLARED = ("Agent(world, config)",)
 
@@ -288,6 +291,18 @@ def test_what_a_function_does_to_a_configuration_is_as_with_a_list(open_student,
         student.changed(config)
         assert config == Config(9, [1, 2, 3])
         assert config.sizes is sizes
+
+
+def test_one_in_a_list_that_is_changed_is_an_error(open_student):
+    student, configs = (
+        open_student(CODE, changes={"change_all": ["configs"], "reverse": ["configs"]}),
+        [Config(), Config(2)],
+    )
+    first, _ = configs
+    with pytest.raises(StudentError, match="a Config in a list that was passed has been changed, which would be lost"):
+        student.change_all(configs)
+    student.reverse(configs)
+    assert (configs, configs[1] is first) == ([Config(2), Config()], True)
 
 
 def test_methods_of_an_object_run_where_it_is(student):
