@@ -44,6 +44,8 @@ class Effects:
         self._containers = Containers([_held(arguments[place]) for place in self._places])
         self._watched = _lists_in(self._containers) if self._places else []
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
+        self.goes_on = False
+        """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
@@ -106,7 +108,7 @@ class Effects:
 
     def kept(self, lists: HeldLists) -> list[list[Any]]:
         """Return path and number of the lists, dicts and sets that the code has kept, which are known from now on."""
-        if not self._watched:
+        if not self._watched or self.goes_on:
             return []
         now = list(map(sys.getrefcount, self._watched))
         kept = [one for one, count, before in zip(self._watched, now, self._references, strict=True) if count > before]

@@ -282,6 +282,7 @@ class Worker(NotebookWorker):
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
+        result = None  # or it would hold what it consists of
         if kept_lists := effects.kept(self._lists):
             answer["kept_lists"] = kept_lists
         self._tell_lists(answer, encoder)
@@ -471,7 +472,7 @@ class Worker(NotebookWorker):
             return {"C": name}
         handle, iterator = self._keep(value), is_iterator(value)
         if iterator and effects:
-            self._effects[handle] = effects
+            self._effects[handle], effects.goes_on = effects, True
         kind = type(value)
         known_as = known_classes.kind_of(value) or subclasses.name_of_base(value)
         tree: list[Tree] = [handle, kind.__name__[:80], iterator, known_as, has_operators(kind), special_of(kind)]
