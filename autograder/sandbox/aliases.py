@@ -11,7 +11,8 @@ from typing import Any
 from autograder.sandbox.frames import WireError
 
 _CHANGEABLE = (list, dict, set)
-_WALKED = frozenset({list, dict, set, tuple})
+WALKED = frozenset({list, dict, set, tuple})
+"""Types that may hold such ones."""
 _MAX_SIZE = 4 << 20
 """Characters and values that all the further ones may stand for."""
 MANY = -1
@@ -29,8 +30,6 @@ def shared_in(value: Any) -> dict[int, int]:
     >>> shared_in([[0], [0]])
     {}
     """
-    if type(value) not in _WALKED or not value:
-        return {}
     seen: set[int] = set()
     many: dict[int, int] = {}
     pending = [value]
@@ -42,7 +41,7 @@ def shared_in(value: Any) -> dict[int, int]:
                 continue
             seen.add(id(container))
         inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in _WALKED]
+        pending += [part for part in inner if type(part) in WALKED]
     return many
 
 

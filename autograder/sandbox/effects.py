@@ -28,7 +28,8 @@ class Effects:
     """
 
     def __init__(self, message: CallRequest, arguments: Sequence[Any], inputs: list[torch.Tensor]) -> None:
-        self._inputs, self._changes, self._takes_over = inputs, message["changes"], message.get("takes_over", ())
+        self._inputs, self._changes = inputs, message["changes"]
+        self._takes_over = message.get("takes_over", ())
         self._arguments = arguments  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
         self._slopes = {
@@ -36,8 +37,10 @@ class Effects:
             for i, tensor in enumerate(inputs)
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
-        self._given_back = message.get("given_back", ())
-        self._containers = {place: Containers(_held(arguments[place])) for place in message.get("containers", ())}
+        self._containers: dict[int, Containers] = {}
+        if "containers" in message:
+            self._given_back = message["given_back"]
+            self._containers = {place: Containers(_held(arguments[place])) for place in message["containers"]}
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._containers or self._changes or self._slopes)
@@ -56,16 +59,8 @@ class Effects:
 
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer, beside its result, what has happened since the last one."""
-        refilled = [place for place, kept in self._containers.items() if kept.is_changed()]
-        given_back = [self._containers[place].value for place in refilled if place in self._given_back]
-        if given_back:
-            answer["result"] = {"u": [answer["result"], *map(encoder.encode, given_back)]}
-        if refilled:  # what there is nothing of is left out, since every call pays for it
-            answer["refilled"] = refilled
-            moved = {place: self._containers[place].moved() for place in refilled if place in self._given_back}
-            if any(moved.values()):
-                answer["moved"] = list(moved.values())
-            self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
+        if self._containers:  # what there is nothing of is left out, since every call pays for it
+            self._tell_refilled(answer, encoder)
         if changed := self._frozen.changed:
             answer["changed"] = changed
         if self._slopes:
@@ -73,6 +68,18 @@ class Effects:
         taken_over = [i for i in changed if i in self._takes_over] if self._takes_over else []
         if self._changes or taken_over:
             answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in (*self._changes, *taken_over)]
+
+    def _tell_refilled(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
+        refilled = [place for place, kept in self._containers.items() if kept.is_changed()]
+        if not refilled:
+            return
+        answer["refilled"] = refilled
+        given_back = [self._containers[place] for place in refilled if place in self._given_back]
+        if given_back:
+            answer["result"] = {"u": [answer["result"], *[encoder.encode(kept.value) for kept in given_back]]}
+        if any(moved := [kept.moved() for kept in given_back]):
+            answer["moved"] = moved
+        self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
 
     def _tell_slopes(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         now = {i: _slope(self._inputs[i]) for i in self._slopes}
@@ -89,8 +96,8 @@ class Effects:
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
-        found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
-        return [[out, i] for out, i in found if out is not None and i not in changed]
+        places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
+        return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
 
 
 def _held(argument: Any) -> Any:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import is_
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import to_bytes
 
 _CONTAINERS = (list, dict, set, deque, np.ndarray)
+HOLDING_NOTHING = frozenset((torch.Tensor, bool, int, float, str, type(None), FunctionType))
+"""Types of most arguments, and of most of what these hold: nothing inside of them can become another."""
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
 _Path = tuple[int, ...]
 """Where something stands in a value: the number of an item of the value, of an item of that, and so on."""
@@ -82,7 +86,7 @@ class Containers:
             return not tables.is_same(self.value, self._table)
         for container, before in self._kept:
             now = _items(container)
-            if len(now) != len(before) or not all(map(_is_still, now, before)):
+            if len(now) != len(before) or not (all(map(is_, now, before)) or all(map(_is_still, now, before))):
                 return True
         return False
 
@@ -115,7 +119,7 @@ class Containers:
         elif not isinstance(value, list | tuple | deque):
             return
         for inner in value:
-            if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
+            if type(inner) not in HOLDING_NOTHING:
                 self._keep(inner)
 
 
@@ -151,13 +155,13 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a tuple with one inside."""
+    if type(value) in HOLDING_NOTHING:
+        return False
     if isinstance(value, np.ndarray):
         return not is_block(value)
-    return (
-        isinstance(value, _CONTAINERS)
-        or tables.is_table(value)
-        or (isinstance(value, tuple) and any(map(holds_container, value)))
-    )
+    if isinstance(value, tuple):
+        return any(map(holds_container, value))
+    return isinstance(value, _CONTAINERS) or tables.is_table(value)
 
 
 def _items(container: Any) -> list[Any]:

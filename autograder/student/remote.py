@@ -362,8 +362,9 @@ class RemoteRunner(Arriving):
         if "aliases" in answer:
             pairs = as_list(answer["aliases"])
             aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
-        ends = []
-        for i in used_tensors(tree):
+        ends: list[int] = []
+        more_than_values = aliases or any([r.requires_grad for r in received])
+        for i in used_tensors(tree) if more_than_values else ():
             own = received[index_of(i, tensors)]
             if i in aliases:
                 tensors[i] = aliases[i]

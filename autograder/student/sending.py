@@ -215,8 +215,7 @@ def call_request(
         if is_declared:
             sent.parameter = name
         trees.append(sent.encode_whole(value))
-        if len(tensors) > len(owners):
-            owners += [name] * (len(tensors) - len(owners))
+        owners += [name] * (len(tensors) - len(owners))
     request: CallRequest = {
         "op": "call",
         "args": trees,
@@ -239,7 +238,6 @@ def call_request(
         request["changes"] = sorted(changes)
     if may_change and not is_declared:
         request["takes_over"] = [i for i in may_change if i not in trained]
-    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
-    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
-        request["grads"] = grads
+    if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
+        request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
     return request
