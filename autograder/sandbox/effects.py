@@ -6,13 +6,13 @@ the end in the worker; the other one is in `student.effects`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from autograder.sandbox import rubric_objects
-from autograder.sandbox.frozen import Containers, Frozen, change_count, take_first, take_next
+from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -37,13 +37,15 @@ class Effects:
             for i, tensor in enumerate(inputs)
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
-        self._containers: dict[int, Containers] = {}
-        if "containers" in message:
+        self._places = message.get("containers", ())
+        if self._places:
             self._given_back = message["given_back"]
-            self._containers = {place: Containers(_held(arguments[place])) for place in message["containers"]}
+            self._containers = Containers([_held(arguments[place]) for place in self._places])
+            self._differ: set[int] = set()  # places of what is not the same on both sides any more
+        self._refilled: list[int] = []
 
     def __bool__(self) -> bool:
-        return bool(self._frozen or self._containers or self._changes or self._slopes)
+        return bool(self._frozen or self._places or self._changes or self._slopes)
 
     def compare(self) -> None:
         """Compare what must stay."""
@@ -57,10 +59,43 @@ class Effects:
         """Return the first items of the call's iterator."""
         return take_first(iterator, most, self._frozen)
 
+    def encode(self, result: Any, encoder: Encoder, encode: Callable[[Any, Mapping[int, Tree]], Tree]) -> Tree:
+        """Return the tree of a result and, where any has changed that may, of the arguments of `given_back` beside it.
+
+        A list or the like of the arguments that is in the result is ``{"A": path}`` there, if the rubric's is as it is.
+
+        Args:
+            result: it.
+            encoder: of the answer.
+            encode: returns the tree of a result, with those of what is in it and known over there.
+        """
+        if not self._places:
+            return encode(result, {})
+        self._refilled = [self._places[i] for i in self._containers.changed()]
+        self._differ.update(place for place in self._refilled if place not in self._given_back)
+        beside = self._given_back if any(place in self._given_back for place in self._refilled) else ()
+        contents = [self._containers.values[self._places.index(place)] for place in beside]
+        encoder.look_through((result, *contents))
+        tree = encode(result, self._passed()) if is_container(result) else encoder.encode(result)
+        return {"u": [tree, *map(encoder.encode, contents)]} if contents else tree
+
+    def _passed(self) -> dict[int, Tree]:
+        """Return what stands for each list and the like of the arguments that is the same on both sides."""
+        if any(i not in self._takes_over for i in self._frozen.changed):
+            return {}
+        return {
+            id(value): {"A": list(path)}
+            for path, value in reversed(self._containers.before().items())
+            if path and self._places[path[0]] not in self._differ and is_container(value)
+        }
+
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer, beside its result, what has happened since the last one."""
-        if self._containers:  # what there is nothing of is left out, since every call pays for it
-            self._tell_refilled(answer, encoder)
+        if self._refilled:  # what there is nothing of is left out, since every call pays for it
+            answer["refilled"] = self._refilled
+            if moved := self._containers.moved():
+                answer["moved"] = moved
+            self._containers = Containers(self._containers.values)
         if changed := self._frozen.changed:
             answer["changed"] = changed
         if self._slopes:
@@ -68,18 +103,6 @@ class Effects:
         taken_over = [i for i in changed if i in self._takes_over] if self._takes_over else []
         if self._changes or taken_over:
             answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in (*self._changes, *taken_over)]
-
-    def _tell_refilled(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
-        refilled = [place for place, kept in self._containers.items() if kept.is_changed()]
-        if not refilled:
-            return
-        answer["refilled"] = refilled
-        given_back = [self._containers[place] for place in refilled if place in self._given_back]
-        if given_back:
-            answer["result"] = {"u": [answer["result"], *[encoder.encode(kept.value) for kept in given_back]]}
-        if any(moved := [kept.moved() for kept in given_back]):
-            answer["moved"] = moved
-        self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
 
     def _tell_slopes(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         now = {i: _slope(self._inputs[i]) for i in self._slopes}

@@ -39,6 +39,7 @@ class _Request(TypedDict):
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
+        lists: number and tree of each list, dict or set of an object that the rubric has changed.
         heard: whether what the code prints meanwhile comes back.
     """
 
@@ -48,6 +49,7 @@ class _Request(TypedDict):
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
+    lists: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
 
 
@@ -182,6 +184,7 @@ class CallRequest(_Request):
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
+        live: lists in the result are one on both sides from now on, see `held_lists`; absent where they are copies.
     """
 
     op: Literal["call"]
@@ -200,6 +203,7 @@ class CallRequest(_Request):
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
+    live: NotRequired[bool]
 
 
 @final
@@ -251,10 +255,12 @@ class NextRequest(_Request):
 
     Attributes:
         object: its handle.
+        live: as in a `CallRequest`.
     """
 
     op: Literal["next"]
     object: int
+    live: NotRequired[bool]
 
 
 @final
@@ -264,11 +270,13 @@ class TakeRequest(_Request):
     Attributes:
         object: its handle.
         most: how many items at most.
+        live: as in a `CallRequest`.
     """
 
     op: Literal["take"]
     object: int
     most: int
+    live: NotRequired[bool]
 
 
 @final
@@ -390,9 +398,14 @@ class _EffectsReply(_Reply):
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
-        moved: for each of these that may change, as `frozen.Containers.moved`; absent where nothing has moved.
+        moved: as `frozen.Containers.moved`, of all `containers`; absent where nothing has moved.
         slopes: index and tree of the gradient of each parameter among the arguments that may not change and yet has
             another gradient now: the code went back to it.
+        lists: the trees of lists, dicts and sets that the rubric holds and that have changed; absent without any.
+        failure: the code has raised after what is told here, as in a `FailureReply`; the result is None then.
+        base: likewise.
+        raised: likewise.
+        declared: likewise.
     """
 
     changed: NotRequired[object]
@@ -406,6 +419,11 @@ class _EffectsReply(_Reply):
     refilled: NotRequired[object]
     moved: NotRequired[object]
     slopes: NotRequired[object]
+    lists: NotRequired[object]
+    failure: NotRequired[object]
+    base: NotRequired[object]
+    raised: NotRequired[object]
+    declared: NotRequired[object]
 
 
 @final
@@ -414,7 +432,8 @@ class ValueReply(_EffectsReply):
 
     Attributes:
         result: its tree; about an iterator, where arguments are `refilled`, as in a `CallReply`.
-        number: the handle of a list, dict or set that an object holds; absent for other values.
+        number: the handle of a list, dict or set that an object holds, where that holds too much to be one on both
+            sides; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
         shared: index of tensors that have the memory of a linked one, and the number of that.
@@ -439,8 +458,8 @@ class CallReply(_EffectsReply):
     """What came of a call. Untrusted.
 
     Attributes:
-        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
-            that and these arguments.
+        result: the tree of what the function returned; where any of `given_back` is `refilled`, of a tuple with that
+            and all of `given_back`.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         graph: the number of the call's graph, where the result has one.
@@ -494,7 +513,7 @@ class ShowReply(_Reply):
 
 @final
 class FailureReply(_Reply):
-    """The student's code raised an exception. Untrusted.
+    """The student's code raised an exception, and nothing else is to be told. Untrusted.
 
     Attributes:
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
@@ -530,6 +549,7 @@ class CallbackRequest(_Reply):
         asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
+        lists: likewise.
     """
 
     callback: object
@@ -540,6 +560,7 @@ class CallbackRequest(_Reply):
     grad_enabled: object
     modes: NotRequired[object]
     parameters: NotRequired[object]
+    lists: NotRequired[object]
 
 
 @final
@@ -554,6 +575,7 @@ class BackwardRequest(_Reply):
         create_graph: whether the product is to be differentiated in turn.
         wanted: indices of the call's tensors whose gradients come back, instead of being added over there.
         parameters: as in a `ValueReply`.
+        lists: likewise.
     """
 
     callback: object
@@ -561,6 +583,7 @@ class BackwardRequest(_Reply):
     create_graph: object
     wanted: NotRequired[object]
     parameters: NotRequired[object]
+    lists: NotRequired[object]
 
 
 @final
@@ -572,16 +595,19 @@ class CallbackResult(TypedDict):
         graph: the number of its graph; absent where it has none.
         buffers: the trees of a network's buffers after the call; absent without any.
         changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
-        refilled: place, tree and `frozen.Containers.moved` of each argument in which lists and the like were changed.
+        refilled: places of the arguments with lists and the like, one of which was changed, the tree of a list with
+            these arguments, and their `frozen.Containers.moved`; absent where none was changed.
         parameters: what has been done to linked parameters, see `links`.
+        lists: as in a request.
     """
 
     result: object
     graph: NotRequired[int]
     buffers: NotRequired[list[object]]
     changed: NotRequired[list[list[Any]]]
-    refilled: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
+    lists: NotRequired[list[list[object]]]
 
 
 @final
@@ -592,13 +618,19 @@ class CallbackError(TypedDict):
         kind: the name of its type.
         error: its message, in at most 500 characters.
         raised: the handle of the student's exception that it is; absent for others.
-        parameters: as in a `CallbackResult`.
+        changed: as in a `CallbackResult`, of what it did before.
+        refilled: likewise.
+        parameters: likewise.
+        lists: likewise.
     """
 
     kind: str
     error: str
     raised: NotRequired[int]
+    changed: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
+    lists: NotRequired[list[list[object]]]
 
 
 CallbackReply = CallbackResult | CallbackError

@@ -33,12 +33,15 @@ from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import (
     BackwardRequest,
     CallbackRequest,
+    CallReply,
+    FailureReply,
     FinishRequest,
     LookRequest,
     Reply,
     Request,
     Result,
     StartRequest,
+    ValueReply,
 )
 from autograder.student.calling import Calling
 from autograder.student.cell_runs import cell_problem, cell_request, interruption
@@ -136,6 +139,8 @@ class Host:
         self.classes = Classes(self._functions)
         self.call_back: Callable[..., Any] | None = None
         """Answers a callback: takes the message, its tensors and the function that runs."""
+        self.lists_told: Callable[[list[torch.Tensor]], list[list[object]]] = lambda _: []
+        """Returns what the rubric has done to lists of objects; takes the tensors of the message, and adds to them."""
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -360,6 +365,7 @@ class Host:
         within_s: float | None = None,
         name: str = "",
         callback: Callback | None = None,
+        settle: Callable[[Any, list[Received]], object] | None = None,
         interrupt: bool = False,
     ) -> tuple[Result, list[Received]]:
         """Ask the worker, within what is left of the submission's time.
@@ -371,6 +377,7 @@ class Host:
             within_s: how long it may take; by default as long as a call may.
             name: the function that runs, for its traceback.
             callback: answers a call of a function of ours.
+            settle: takes over what the code has done before it raised.
             interrupt: what is late is interrupted before its process is ended.
 
         Raises:
@@ -389,7 +396,7 @@ class Host:
         runs_code = request["op"] in _USING
         if runs_code and (self._seed is not None or SEEDS.count != self._seeds_heard):
             self._pass_seeds_on(request)
-        self.held.add_to(request, tensors)
+        self.held.add_to(request, tensors, self.lists_told)
         if runs_code and sys.stdout is not self._stdout:
             request["heard"] = True
         if runs_code and callback is None and self.call_back is not None:
@@ -404,17 +411,22 @@ class Host:
         )
         if "notes" in answer or "printed" in answer or "dropped" in answer:
             self.checked(lambda: self._take_asides(answer))
-        if "failure" in answer:
-            failure = self.checked(lambda: self._failure(answer["failure"], answer.get("base")))
-            raise self.unparsed.missing_in(failure) or self.checked(
-                lambda: self.classes.exception(name, failure, answer)
-            )
-        if "result" not in answer or "failed" in answer:
-            self._worker.fail_reply(WireError("no result"))
         if "parameters" in answer:
             changed = as_list(answer["parameters"])
             self.checked(lambda: self.held.parameters.take(changed, [r.tensor for r in received]))
+        if "failure" in answer:
+            raise self._exception(name, answer, partial(settle, answer, received) if settle else None)
+        if "result" not in answer or "failed" in answer:
+            self._worker.fail_reply(WireError("no result"))
         return answer, received
+
+    def _exception(
+        self, name: str, answer: FailureReply | ValueReply | CallReply, settle: Callable[[], object] | None
+    ) -> StudentError:
+        if settle is not None and "result" in answer:
+            self.checked(settle)
+        failure = self.checked(lambda: self._failure(answer["failure"], answer.get("base")))
+        return self.unparsed.missing_in(failure) or self.checked(lambda: self.classes.exception(name, failure, answer))
 
     def _take_asides(self, answer: Reply) -> None:
         self._take_notes(answer.get("notes", []))

@@ -6,6 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +24,9 @@ from autograder.sandbox.frozen import (
     Containers,
     advance,
     change_count,
+    found_at,
     holds_container,
+    is_container,
     is_iterator,
 )
 from autograder.sandbox.generator_states import KINDS, hand_over
@@ -95,7 +98,10 @@ class LocalRunner:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
-        given = [self._own(argument, name, {}) for argument, name in zip(arguments, function.parameters, strict=False)]
+        copies: dict[int, Any] = {}
+        given = [
+            self._own(argument, name, copies) for argument, name in zip(arguments, function.parameters, strict=False)
+        ]
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
@@ -110,13 +116,17 @@ class LocalRunner:
         )
         try:
             with Recording(torch.is_grad_enabled()):  # a student may switch it and never back
-                result = frozen.settle(target(*given))
+                result = containers.as_passed(frozen.settle(target(*given)))
                 if is_iterator(result):
                     result = containers.watch(frozen.watch(result))
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
-            raise self._as_theirs(function.name, error) from None
+            frozen.settle(None)
+            containers.settle()
+            told = self._as_theirs(function.name, error)
+            told.changed_arguments = frozen.changed
+            raise told from None
         containers.settle()
         return result, frozen.changed
 
@@ -316,22 +326,38 @@ class _GivenContainers:
     def __init__(
         self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
     ) -> None:
-        self._kept = [
-            (name, argument, Containers(own_objects.contents(own)))
-            for name, argument, own in given
-            if own_objects.holds_container(argument)
-        ]
+        kept = [each for each in given if own_objects.holds_container(each[1])]
+        self._names, self._arguments = [name for name, _, _ in kept], [argument for _, argument, _ in kept]
+        self._own = Containers([own_objects.contents(own) for _, _, own in kept])
         self._changes, self._frozen = changes, frozen
 
     def settle(self) -> None:
         """Take over the changes since the last time, or note them."""
-        for i, (name, argument, kept) in enumerate(self._kept):
-            if kept.is_changed():
-                if name in self._changes:
-                    own_objects.refill(argument, kept.value, kept.moved())
-                else:
-                    self._frozen.note(name)
-                self._kept[i] = (name, argument, Containers(kept.value))
+        changed = self._own.changed() if self._names else []
+        if not changed:
+            return
+        for place in changed:
+            if self._names[place] not in self._changes:
+                self._frozen.note(self._names[place])
+        contents = [
+            own if name in self._changes else None for name, own in zip(self._names, self._own.values, strict=True)
+        ]
+        own_objects.refill(self._arguments, contents, self._own.moved())
+        self._own = Containers(self._own.values)
+
+    def as_passed(self, result: Any) -> Any:
+        """Return a result with the rubric's own lists in it where it holds those that the function got, and may."""
+        if not self._names or not is_container(result):
+            return result
+        for place in self._own.changed():
+            if self._names[place] not in self._changes:
+                self._frozen.note(self._names[place])
+        stands = {
+            id(own): found_at(self._arguments, path)
+            for path, own in reversed(self._own.before().items())
+            if path and self._names[path[0]] not in self._frozen.changed and type(own) in (list, dict, set)
+        }
+        return _with_passed(result, stands) if stands else result
 
     def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and settle after each of them and at its end."""
@@ -340,10 +366,26 @@ class _GivenContainers:
             try:
                 item = advance(iterator, sent)
             except StopIteration as stop:
-                self.settle()
                 return stop.value
-            self.settle()
-            sent = yield item
+            finally:
+                self.settle()
+            sent = yield self.as_passed(item)
+
+
+def _with_passed(value: Any, stands: dict[int, Any]) -> Any:
+    """Return a value with other lists and the like in it, in place of those that `id` says; what holds them is kept."""
+    if id(value) in stands or type(value) not in (list, tuple, dict):
+        return stands.get(id(value), value)
+    stands[id(value)] = value
+    inside = list(value.values() if type(value) is dict else value)
+    found = [_with_passed(inner, stands) for inner in inside]
+    if all(map(is_, found, inside)):
+        return value
+    if type(value) is dict:
+        value.update(zip(list(value), found, strict=True))
+    elif type(value) is list:
+        value[:] = found
+    return tuple(found) if type(value) is tuple else value
 
 
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:

@@ -468,7 +468,7 @@ def test_an_undeclared_change_is_noted_in_the_remembered_call(open_student):
         student.f(torch.ones(1), torch.ones(1))
         call = last_call()
     assert isinstance(call, Call)
-    assert (call.function, call.changed) == ("f", ["y"])
+    assert (call.name, call.changed) == ("f", ["y"])
 
 
 def test_a_declared_argument_may_not_change_its_shape(open_student):
@@ -480,14 +480,6 @@ def test_a_declared_argument_may_not_change_its_shape(open_student):
         student.f(x)
     assert x.tolist() == [1, 1]
     assert student.g() == 1
-
-
-def test_a_call_that_raises_changes_nothing(open_student):
-    student = open_student("def f(x):\n    x.zero_()\n    raise ValueError", changes={"f": ("x",)})
-    x = torch.ones(2)
-    with pytest.raises(StudentException):
-        student.f(x)
-    assert x.tolist() == [1, 1]
 
 
 # -- iterators, modules, functions ---------------------------------------------------------------------------------------
