@@ -19,7 +19,7 @@ import torch
 from autograder.sandbox import rubric_objects, tables
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import is_block
-from autograder.sandbox.wire import to_bytes
+from autograder.sandbox.wire import as_array
 
 _CONTAINERS = (list, dict, set, deque, np.ndarray)
 HOLDING_NOTHING = frozenset((torch.Tensor, bool, int, float, str, type(None), FunctionType))
@@ -377,4 +377,4 @@ def is_iterator(value: Any) -> bool:
 
 
 def _content(tensor: torch.Tensor) -> _Content:
-    return tensor.shape, tensor.dtype, tensor.requires_grad, to_bytes(tensor)
+    return tensor.shape, tensor.dtype, tensor.requires_grad, as_array(tensor).tobytes()

@@ -71,8 +71,8 @@ def as_arguments(
         linked: those that are here already, by index.
     """
     leaves = [one.tensor.requires_grad_() if one.requires_grad else one.tensor for one in received]
-    for index, here in linked.items():
-        leaves[index] = here
+    for index in linked:
+        leaves[index] = linked[index]
     values = list(leaves)
     graphs = [i for i, one in enumerate(received) if one.requires_grad and not one.is_leaf and i not in linked]
     if graphs:

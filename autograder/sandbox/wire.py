@@ -70,23 +70,19 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
         if size > MAX_BODY or len(tensors) > MAX_TENSORS:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
         entries.append([DTYPE_NAMES[dtype], shape, tensor.requires_grad, tensor.is_leaf, count])
-        array = _as_array(tensor)
+        array = as_array(tensor)
         buffers.append(array if array.flags.c_contiguous else array.tobytes())
         if padding:
             buffers.append(_ZEROS[:padding])
     return frames.pack_frame({**message, "tensors": entries}, buffers, size)
 
 
-def to_bytes(tensor: torch.Tensor) -> bytes:
-    """Return a tensor's values one after the other, whatever its layout, strides or lazy bits.
+def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return a tensor's values, whatever its layout or lazy bits, in an array that may have the same memory.
 
     Raises:
         WireError: it has no values.
     """
-    return _as_array(tensor).tobytes()
-
-
-def _as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     try:
         if tensor.layout is not _STRIDED:
             tensor = tensor.detach().to_dense()
@@ -99,7 +95,7 @@ def _as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
 
 def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
     """Are two tensors the same bit for bit? NaN equals NaN."""
-    return old.shape == new.shape and old.dtype == new.dtype and to_bytes(old) == to_bytes(new)
+    return old.shape == new.shape and old.dtype == new.dtype and as_array(old).tobytes() == as_array(new).tobytes()
 
 
 def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:

@@ -105,7 +105,7 @@ class Worker(NotebookWorker):
             self._effects.pop(handle, None)
             self._links.free(handle)
             self._lists.free(handle)
-        if message.get("forget"):
+        if "forget" in message:
             self._objects.clear()
             self._numbers.clear()
             self._graphs.clear()
@@ -114,7 +114,8 @@ class Worker(NotebookWorker):
             self._lists.clear()
             self._passed.clear()
             self._last_inputs = []
-        self._take_changes(message, [t.tensor for t in tensors])
+        if "parameters" in message or "lists" in message:
+            self._take_changes(message, [t.tensor for t in tensors])
         if "networks" in message:
             self._refresh(message["networks"], [t.tensor for t in tensors])
         super()._answer(message, tensors)
@@ -546,8 +547,10 @@ class Worker(NotebookWorker):
 
     def _tell_lists(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer what has become of lists that the rubric holds."""
+        if not self._lists:
+            return
         first = len(encoder.tensors)
-        if self._lists and (lists := self._lists.changes(encoder)):
+        if lists := self._lists.changes(encoder):
             answer["lists"] = lists
             if first < len(encoder.tensors) and (linked := self._links.link_held(encoder, first)):
                 answer["linked"] = linked

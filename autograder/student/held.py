@@ -126,7 +126,7 @@ class Held:
         lists_told: Callable[[list[torch.Tensor]], list[list[object]]],
     ) -> None:
         """Put into a request what has been let go of, and what was done to parameters and lists."""
-        if self._lists and (lists := lists_told(tensors)):
+        if self._counts and self._lists and (lists := lists_told(tensors)):
             request["lists"] = lists
         if self._released:
             request["free"], self._released = self._released, []
@@ -135,14 +135,14 @@ class Held:
         ours = self.callbacks.networks
         if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
             request["networks"] = changed
-        if self._lists:
+        if self._counts and self._lists:
             self._in_use.clear()  # those that nobody else holds are released
             self._in_use = list(self._lists.values())
 
     @property
     def has_lists(self) -> bool:
         """Whether any list, dict or set of an object is held."""
-        return bool(self._lists)
+        return bool(self._counts and self._lists)
 
     def changed_lists(self) -> list[tuple[int, Live]]:
         """Return the number of each list, dict or set that the rubric has changed since the last message, and it."""

@@ -77,8 +77,9 @@ class Returned:
 
 def _parts(name: str, value: Any) -> list[tuple[str, Any]]:
     """Return a result, and what stands in it where a function returns several, each with where it stands."""
-    several = value if type(value) is tuple else ()
-    return [(name, value), *[(f"{name}[{i}]", part) for i, part in enumerate(several)]]
+    if type(value) is not tuple:
+        return [(name, value)]
+    return [(name, value), *[(f"{name}[{i}]", part) for i, part in enumerate(value)]]
 
 
 def _holds_numbers(value: Any) -> bool:

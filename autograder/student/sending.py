@@ -72,9 +72,9 @@ class Sent(Encoder):
         """Answer a callback while the request is being answered."""
         return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
 
-    def may_change(self) -> set[int]:
+    def trained(self) -> set[int]:
         """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
-        return {self.add(tensor) for tensor in self._trained}
+        return {self.add(tensor) for tensor in self._trained} if self._trained else set()
 
     @property
     def _callbacks(self) -> Callbacks:
@@ -210,17 +210,18 @@ def call_request(
     positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, given: Given, *, is_declared: bool
 ) -> CallRequest:
     """Return the request, and note which argument each tensor was passed as."""
-    trees, tensors, owners = [], sent.tensors, sent.owners
+    trees, tensors, owners, count = [], sent.tensors, sent.owners, 0
     sent.look_through(given.values)
     for value, name in zip(positional, given.names, strict=False):
         if is_declared:
             sent.parameter = name
         trees.append(sent.encode(value))
-        owners += [name] * (len(tensors) - len(owners))
+        before, count = count, len(tensors)
+        owners += [name] * (count - before)
     request: CallRequest = {
         "op": "call",
         "args": trees,
-        "inputs": len(tensors),
+        "inputs": count,
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
     }
@@ -233,7 +234,7 @@ def call_request(
             owners += [name] * (len(tensors) - len(owners))
         request["kwargs"] = {"m": pairs}
         request["inputs"] = len(tensors)
-    trained = sent.may_change()
+    trained = sent.trained()
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
