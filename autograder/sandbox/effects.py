@@ -31,7 +31,8 @@ class Effects:
     """
 
     def __init__(self, message: CallRequest, arguments: Sequence[Any], inputs: list[torch.Tensor]) -> None:
-        self._inputs, self._changes, self._takes_over = inputs, message["changes"], message.get("takes_over", ())
+        self._inputs, self._changes = inputs, message["changes"]
+        self._takes_over = message.get("takes_over", ())
         self._arguments = arguments  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
         self._slopes = {
@@ -39,15 +40,18 @@ class Effects:
             for i, tensor in enumerate(inputs)
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
-        self._given_back = message.get("given_back", ())
         self._places = message.get("containers", ())
-        self._containers = Containers([_held(arguments[place]) for place in self._places])
-        self._watched = _lists_in(self._containers) if self._places else []
-        self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
+        self._given_back: Sequence[int] = ()
+        self._watched: list[Any] = []
+        if self._places:
+            self._given_back = message["given_back"]
+            self._containers = Containers([_held(arguments[place]) for place in self._places])
+            self._differ: set[int] = set()  # places of what is not the same on both sides any more
+            self._watched = _lists_in(self._containers)
+            self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
         self.goes_on = False
         """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
-        self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
@@ -153,8 +157,8 @@ class Effects:
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
-        found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
-        return [[out, i] for out, i in found if out is not None and i not in changed]
+        places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
+        return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
 
 
 def _lists_in(containers: Containers) -> list[Any]:

@@ -426,8 +426,9 @@ class RemoteRunner(Arriving):
         lists = as_list(answer["lists"]) if "lists" in answer else []
         pairs = as_list(answer["aliases"]) if "aliases" in answer else []
         aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
-        ends = []
-        for i in used_tensors([tree, lists] if lists else tree):
+        ends: list[int] = []
+        more_than_values = aliases or any([r.requires_grad for r in received])
+        for i in used_tensors([tree, lists] if lists else tree) if more_than_values else ():
             own = received[index_of(i, tensors)]
             if i in aliases:
                 tensors[i] = aliases[i]

@@ -183,18 +183,18 @@ def call_request(
     positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, given: Given, *, is_declared: bool
 ) -> CallRequest:
     """Return the request, and note which argument each tensor was passed as."""
-    trees, tensors, owners = [], sent.tensors, sent.owners
+    trees, tensors, owners, count = [], sent.tensors, sent.owners, 0
     sent.look_through(given.values)
     for value, name in zip(positional, given.names, strict=False):
         if is_declared:
             sent.parameter = name
         trees.append(sent.encode(value))
-        if len(tensors) > len(owners):
-            owners += [name] * (len(tensors) - len(owners))
+        before, count = count, len(tensors)
+        owners += [name] * (count - before)
     request: CallRequest = {
         "op": "call",
         "args": trees,
-        "inputs": len(tensors),
+        "inputs": count,
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
     }
@@ -213,7 +213,6 @@ def call_request(
         request["changes"] = sorted(changes)
     if may_change and not is_declared:
         request["takes_over"] = [i for i in may_change if i not in trained]
-    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
-    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
-        request["grads"] = grads
+    if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
+        request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
     return request

@@ -386,7 +386,7 @@ def test_a_question_that_nobody_may_ask_ends_the_worker(open_student, question):
 import gc
 def forge(world):
     ask = next(o for o in gc.get_objects() if type(o).__name__ == "AskingBack")
-    number = next(n for n, v in ask._handle.__self__._passed._found.items() if v is world)
+    number = ask._handle.__self__._passed.number_of(world)
     return ask.call_back(number, (), {{}}, asked={question!r})
 """
     )
