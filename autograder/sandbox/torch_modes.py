@@ -82,20 +82,17 @@ def _entered(recording: Recording, modes: object) -> Iterator[None]:
     default = before if "default" not in modes else _find(_DEFAULTS, modes["default"])
     dtype = torch.bfloat16 if narrow is None else _find(_NARROW, narrow)
     inference = torch.inference_mode() if modes.get("inference") is True else contextlib.nullcontext()
-    was_strict, warned = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-    )
+    strict = torch.get_deterministic_debug_mode()
     with recording, inference, torch.autocast("cpu", dtype, enabled=narrow is not None):
         torch.set_default_dtype(default)
         if "deterministic" in modes:
-            torch.use_deterministic_algorithms(True, warn_only=modes["deterministic"] == "warn")
+            # the usual function imports torch's compiler first
+            torch.set_deterministic_debug_mode("warn" if modes["deterministic"] == "warn" else "error")
         try:
             yield
         finally:
             torch.set_default_dtype(before)
-            if "deterministic" in modes:
-                torch.use_deterministic_algorithms(was_strict, warn_only=warned)
+            torch.set_deterministic_debug_mode(strict)
 
 
 def _find(dtypes: dict[str, torch.dtype], name: object) -> torch.dtype:
