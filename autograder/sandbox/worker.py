@@ -23,7 +23,7 @@ from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generators import CellSeed
+from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import NotebookWorker
@@ -125,8 +125,8 @@ class Worker(NotebookWorker):
             self._passed.refresh(number, tree, self._reader(values).decode)
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
-        if "torch_seed" in message:  # after all generators were seeded
-            torch.default_generator.manual_seed(message["torch_seed"])
+        for library, seed in message.get("seeds", {}).items():  # after all generators were seeded
+            seed_generator_of(library, seed)
         if "heard" in message and not self._is_heard:
             self._do_aloud(message, tensors)
         else:

@@ -431,9 +431,9 @@ class Host:
             sys.stdout.write(words)
 
     def _pass_seed_on(self, request: Request) -> None:
-        """Let the student's code draw as the rubric does that has just called `torch.manual_seed`."""
+        """Let the student's code draw as the rubric does that has just called `torch.manual_seed` or the like."""
         if SEEDS.count != self._seeds_heard and request["op"] in _USING:
-            request["torch_seed"], self._seeds_heard = SEEDS.last, SEEDS.count
+            request["seeds"], self._seeds_heard = SEEDS.since(self._seeds_heard), SEEDS.count
 
     def _failure(self, tree: Any, base: object = None) -> Failure:
         kind, message, frames, surroundings = tree

@@ -373,14 +373,21 @@ _SPECIAL = _define()
 
 
 class RemoteClass(type):
-    """The class of a student's object on this side; of a declared one there is one hash on both sides."""
+    """The class of a student's object on this side: equal to the one that it stands for, with the hash of that."""
+
+    def __eq__(cls, other: object) -> Any:
+        return cls is other or (STANDS_FOR in vars(cls) and vars(cls)[STANDS_FOR] is other) or NotImplemented
 
     def __hash__(cls) -> int:
+        if STANDS_FOR in vars(cls):
+            return hash(vars(cls)[STANDS_FOR])
         return hash(vars(cls).get(DECLARED)) if DECLARED in vars(cls) else type.__hash__(cls)
 
 
 DECLARED = "__declared_as__"
 """The attribute of such a class with the declared name of the student's."""
+STANDS_FOR = "__stands_for__"
+"""The attribute of one with the class of a library's that it stands for: ``type(net.fc) == nn.Linear``."""
 
 
 def members_of(special: int, base: type) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """What a rubric gives an object of the student's stays one thing on both sides: parameters, hooks, closures, seeds."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -7,6 +10,7 @@ from torch import nn
 from autograder.base.errors import StudentError
 
 OBJECTS = """
+import random
 import numpy as np
 import torch
 from torch import nn
@@ -110,6 +114,7 @@ class Best:
         for values in self.state.values(): values.detach().zero_()
 def state_of(net): return net.state_dict()
 def draw(n): return torch.randn(n)
+def draw_otherwise(n): return np.random.rand(n).tolist(), random.random()
 def detached(x): return x.detach()
 """
 CLASSES = (
@@ -261,6 +266,21 @@ def test_a_seed_that_a_rubric_sets_holds_for_their_code(student):
     assert torch.equal(student.draw(4), first)
     assert not torch.equal(student.draw(4), first)
     assert torch.equal(first, torch.randn(4, generator=torch.Generator().manual_seed(3)))
+
+
+def test_a_seed_of_numpy_or_python_holds_for_their_code_and_leaves_the_others_alone(student):
+    def drawn(*seeds):
+        for seed in seeds:
+            seed(3)
+        return *student.draw_otherwise(4), student.draw(1).item()
+
+    first = drawn(np.random.seed, random.seed, torch.manual_seed)
+    assert first[:2] == (np.random.RandomState(3).rand(4).tolist(), random.Random(3).random())
+    of_numpy, of_python = drawn(np.random.seed), drawn(random.seed)
+    assert [a == b for a, b in zip(first, of_numpy, strict=True)] == [True, False, False]
+    assert [a == b for a, b in zip(first, of_python, strict=True)] == [False, True, False]
+    np.random.seed(1 << 31)  # no message would carry any larger one
+    assert student.draw_otherwise(1)[0] == np.random.RandomState(1 << 31).rand(1).tolist()
 
 
 def test_a_network_of_ours_may_be_passed_twice_in_one_graph(open_student):
