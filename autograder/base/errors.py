@@ -181,6 +181,8 @@ class StudentException(StudentError):
     ) -> None:
         super().__init__(text)
         self.kind, self.message, self.lines, self.limit = kind, message, lines, limit
+        self.changed_arguments: list[str] = []
+        """What the call has changed of its arguments, although it may not, before it raised."""
 
 
 class NotWritten(StudentException):

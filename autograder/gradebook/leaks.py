@@ -1,10 +1,10 @@
 """Searches what students get for what they may not see.
 
 The solution regions of the source notebooks, every line of ``private/`` (hidden criteria, mutants) and the course's key
-are secret. A line that the author also shows on purpose (in the rest of the notebook or the visible rubric, but in no
-other file) is not secret by itself; two consecutive lines of a solution are, wherever they appear. The search covers
-all strings of a notebook with its metadata, outputs and attachments, the files in its kit, and the bytes of every other
-file, compressed ones unpacked.
+are secret. Lines that the author also shows (in the rest of the notebook or the visible rubric, but in no other file)
+are not, since hints quote solutions and figures begin alike; but the whole of a solution or of a function's body in it
+is, wherever it stands, if it has two lines or more. The search covers all strings of a notebook with its metadata,
+outputs and attachments, the files in its kit, and the bytes of every other file, compressed ones unpacked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +35,7 @@ _REGION = re.compile(
     r"^[^\n]*BEGIN (SOLUTION|HIDDEN TESTS|MARK SCHEME)[^\n]*\n(.*?)^[^\n]*END \1[^\n]*\n?", re.MULTILINE | re.DOTALL
 )
 _MARK = re.compile(r"(?:BEGIN|END) (?:SOLUTION|HIDDEN TESTS|MARK SCHEME)")
+_DEFINITION = re.compile(r"^[ \t]*(?:async )?(?:def|class) .*", re.MULTILINE)
 _FUNCTION = re.compile(r"^\s*def (test_\w+)", re.MULTILINE)
 _ENCODED = re.compile(r"^[A-Za-z0-9+/\s]{40,}={0,2}\s*$")
 _MIN_LENGTH = 8
@@ -50,42 +50,49 @@ class Secrets:
     Args:
         lines: whole lines, without their indent.
         for_graders: the lines that nbgrader keeps in the gradebook: hidden tests in grade cells, mark schemes.
-        passages: two lines of a solution that follow each other.
+        passages: solutions and bodies of their functions, as `_passage` writes them.
         words: secret wherever they appear, even inside a line: names of hidden tests, explanations of mutants, the key.
     """
 
     lines: frozenset[str]
     for_graders: frozenset[str]
-    passages: frozenset[tuple[str, str]]
+    passages: frozenset[str]
     words: frozenset[str]
 
     @classmethod
-    def of(cls, source: Path, key: bytes) -> Self:
+    def of(cls, source: Path, key: bytes, stubs: Iterable[str] = ()) -> Self:
         """Collect the secrets of an assignment's folder in ``solutions/``.
+
+        Args:
+            source: the folder.
+            key: the course's.
+            stubs: what students find in place of a solution, and is none where the author has not written one yet.
 
         Raises:
             ConfigError: a notebook in it is not a notebook.
         """
         hidden: set[str] = set()
         for_graders: set[str] = set()
-        shown: set[str] = set()
-        passages: set[tuple[str, str]] = set()
+        shown = {line for stub in stubs for line in _lines(stub)}
+        passages: set[str] = set()
         words = {key.hex()}
         for file in sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
             private = PRIVATE in file.relative_to(source).parts
             if file.suffix == ".ipynb" and not private:
                 for cell in _cells(file):
-                    solution, marked, rest = _divide(cell)
-                    hidden |= _lines(solution)
-                    passages |= _passages(solution)
-                    for_graders |= _lines(marked)
-                    shown |= _lines(rest)
+                    solutions, marked, rest = _divide(cell)
+                    for solution in solutions:
+                        hidden.update(_lines(solution))
+                        passages |= {_passage(body) for body in _DEFINITION.split(solution) if len(_lines(body)) > 1}
+                    for_graders.update(_lines(marked))
+                    shown.update(_lines(rest))
                 continue
             if private or _is_rubric(file):
                 content = file.read_bytes().decode("utf-8", "replace")
                 (hidden if private else shown).update(_lines(content))
             if private:
                 words |= {*_FUNCTION.findall(content), *_explanations(file)}
+        passages -= {_passage(stub) for stub in stubs}
         lines, for_graders = hidden - shown, for_graders - shown - hidden
         return cls(frozenset(lines), frozenset(for_graders), frozenset(passages), frozenset(words))
 
@@ -99,8 +106,9 @@ class Secrets:
     def find_in_gradebook(self, content: str) -> str | None:
         """Return the first secret in a text in the gradebook, or None."""
         found = next((word for word in sorted(self.words) if word in content), None)
-        if found is None and (copied := self.passages & _passages(content)):
-            found = min(copied)[0]
+        if found is None:
+            shown = _passage(content)
+            found = next((passage.split("\n")[1] for passage in sorted(self.passages) if passage in shown), None)
         return found or next((line for line in content.splitlines() if line.strip() in self.lines), None)
 
 
@@ -115,7 +123,8 @@ def check(secrets: Secrets, files: Iterable[Path]) -> None:
             if (found := secrets.find_in(content)) is not None:
                 words = text(
                     "{place}: students would see {secret!r}; nothing was released. It belongs to a solution or to "
-                    "private/: write it differently there, or remove it",
+                    "private/: write it differently there, or remove it (a file that is not for students belongs into "
+                    "private/). If they may see it, `nbgrader generate_assignment` releases without this search",
                     place=f"{file.name}{place}",
                     secret=found.strip()[:80],
                 )
@@ -152,27 +161,26 @@ def _cells(notebook: Path) -> list[dict[str, Any]]:
         raise ConfigError(text("is not a notebook ({reason})", reason=error), path=notebook) from None
 
 
-def _divide(cell: dict[str, Any]) -> tuple[str, str, str]:
-    """Divide a source cell as nbgrader's conversion does: its solution, what is for graders, the rest."""
+def _divide(cell: dict[str, Any]) -> tuple[list[str], str, str]:
+    """Divide a source cell as nbgrader's conversion does: its solutions, what is for graders, the rest."""
     source = cell.get("source", "")
     source = source if isinstance(source, str) else "".join(source)
     regions = [(region[1], region[2]) for region in _REGION.finditer(source)]
-    solution, marked = (
-        "".join(region for kind, region in regions if (kind == "SOLUTION") is wanted) for wanted in (True, False)
-    )
+    solutions = [region for kind, region in regions if kind == "SOLUTION"]
+    marked = "".join(region for kind, region in regions if kind != "SOLUTION")
     rest = _REGION.sub("", source)
-    if cell.get("metadata", {}).get("nbgrader", {}).get("solution") and not solution:
-        return rest, marked, ""  # without a region all of it is replaced
-    return solution, marked, rest
+    if cell.get("metadata", {}).get("nbgrader", {}).get("solution") and not solutions:
+        return [rest], marked, ""  # without a region all of it is replaced
+    return solutions, marked, rest
 
 
-def _lines(content: str) -> set[str]:
-    return {line for raw in content.splitlines() if len(line := raw.strip()) >= _MIN_LENGTH}
+def _lines(content: str) -> list[str]:
+    return [line for raw in content.splitlines() if len(line := raw.strip()) >= _MIN_LENGTH]
 
 
-def _passages(content: str) -> set[tuple[str, str]]:
-    lines = [line for raw in content.splitlines() if len(line := raw.strip()) >= _MIN_LENGTH]
-    return set(pairwise(lines))
+def _passage(content: str) -> str:
+    """Return a text's lines, without indents and short ones, each between line feeds."""
+    return "\n".join(["", *_lines(content), ""])
 
 
 def _explanations(file: Path) -> Iterator[str]:

@@ -84,7 +84,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
     """
     source, target = nbgrader.folder("source", ".", name), nbgrader.folder("release", ".", name)
     require_source(course, name)
-    secrets = leaks.Secrets.of(source, course.key())
+    secrets = leaks.Secrets.of(source, course.key(), _stubs(nbgrader))
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         due = due_dates.in_gradebook(nbgrader, name)
         made = _generate(nbgrader, name, Path(folder), database=False, due=due)
@@ -190,6 +190,13 @@ def _generate(
             words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
             raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
+
+
+def _stubs(nbgrader: NbgraderCourse) -> list[str]:
+    from nbgrader.preprocessors import ClearSolutions
+
+    clearing = ClearSolutions(parent=nbgrader.app)
+    return [*clearing.code_stub.values(), clearing.text_stub]
 
 
 def _is_add_kit(step: object) -> bool:

@@ -227,7 +227,7 @@ class Engine:
         self._provenance = Provenance(assignment, key, confined=confined)
         self._selector = selectors.DefaultSelector()
         self._sessions: list[SessionProcess] = []
-        self._count, self._stillborn = sessions, 0
+        self._count, self._stillborn = sessions, 0  # how many sessions in a row ended before they were ready
         self._deaths = Counter[str]()  # of sessions, by the mutant that was running
         self._processors = sorted(os.sched_getaffinity(0))
         self._patience_s = 2 * assignment.settings.limits.submission_s + _GRACE_S
@@ -328,7 +328,7 @@ class Engine:
                     continue
             else:
                 self._blank = tuple(ExerciseResult.model_validate(exercise) for exercise in message["blank"])
-                session.is_ready = True
+                session.is_ready, self._stillborn = True, 0
             self._begin(session)
 
     def _lost(self, session: SessionProcess, reason: Text, *, is_fault: bool = False) -> Iterator[GradeReport]:

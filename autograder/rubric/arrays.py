@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from autograder.base.i18n import Text, same, text
-from autograder.rubric.check_failures import CheckFailed, after_call, named
+from autograder.rubric.check_failures import failed_after_call, named
 from autograder.rubric.kinds import of_kind
 from autograder.student.calls import describe
 
@@ -35,14 +35,12 @@ def assert_array(
         words = text(
             "{name} must be a NumPy array, but is {value}{hint}", name=named(name), value=describe(value), hint=hint
         )
-        raise CheckFailed(after_call(words), diagnosis=of_kind(value, "array"))
+        raise failed_after_call(words, diagnosis=of_kind(value, "array"))
     if shape is not None and value.shape != tuple(shape):
         words = text(
             "{name} must have shape {shape}, but has {actual}", name=named(name), shape=tuple(shape), actual=value.shape
         )
-        raise CheckFailed(
-            after_call(words), actual=_as_tensor(value), expected=torch.empty(tuple(shape), device="meta")
-        )
+        raise failed_after_call(words, actual=_as_tensor(value), expected=torch.empty(tuple(shape), device="meta"))
     if dtype is not None and value.dtype != np.dtype(dtype):
         words = text(
             "{name} must be of type {dtype}, but is {actual}",
@@ -50,7 +48,7 @@ def assert_array(
             dtype=np.dtype(dtype),
             actual=value.dtype,
         )
-        raise CheckFailed(after_call(words))
+        raise failed_after_call(words)
     return value
 
 
@@ -94,13 +92,13 @@ def _numbers(value: Any, count: int, name: Name) -> torch.Tensor:
             count=count,
             value=describe(value),
         )
-        raise CheckFailed(after_call(words), diagnosis=of_kind(value, count) if name is None else None)
+        raise failed_after_call(words, diagnosis=of_kind(value, count) if name is None else None)
     try:
         with torch.no_grad():  # else a tensor that has a gradient is no number without a warning
             return torch.tensor([float(number) for number in value], dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         words = text("{name} must hold numbers only, but is {value}", name=named(name), value=describe(value))
-        raise CheckFailed(after_call(words)) from None
+        raise failed_after_call(words) from None
 
 
 def _as_tensor(value: Any) -> Any:

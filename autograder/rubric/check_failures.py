@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.i18n import Text, same, text
-from autograder.student.calls import last_call
+from autograder.student.calls import last_call, last_declared_call
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
+    from autograder.student.calls import Call
 
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^]]*\]")
 
@@ -39,9 +40,18 @@ class CheckFailed(AssertionError):
         self.finding = text.en if finding is None else finding
 
 
-def after_call(reason: Text) -> Text:
-    """Say after which call something was found."""
-    call = last_call()
+def failed_after_call(reason: Text, **more: Any) -> CheckFailed:
+    """Return the failure that says after which call something was found.
+
+    Args:
+        reason: what was found.
+        more: see `CheckFailed`. By default the finding names the last call of a declared function: of others nobody
+            knows where a version of the reference runs in this process.
+    """
+    return CheckFailed(_after(last_call(), reason), **{"finding": _after(last_declared_call(), reason).en, **more})
+
+
+def _after(call: Call | None, reason: Text) -> Text:
     return reason if call is None else text("after {call}: {reason}", call=same(str(call)), reason=reason)
 
 

@@ -21,7 +21,7 @@ from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.arrays import as_tensors, precision_of
-from autograder.rubric.check_failures import CheckFailed, after_call, named
+from autograder.rubric.check_failures import CheckFailed, failed_after_call, named
 from autograder.rubric.classification import diagnosis
 from autograder.rubric.closeness import are_close, calculable, tolerances
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
@@ -74,11 +74,11 @@ def require(
         CheckFailed: the condition is false.
     """
     if not condition:
-        words = after_call(same(message) if isinstance(message, str) else Text.model_validate(message))
+        words = same(message) if isinstance(message, str) else Text.model_validate(message)
         if asked is None:
-            raise CheckFailed(words, actual=actual, expected=expected)
+            raise failed_after_call(words, actual=actual, expected=expected)
         finding = f"{words.en}\n{told_kind(returned)}"
-        raise CheckFailed(words, diagnosis=of_kind(returned, asked), finding=finding)
+        raise failed_after_call(words, diagnosis=of_kind(returned, asked), finding=finding)
 
 
 def take(iterable: Any, most: int) -> list[Any]:
@@ -189,12 +189,8 @@ def assert_tensor(value: Any, *, name: str | Text | None = None) -> torch.Tensor
     """
     if not isinstance(value, torch.Tensor):
         hint = text("; is a `return` missing?") if value is None else same("")
-        raise CheckFailed(
-            after_call(
-                text(
-                    "{name} must be a tensor, but is {value}{hint}", name=named(name), value=describe(value), hint=hint
-                )
-            ),
+        raise failed_after_call(
+            text("{name} must be a tensor, but is {value}{hint}", name=named(name), value=describe(value), hint=hint),
             diagnosis=of_kind(value, "tensor"),
         )
     return value
@@ -208,14 +204,12 @@ def assert_shape(value: Any, shape: Sequence[int], *, name: str | Text | None = 
     """
     tensor = assert_tensor(value, name=name)
     if tuple(tensor.shape) != tuple(shape):
-        raise CheckFailed(
-            after_call(
-                text(
-                    "{name} must have shape {shape}, but has {actual}",
-                    name=named(name),
-                    shape=tuple(shape),
-                    actual=tuple(tensor.shape),
-                )
+        raise failed_after_call(
+            text(
+                "{name} must have shape {shape}, but has {actual}",
+                name=named(name),
+                shape=tuple(shape),
+                actual=tuple(tensor.shape),
             ),
             actual=tensor,
             expected=torch.empty(tuple(shape), device="meta"),
@@ -231,14 +225,12 @@ def assert_dtype(value: Any, dtype: torch.dtype, *, name: str | Text | None = No
     """
     tensor = assert_tensor(value, name=name)
     if tensor.dtype != dtype:
-        raise CheckFailed(
-            after_call(
-                text(
-                    "{name} must be of type {dtype}, but is {actual}",
-                    name=named(name),
-                    dtype=dtype,
-                    actual=tensor.dtype,
-                )
+        raise failed_after_call(
+            text(
+                "{name} must be of type {dtype}, but is {actual}",
+                name=named(name),
+                dtype=dtype,
+                actual=tensor.dtype,
             ),
             diagnosis=of_dtype(tensor.dtype, dtype),
         )
@@ -260,15 +252,13 @@ def assert_finite(value: Any, *, name: str | Text | None = None, expected: torch
     finite = torch.isfinite(tensor)
     if not bool(finite.all()):
         kind = "NaN" if bool(torch.isnan(tensor).any()) else "inf"
-        raise CheckFailed(
-            after_call(
-                text(
-                    "{name} must be finite, but {count} of {total} elements are {kind}",
-                    name=named(name),
-                    count=int((~finite).sum()),
-                    total=tensor.numel(),
-                    kind=kind,
-                )
+        raise failed_after_call(
+            text(
+                "{name} must be finite, but {count} of {total} elements are {kind}",
+                name=named(name),
+                count=int((~finite).sum()),
+                total=tensor.numel(),
+                kind=kind,
             ),
             actual=tensor,
             expected=torch.zeros_like(tensor) if expected is None else expected,
@@ -314,7 +304,7 @@ def assert_close(
     rtol, atol = tolerances(precision or wanted.dtype, rtol=rtol, atol=atol)
     if not are_close(tensor.detach(), wanted.detach(), rtol=rtol, atol=atol):
         words = _difference(tensor, wanted, name, rtol or 0.0, atol or 0.0)
-        raise CheckFailed(after_call(words), actual=tensor, expected=wanted)
+        raise failed_after_call(words, actual=tensor, expected=wanted)
 
 
 def assert_gradient(
@@ -341,14 +331,12 @@ def assert_gradient(
     actual = _gradients(function, arguments, leaves, name=name)
     names = {id(value): label for label, value in _arguments_of_last_call()}
     for leaf, got, wanted in zip(leaves, actual, expected, strict=True):
-        told = names.get(id(leaf), "")
+        told = names.get(id(leaf))
         if got is None:
-            raise CheckFailed(
-                after_call(
-                    text(
-                        "no gradient reaches {argument}: the result does not depend on it, or was detached from the graph",  # noqa: E501
-                        argument=told,
-                    )
+            raise failed_after_call(
+                text(
+                    "no gradient reaches {argument}: the result does not depend on it, or was detached from the graph",
+                    argument=told or text("an argument"),
                 ),
                 diagnosis=detached(),
             )
@@ -358,17 +346,25 @@ def assert_gradient(
 
 
 def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call the function, which must not change its arguments, and return its result.
+    """Call the function, which must not change its arguments, even where it raises, and return its result.
 
     Raises:
         CheckFailed: an argument was changed in place.
     """
     watched = None if isinstance(function, StudentFunction) else Watched(arguments)  # which notes it itself
-    result = function(*arguments)
+    try:
+        result = function(*arguments)
+    except StudentException:
+        _assert_unchanged_since(watched)
+        raise
+    _assert_unchanged_since(watched)
+    return result
+
+
+def _assert_unchanged_since(watched: Watched | None) -> None:
     assert_arguments_unchanged()
     if watched is not None and (changed := watched.changed()):
         raise _changed([str(place + 1) for place in changed])
-    return result
 
 
 def assert_arguments_unchanged() -> None:
@@ -386,7 +382,7 @@ def assert_arguments_unchanged() -> None:
 
 def _changed(names: Sequence[str]) -> CheckFailed:
     words = text("the call changed its argument {names} in place", names=", ".join(names))
-    return CheckFailed(after_call(words), diagnosis=_changed_in_place())
+    return failed_after_call(words, diagnosis=_changed_in_place())
 
 
 def assert_stable(function: Callable[..., Any], *arguments: Any) -> torch.Tensor:
@@ -421,14 +417,12 @@ def assert_converges(value: Any, target: torch.Tensor | float, *, within: float,
     assert_shape(tensor, wanted.shape, name=name)
     distance = float((tensor - wanted).abs().max())
     if not distance <= within:
-        raise CheckFailed(
-            after_call(
-                text(
-                    "after training {name} is still {distance} away from the truth; at most {within} is allowed",
-                    name=named(name),
-                    distance=f"{distance:.3g}",
-                    within=f"{within:g}",
-                )
+        raise failed_after_call(
+            text(
+                "after training {name} is still {distance} away from the truth; at most {within} is allowed",
+                name=named(name),
+                distance=f"{distance:.3g}",
+                within=f"{within:g}",
             ),
             actual=tensor,
             expected=wanted,

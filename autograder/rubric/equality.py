@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from autograder.base.i18n import Text, same, text, without_addresses
-from autograder.rubric.check_failures import CheckFailed, after_call, is_code, named
+from autograder.rubric.check_failures import failed_after_call, is_code, named
 from autograder.rubric.checks import assert_close
 from autograder.rubric.kinds import of_kind
 from autograder.student.calls import describe, describe_kind, values_are_hidden
@@ -64,8 +64,8 @@ def assert_equal(value: Any, expected: Any, *, name: str | None = None) -> None:
     """
     words = _difference(value, expected, name)
     if words is not None:
-        raise CheckFailed(
-            after_call(words),
+        raise failed_after_call(
+            words,
             diagnosis=of_kind(value, "value") if expected is not None and name is None else None,
             finding=f"{words.en}\n{without_addresses(_COMPARED.repr(value))}",
         )

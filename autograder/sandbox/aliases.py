@@ -31,9 +31,11 @@ def shared_in(value: Any) -> dict[int, int]:
     """
     if type(value) not in _WALKED or not value:
         return {}
-    seen: set[int] = set()
+    pending = [part for part in (value.values() if type(value) is dict else value) if type(part) in _WALKED]
+    if not pending:
+        return {}
+    seen = {id(value)}
     many: dict[int, int] = {}
-    pending = [value]
     while pending:
         container = pending.pop()
         if type(container) in _CHANGEABLE:

@@ -10,12 +10,13 @@ import torch
 from autograder.sandbox.called_graph import attach
 from autograder.sandbox.frames import Received
 from autograder.sandbox.frozen import refill
-from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, CallbackResult
+from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallbackResult
 from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder, Hook
 
-Exchange = Callable[[CallbackRequest | BackwardRequest, list[torch.Tensor]], tuple[CallbackResult, list[Received]]]
+Exchange = Callable[..., tuple[CallbackResult, list[Received]]]
+"""Takes a message, its tensors, and what takes over what the rubric's function has changed, even if it raises."""
 
 
 class AskingBack:
@@ -44,6 +45,7 @@ class AskingBack:
     ) -> Any:
         """Call a function (or a network in its present state) on the rubric's side, or ask something of an object."""
         encoder = Encoder(self._handle)
+        encoder.look_through([*positional, *keywords.values()])
         request: CallbackRequest = {
             "callback": number,
             "args": encoder.encode(positional),
@@ -57,28 +59,31 @@ class AskingBack:
         if network is not None:
             state = encoder.encode([*network.parameters(), *network.buffers()])
             request["network"] = [method, [layer.training for layer in network.modules()], state]
-        answer, received = self._exchange(request, encoder.tensors)
+
+        def settle(answer: CallbackReply, received: list[Received]) -> None:
+            self._change(answer, [r.tensor for r in received], encoder.tensors, [*positional, *keywords.values()])
+
+        answer, received = self._exchange(request, encoder.tensors, settle)
         tensors = [r.tensor for r in received]
         if network is not None and "buffers" in answer:
             with torch.no_grad():
                 for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
                     buffer.copy_(new)
-        if "changed" in answer or "refilled" in answer:
-            self._change(answer, tensors, encoder.tensors, [*positional, *keywords.values()])
         if "graph" in answer:
             ends = [i for i, r in enumerate(received) if r.requires_grad]
             attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
         return self._decode(tensors, answer["result"])
 
     def _change(
-        self, answer: CallbackResult, tensors: list[torch.Tensor], given: list[torch.Tensor], arguments: list[Any]
+        self, answer: CallbackReply, tensors: list[torch.Tensor], given: list[torch.Tensor], arguments: list[Any]
     ) -> None:
         """Change what the rubric's function has changed of its arguments."""
         with torch.no_grad():
             for index, tree in answer.get("changed", []):
                 given[index].copy_(self._decode(tensors, tree))
-        for place, tree, moved in answer.get("refilled", []):
-            refill(arguments[place], self._decode(tensors, tree), moved)
+        if "refilled" in answer:
+            places, tree, moved = answer["refilled"]
+            refill([arguments[place] for place in places], self._decode(tensors, tree), moved)
 
     def products(
         self, graph: int, outputs: list[int], vectors: list[torch.Tensor], *, create_graph: bool

@@ -37,10 +37,12 @@ class Effects:
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
         self._given_back = message.get("given_back", ())
-        self._containers = {place: Containers(_held(arguments[place])) for place in message.get("containers", ())}
+        self._places = message.get("containers", ())
+        self._containers = Containers([_held(arguments[place]) for place in self._places])
+        self._refilled: list[int] = []
 
     def __bool__(self) -> bool:
-        return bool(self._frozen or self._containers or self._changes or self._slopes)
+        return bool(self._frozen or self._places or self._changes or self._slopes)
 
     def compare(self) -> None:
         """Compare what must stay."""
@@ -54,18 +56,20 @@ class Effects:
         """Return the first items of the call's iterator."""
         return take_first(iterator, most, self._frozen)
 
+    def beside(self, result: Any) -> Any:
+        """Return what an answer holds: a result and, where any has changed that may, the arguments of `given_back`."""
+        self._refilled = [self._places[i] for i in self._containers.changed()] if self._places else []
+        if not any(place in self._given_back for place in self._refilled):
+            return result
+        return (result, *(self._containers.values[self._places.index(place)] for place in self._given_back))
+
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer, beside its result, what has happened since the last one."""
-        refilled = [place for place, kept in self._containers.items() if kept.is_changed()]
-        given_back = [self._containers[place].value for place in refilled if place in self._given_back]
-        if given_back:
-            answer["result"] = {"u": [answer["result"], *map(encoder.encode, given_back)]}
-        if refilled:  # what there is nothing of is left out, since every call pays for it
-            answer["refilled"] = refilled
-            moved = {place: self._containers[place].moved() for place in refilled if place in self._given_back}
-            if any(moved.values()):
-                answer["moved"] = list(moved.values())
-            self._containers |= {place: Containers(self._containers[place].value) for place in refilled}
+        if self._refilled:  # what there is nothing of is left out, since every call pays for it
+            answer["refilled"] = self._refilled
+            if moved := self._containers.moved():
+                answer["moved"] = moved
+            self._containers = Containers(self._containers.values)
         if changed := self._frozen.changed:
             answer["changed"] = changed
         if self._slopes:

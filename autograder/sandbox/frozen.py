@@ -61,41 +61,44 @@ class Frozen:
 
 
 class Containers:
-    """Watches the lists, dicts and sets of a value: which hold something else after a call?
+    """Watches the lists, dicts and sets of some values: which hold something else after a call?
 
     Args:
-        value: an argument, without cycles.
+        values: arguments, without cycles; one list may be in several of them.
     """
 
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self._kept: list[tuple[Any, list[Any]]] = []
-        self._table = value.copy() if tables.is_table(value) else None
-        if isinstance(value, np.ndarray):
-            self._kept.append((value, _items(value)))
-        else:
-            self._keep(value)
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = values
+        self._kept = [_contents(value) for value in values]
+        self._tables = {i: value.copy() for i, value in enumerate(values) if tables.is_table(value)}
 
-    def is_changed(self) -> bool:
-        """Return whether one of them holds other objects than before, or in another order."""
-        if self._table is not None:
-            return not tables.is_same(self.value, self._table)
-        for container, before in self._kept:
+    def changed(self) -> list[int]:
+        """Return the places of the values in which something holds other objects than before, or in another order."""
+        return [place for place in range(len(self.values)) if self._is_changed(place)]
+
+    def _is_changed(self, place: int) -> bool:
+        if place in self._tables:
+            return not tables.is_same(self.values[place], self._tables[place])
+        for container, before in self._kept[place]:
             now = _items(container)
             if len(now) != len(before) or not all(map(_is_still, now, before)):
                 return True
         return False
+
+    def before(self) -> dict[_Path, Any]:
+        """Return what stood in the values, each of which has a number, when they began to be watched."""
+        items = {id(container): before for kept in self._kept for container, before in kept}
+        return dict(_parts(tuple(self.values), lambda value: _children(value, items.get(id(value)))))
 
     def moved(self) -> list[tuple[list[int], list[int] | None]]:
         """Return where lists and the like stand after a call in place of others: paths, then and before it.
 
         What was made since has None for the second. What stands where nothing stood is new, unless it is told here.
         """
-        items = {id(container): before for container, before in self._kept}
-        before = dict(_parts(self.value, lambda value: _children(value, items.get(id(value)))))
+        before = self.before()
         places = {id(value): path for path, value in reversed(before.items())}
         found: list[tuple[list[int], list[int] | None]] = []
-        for path, value in _parts(self.value):
+        for path, value in _parts(tuple(self.values)):
             place = places.get(id(value))
             if (
                 isinstance(value, _CONTAINERS)
@@ -105,18 +108,28 @@ class Containers:
                 found.append((list(path), None if place is None else list(place)))
         return found
 
-    def _keep(self, value: Any) -> None:
-        if rubric_objects.is_record(value):
-            value = vars(value)
-        if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
-            self._kept.append((value, _items(value)))
-        if isinstance(value, dict):
-            value = value.values()
-        elif not isinstance(value, list | tuple | deque):
-            return
-        for inner in value:
-            if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
-                self._keep(inner)
+
+def _contents(value: Any) -> list[tuple[Any, list[Any]]]:
+    """Return the lists and the like in a value, each with what it holds."""
+    found: list[tuple[Any, list[Any]]] = []
+    if isinstance(value, np.ndarray):
+        return [(value, _items(value))]
+    _collect(value, found)
+    return found
+
+
+def _collect(value: Any, found: list[tuple[Any, list[Any]]]) -> None:
+    if rubric_objects.is_record(value):
+        value = vars(value)
+    if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
+        found.append((value, _items(value)))
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple | deque):
+        return
+    for inner in value:
+        if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
+            _collect(inner, found)
 
 
 class Watched:
@@ -128,7 +141,7 @@ class Watched:
 
     def __init__(self, arguments: Sequence[Any]) -> None:
         self._kept = [
-            (Frozen(dict(enumerate(_tensors(value)))), Containers(value) if holds_container(value) else None)
+            (Frozen(dict(enumerate(_tensors(value)))), Containers([value] if holds_container(value) else []))
             for value in arguments
         ]
 
@@ -137,9 +150,7 @@ class Watched:
         for frozen, _ in self._kept:
             frozen.compare()
         return [
-            place
-            for place, (frozen, containers) in enumerate(self._kept)
-            if frozen.changed or (containers is not None and containers.is_changed())
+            place for place, (frozen, containers) in enumerate(self._kept) if frozen.changed or containers.changed()
         ]
 
 
@@ -189,49 +200,59 @@ def _children(value: Any, items: list[Any] | None = None) -> Iterable[Any]:
     return value if isinstance(value, tuple) else ()
 
 
-def refill(container: Any, content: Any, moved: Moved = ()) -> None:
-    """Let a list, dict, set or deque of the rubric's, and those inside it, hold what they hold after a call.
+def refill(containers: Sequence[Any], contents: Sequence[Any], moved: Moved = ()) -> None:
+    """Let lists, dicts and the like of the rubric's, and those inside them, hold what they hold after a call.
 
-    >>> rows = [[3, 1], [2]]
+    >>> rows, other = [[3, 1], [2]], []
     >>> first, second = rows
-    >>> refill(rows, [[1, 3], [2], [5]], [([1], None)])
-    >>> rows, first, rows[1] is second
-    ([[1, 3], [2], [5]], [1, 3], False)
+    >>> refill([rows, other], [[[1, 3], [2], [5]], [[2]]], [([0, 1], None), ([1, 0], [0, 1])])
+    >>> rows, first, rows[1] is second, other[0] is second
+    ([[1, 3], [2], [5]], [1, 3], False, True)
 
     Args:
-        container: what was passed.
-        content: what the function has made of it.
+        containers: what was passed.
+        contents: what the function has made of each of them; None where it may not make anything of it.
         moved: as `Containers.moved`, from where nothing is to be believed.
 
     Raises:
-        WireError: the content has another type, or would hold itself.
+        WireError: a content has another type, or would hold itself.
     """
-    _Refill(container, moved).run(content)
+    _Refill(containers, moved).run(contents)
 
 
 class _Refill:
     """Puts contents into containers that were passed, wherever they stand now.
 
     Args:
-        container: all that was passed.
+        containers: all that were passed.
         moved: as for `refill`.
     """
 
-    def __init__(self, container: Any, moved: Moved) -> None:
-        self._container = container
-        self._before = dict(_parts(container))
+    def __init__(self, containers: Sequence[Any], moved: Moved) -> None:
+        self._containers = tuple(containers)
+        self._before = dict(_parts(self._containers))
         self._ours = {id(value) for value in self._before.values()}
         self._moved = {tuple(now): None if before is None else tuple(before) for now, before in moved}
+        self._may_change: set[int] = set()
         self._open: set[int] = set()
         self._done: set[int] = set()
 
-    def run(self, content: Any) -> None:
+    def run(self, contents: Sequence[Any]) -> None:
         """Do so."""
-        old = self._container
+        filled = [
+            (i, *both) for i, both in enumerate(zip(self._containers, contents, strict=True)) if both[1] is not None
+        ]
+        places = {i for i, _, _ in filled}
+        self._may_change = {id(value) for path, value in self._before.items() if path and path[0] in places}
+        for i, old, content in filled:
+            if id(old) not in self._done:
+                self._whole(old, content, (i,))
+
+    def _whole(self, old: Any, content: Any, path: _Path) -> None:
         if isinstance(old, tuple) and isinstance(content, tuple) and len(old) == len(content):
-            self._all(content, ())
+            self._all(content, path)
         elif any(isinstance(old, kind) and isinstance(content, kind) for kind in _CONTAINERS) and _fits(old, content):
-            self._put(old, content, ())
+            self._put(old, content, path)
         elif tables.is_table(old) and type(old) is type(content):
             tables.refill(old, content)
         else:
@@ -253,7 +274,7 @@ class _Refill:
         target = old if type(old) is type(new) and _fits(old, new) else new
         if id(target) in self._open:
             raise WireError("an argument that holds itself")
-        if id(target) not in self._done:
+        if id(target) not in self._done and (target is new or id(target) in self._may_change):
             self._put(target, new, path)
         return target
 

@@ -80,7 +80,7 @@ class Passed:
         """Return the number of what the rubric has passed, unless it is a record that has been changed."""
         known: Iterable[tuple[int, Any]] = (self._members if isinstance(value, Enum) else self._found).items()
         number = next((number for number, found in known if found is value), None)
-        is_changed = number in self._contents and self._contents[number].is_changed()
+        is_changed = number in self._contents and self._contents[number].changed()
         return None if is_changed else number
 
     def function(self, number: int, description: plain_functions.Description) -> Any:
@@ -109,7 +109,7 @@ class Passed:
             found = self._found[number] = rubric_objects.make_record(form, kind, list(content))
         vars(found).clear()
         vars(found).update(content)
-        self._contents[number] = Containers(found)
+        self._contents[number] = Containers([found])
         return found
 
     def member(self, number: int, kind: str, base: str, members: dict[str, Any], name: str) -> Any:

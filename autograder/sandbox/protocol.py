@@ -390,9 +390,13 @@ class _EffectsReply(_Reply):
         states: number, settings and state of each optimiser; absent likewise.
         schedules: number and state of each learning-rate scheduler; absent without any.
         refilled: positions of arguments whose lists, dicts or sets hold something else now; absent without any.
-        moved: for each of these that may change, as `frozen.Containers.moved`; absent where nothing has moved.
+        moved: as `frozen.Containers.moved`, of all `containers`; absent where nothing has moved.
         slopes: index and tree of the gradient of each parameter among the arguments that may not change and yet has
             another gradient now: the code went back to it.
+        failure: the code has raised after what is told here, as in a `FailureReply`; the result is None then.
+        base: likewise.
+        raised: likewise.
+        declared: likewise.
     """
 
     changed: NotRequired[object]
@@ -406,6 +410,10 @@ class _EffectsReply(_Reply):
     refilled: NotRequired[object]
     moved: NotRequired[object]
     slopes: NotRequired[object]
+    failure: NotRequired[object]
+    base: NotRequired[object]
+    raised: NotRequired[object]
+    declared: NotRequired[object]
 
 
 @final
@@ -439,8 +447,8 @@ class CallReply(_EffectsReply):
     """What came of a call. Untrusted.
 
     Attributes:
-        result: the tree of what the function returned; where arguments of `given_back` are `refilled`, of a tuple with
-            that and these arguments.
+        result: the tree of what the function returned; where any of `given_back` is `refilled`, of a tuple with that
+            and all of `given_back`.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         graph: the number of the call's graph, where the result has one.
@@ -494,7 +502,7 @@ class ShowReply(_Reply):
 
 @final
 class FailureReply(_Reply):
-    """The student's code raised an exception. Untrusted.
+    """The student's code raised an exception, and nothing else is to be told. Untrusted.
 
     Attributes:
         failure: a list of the exception's type name, its message, its frames (label, line, function, source line) and
@@ -572,7 +580,8 @@ class CallbackResult(TypedDict):
         graph: the number of its graph; absent where it has none.
         buffers: the trees of a network's buffers after the call; absent without any.
         changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
-        refilled: place, tree and `frozen.Containers.moved` of each argument in which lists and the like were changed.
+        refilled: places of the arguments with lists and the like, one of which was changed, the tree of a list with
+            these arguments, and their `frozen.Containers.moved`; absent where none was changed.
         parameters: what has been done to linked parameters, see `links`.
     """
 
@@ -580,7 +589,7 @@ class CallbackResult(TypedDict):
     graph: NotRequired[int]
     buffers: NotRequired[list[object]]
     changed: NotRequired[list[list[Any]]]
-    refilled: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
 
 
@@ -592,12 +601,16 @@ class CallbackError(TypedDict):
         kind: the name of its type.
         error: its message, in at most 500 characters.
         raised: the handle of the student's exception that it is; absent for others.
-        parameters: as in a `CallbackResult`.
+        changed: as in a `CallbackResult`, of what it did before.
+        refilled: likewise.
+        parameters: likewise.
     """
 
     kind: str
     error: str
     raised: NotRequired[int]
+    changed: NotRequired[list[list[Any]]]
+    refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
 
 

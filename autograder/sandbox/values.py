@@ -117,10 +117,14 @@ class Encoder:
 
     def encode_whole(self, value: Any) -> Tree:
         """Return the tree of a value in which one list may stand in several places."""
-        self._shared = aliases.shared_in(value)
+        self.look_through(value)
         tree = self.encode(value)
         self._shared = {}
         return tree
+
+    def look_through(self, value: Any) -> None:
+        """Let each list be one in all that is encoded from now on of what is in a value."""
+        self._shared = aliases.shared_in(value)
 
     def finish(self) -> None:
         """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import torch
@@ -26,7 +26,7 @@ from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
-from autograder.sandbox.notebook_worker import NotebookWorker
+from autograder.sandbox.notebook_worker import HungUp, NotebookWorker
 from autograder.sandbox.operations import OPERATIONS, has_operators, special_of
 from autograder.sandbox.passed_graph import GoingBack
 from autograder.sandbox.protocol import (
@@ -249,16 +249,19 @@ class Worker(NotebookWorker):
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
         effects = Effects(message, [*positional, *keywords.values()], inputs)
-        with torch.set_grad_enabled(message["grad_enabled"]), in_modes(message.get("modes")):
-            result = function(*positional, **keywords)
-        effects.compare()
-        if "most" in message and is_iterator(result):
-            result = effects.take_first(result, message["most"])
+
+        def run() -> Any:
+            with torch.set_grad_enabled(message["grad_enabled"]), in_modes(message.get("modes")):
+                result = function(*positional, **keywords)
+            effects.compare()
+            return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
+
+        result, failed = self._tried(run, effects)
         if self._passed:
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: CallReply = {"result": encoder.encode_whole(result)}
+        answer: CallReply = {"result": encoder.encode_whole(effects.beside(result))}
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
@@ -268,6 +271,8 @@ class Worker(NotebookWorker):
             self._passed.tell(answer, encoder, self._keep, is_reached=may_keep)
             may_keep = may_keep or "hooks" in answer
         encoder.finish()
+        if failed is not None:
+            answer.update(cast("Any", failed))
         if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
             graph_inputs = leaves[: message["inputs"]]
             if "object" in message and "operation" not in message:
@@ -277,6 +282,19 @@ class Worker(NotebookWorker):
         if may_keep or self._passed:
             return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
         return answer, encoder, None, []
+
+    def _tried(self, run: Callable[[], Any], effects: Effects | None) -> tuple[Any, FailureReply | None]:
+        """Run the student's code; return its result and, where it raises after it may have changed something, that."""
+        try:
+            return run(), None
+        except HungUp:
+            raise
+        except BaseException as error:
+            if not effects and not self._passed:
+                raise
+            if effects is not None:
+                effects.compare()
+            return None, self._failure_reply(error)
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
         """Link the arguments on which the code has put hooks, and an object's parameters that were not given."""
@@ -337,20 +355,24 @@ class Worker(NotebookWorker):
         iterator, view = self._objects[message["object"]]
         self._notebook.enter(view)
         effects = self._effects.get(message["object"])
-        self._reply(take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator), effects)
+        self._reply_with(
+            lambda: take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator), effects
+        )
 
     def _take(self, message: TakeRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
         effects, most = self._effects.get(message["object"]), message["most"]
         iterator = iter(iterable)
-        items = take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most)
-        self._reply(items, effects)
+        self._reply_with(
+            lambda: take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most),
+            effects,
+        )
 
     def _iter(self, message: IterRequest) -> None:
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
-        self._reply(iter(iterable), self._effects.get(message["object"]))
+        self._reply(iter(iterable), effects=self._effects.get(message["object"]))
 
     def _get(self, message: GetRequest) -> None:
         if "cls" in message:
@@ -450,7 +472,10 @@ class Worker(NotebookWorker):
         raise WireError(f"unknown tag {tag!r}")
 
     def _exchange(
-        self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]
+        self,
+        request: CallbackRequest | BackwardRequest,
+        tensors: list[torch.Tensor],
+        settle: Callable[[CallbackReply, list[Received]], None] | None = None,
     ) -> tuple[CallbackResult, list[Received]]:
         """Ask the rubric's side in the middle of a request; its function may call the student's in turn."""
         if self._links:
@@ -466,6 +491,8 @@ class Worker(NotebookWorker):
         answer = cast("CallbackReply", message)
         if "parameters" in answer:
             self._links.take(answer["parameters"], [r.tensor for r in received])
+        if settle is not None and ("changed" in answer or "refilled" in answer):
+            settle(answer, received)
         if "error" in answer:
             if "raised" in answer:
                 raise self._objects[answer["raised"]][0]
@@ -493,14 +520,23 @@ class Worker(NotebookWorker):
             message["dropped"], self._back.dropped = self._back.dropped, []
         super()._send(message, tensors)
 
+    def _reply_with(self, run: Callable[[], Any], effects: Effects | None) -> None:
+        self._reply(*self._tried(run, effects), effects)
+
     def _reply(
-        self, value: Any, effects: Effects | None = None, *, number: int | None = None, is_held: bool = False
+        self,
+        value: Any,
+        failed: FailureReply | None = None,
+        effects: Effects | None = None,
+        *,
+        number: int | None = None,
+        is_held: bool = False,
     ) -> None:
         if self._passed:
             self._passed.settle()
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: ValueReply = {"result": encoder.encode_whole(value)}
+        answer: ValueReply = {"result": encoder.encode_whole(value if effects is None else effects.beside(value))}
         if effects is not None:
             effects.tell(answer, encoder)
         if number is not None:
@@ -513,6 +549,8 @@ class Worker(NotebookWorker):
                 answer["linked"] = linked
         if self._links and encoder.tensors and (shared := self._links.shared(encoder.tensors)):
             answer["shared"] = shared
+        if failed is not None:
+            answer.update(cast("Any", failed))
         has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])
         self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 

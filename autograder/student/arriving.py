@@ -166,12 +166,16 @@ class Arriving:
         except (WireError, StudentCrash):
             raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
-            kind, words = plain_functions.as_told(error, callbacks.name_of(number))
-            reply: CallbackError = {"kind": kind, "error": words}
-            original = reference_to(getattr(error, "original", None))
-            if original is not None and original.is_of(self):
-                reply["raised"] = original.number
-            return reply, []
+            return self._told(error, number), []
+
+    def _told(self, error: Exception, number: object) -> CallbackError:
+        """Return what the student's code is told of an exception that a function of ours has raised."""
+        kind, words = plain_functions.as_told(error, self.host.held.callbacks.name_of(number))
+        reply: CallbackError = {"kind": kind, "error": words}
+        original = reference_to(getattr(error, "original", None))
+        if original is not None and original.is_of(self):
+            reply["raised"] = original.number
+        return reply
 
     def _go_on(
         self, message: BackwardRequest, received: list[Received], inputs: Sequence[torch.Tensor]
@@ -201,14 +205,23 @@ class Arriving:
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
-        handed = None
+        handed = failed = None
         with torch.set_grad_enabled(records), in_modes(message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
                 result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
             else:
                 handed = Handed(tensors, [*positional, *keywords.values()])
-                result = function(*positional, **keywords)
+                try:
+                    result = function(*positional, **keywords)
+                except (WireError, StudentCrash):
+                    raise
+                except Exception as error:  # noqa: BLE001 -- what it has done before is done over there as well
+                    result, failed = None, self._told(error, message["callback"])
+        if failed is not None:
+            assert handed is not None
+            handed.tell(failed, encoder)
+            return failed, encoder.tensors
         answer: CallbackResult = {"result": encoder.encode(result)}
         if handed is not None:
             handed.tell(answer, encoder)

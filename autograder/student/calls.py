@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.base.errors import StudentError
+
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
 
 
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
-
+_last_declared: ContextVar[Call | None] = ContextVar("last_declared", default=None)
 
 _NOTHING_YET = object()
 
@@ -25,22 +27,22 @@ class Call:
     """A call of a student's function, as messages describe it.
 
     Args:
-        function: its name; empty for what is no declared function.
-        arguments: the declared parameters' names and the values passed.
-        changed: the parameters that the call changed although it may not.
+        name: what was called.
+        arguments: the names of parameters, empty where nobody knows them, and the values passed.
+        is_declared: whether it is a declared function; of others nobody knows where the code runs in this process.
+        changed: the parameters that the call changed although it may not; the list may grow.
         result: what came back.
-        method: what was called, where that is no declared function.
     """
 
-    function: str
+    name: str
     arguments: tuple[tuple[str, Any], ...]
+    is_declared: bool = True
     changed: list[str] = field(default_factory=list)
     result: Any = _NOTHING_YET
-    method: str = ""
 
     def __str__(self) -> str:
-        told = ", ".join(f"{name}: {describe(value)}" for name, value in self.arguments)
-        return f"{self.function or self.method}({told})"
+        told = ", ".join(f"{name}: {describe(value)}" if name else describe(value) for name, value in self.arguments)
+        return f"{self.name}({told})"
 
     @property
     def returned(self) -> str:
@@ -72,8 +74,8 @@ class FailedCall:
     """What a failed criterion called last.
 
     Args:
-        function: the function's name.
-        words: the call.
+        function: the name of the declared function called last.
+        words: the last call, of whatever it was.
         returned: the kind of its result; empty if there is none.
         count: how many values its result consists of.
         length: how many can be unpacked from it; None from an object, or if there is no result.
@@ -92,15 +94,8 @@ _failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=FailedC
 def remember_call(call: Call) -> None:
     """Remember a call, so that the next failed check can name it."""
     _last_call.set(call)
-
-
-def note_changed(method: str, changed: list[str]) -> None:
-    """Note what a method has changed of its arguments although it may not; the list may grow."""
-    call = _last_call.get()
-    if changed:
-        remember_call(Call("", (), changed, method=method))
-    elif call is not None:
-        call.changed = changed
+    if call.is_declared:
+        _last_declared.set(call)
 
 
 @contextmanager
@@ -109,18 +104,20 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
 
     What it called last before it failed is known afterwards (`failed_call`).
     """
-    hide, last = _hide_values.set(hidden), _last_call.set(None)
+    hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
     _failed_call.set(FailedCall())
     try:
         yield
     except BaseException:
-        call = _last_call.get()
+        call, function = _last_call.get(), _last_declared.get()
         if call is not None:
-            _failed_call.set(FailedCall(call.function, str(call), call.returned, call.count, call.length))
+            name = "" if function is None else function.name
+            _failed_call.set(FailedCall(name, str(call), call.returned, call.count, call.length))
         raise
     finally:
         _hide_values.reset(hide)
         _last_call.reset(last)
+        _last_declared.reset(declared)
 
 
 def describe(value: Any, levels: int = 2) -> str:
@@ -148,8 +145,16 @@ def describe(value: Any, levels: int = 2) -> str:
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)[:60]
-    named = getattr(value, "__name__", None)
-    return named if isinstance(named, str) and named.isidentifier() else type(value).__name__
+    return _own_name(value) or type(value).__name__
+
+
+def _own_name(value: Any) -> str:
+    """Return the name of a function or a class; empty for any other value, and where its process is gone."""
+    try:
+        named = getattr(value, "__name__", None) if callable(value) else None
+    except StudentError:
+        return ""
+    return named if isinstance(named, str) and named.isidentifier() else ""
 
 
 def describe_kind(value: Any, levels: int = 2) -> str:
@@ -174,8 +179,13 @@ def values_are_hidden() -> bool:
 
 
 def last_call() -> Call | None:
-    """Return the last call of a student's function in this criterion, if there was one."""
+    """Return the last call of a student's function, method or object in this criterion, if there was one."""
     return _last_call.get()
+
+
+def last_declared_call() -> Call | None:
+    """Return the last call of a declared function in this criterion, if there was one."""
+    return _last_declared.get()
 
 
 def failed_call() -> FailedCall:

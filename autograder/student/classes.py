@@ -8,7 +8,7 @@ from typing import Any
 from autograder.base.errors import StudentException
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.protocol import FailureReply, Result
+from autograder.sandbox.protocol import CallReply, FailureReply, Result, ValueReply
 from autograder.student.failures import student_exception
 from autograder.student.raised import ErrorClass, Raised, caught_as
 from autograder.student.replies import as_list
@@ -43,7 +43,9 @@ class Classes:
         """Return what is said of the class of a name; None if there is none."""
         return self._facts.get(name)
 
-    def exception(self, function: str, failure: Failure, answer: FailureReply) -> StudentException:
+    def exception(
+        self, function: str, failure: Failure, answer: FailureReply | ValueReply | CallReply
+    ) -> StudentException:
         """Return the exception that an untrusted answer describes."""
         original = self.object_of(answer["raised"], failure.kind, function) if "raised" in answer else None
         names = as_list(answer.get("declared", []))

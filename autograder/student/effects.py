@@ -93,15 +93,17 @@ class Effects:
                 self._allow(self._names[place])
             else:
                 self._note(self._names[place])
-        given_back = [place for place in refilled if place in self._given_back]
-        if not given_back:
+        if not any(place in self._given_back for place in refilled):
             return result
-        if type(result) is not tuple:
+        if type(result) is not tuple or len(result) != 1 + len(self._given_back):
             raise WireError("no arguments beside the result")
         own, *contents = result
-        moved = as_list(answer["moved"]) if "moved" in answer else [()] * len(given_back)
-        for place, content, paths in list(zip(given_back, contents, moved, strict=True)):
-            own_objects.refill(self._arguments[place], content, paths)
+        given_back = dict(zip(self._given_back, contents, strict=True))
+        own_objects.refill(
+            [self._arguments[place] for place in self._containers],
+            [given_back.get(place) for place in self._containers],
+            as_list(answer.get("moved", [])),
+        )
         return own
 
     def _allow(self, name: str | None) -> None:

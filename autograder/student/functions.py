@@ -283,7 +283,11 @@ class StudentFunction:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
         function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
-        result, changed = self.runner.call(function, passed, most=most)
+        try:
+            result, changed = self.runner.call(function, passed, most=most)
+        except StudentException as error:
+            call.changed = error.changed_arguments
+            raise
         call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
         call.result = result
         return result

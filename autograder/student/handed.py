@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox.frozen import Containers, change_count, holds_container
-from autograder.sandbox.protocol import CallbackResult
+from autograder.sandbox.protocol import CallbackReply
 from autograder.sandbox.values import Encoder
 from autograder.student.kept import is_kept
 from autograder.student.reference import reference_to
@@ -30,13 +30,14 @@ class Handed:
             for i, tensor in enumerate(tensors)
             if any(type(value) is np.ndarray for value in values) and not tensor.requires_grad
         }
-        self._containers = {
-            place: Containers(value)
+        self._places = [
+            place
             for place, value in enumerate(values)
             if holds_container(value) and not is_kept(value) and reference_to(value) is None
-        }
+        ]
+        self._containers = Containers([values[place] for place in self._places])
 
-    def tell(self, answer: CallbackResult, encoder: Encoder) -> None:
+    def tell(self, answer: CallbackReply, encoder: Encoder) -> None:
         """Put into an answer what has been changed."""
         changed = [
             [i, encoder.encode(tensor.detach().clone())]
@@ -46,10 +47,6 @@ class Handed:
         ]
         if changed:
             answer["changed"] = changed
-        refilled = [
-            [place, encoder.encode(kept.value), kept.moved()]
-            for place, kept in self._containers.items()
-            if kept.is_changed()
-        ]
-        if refilled:
-            answer["refilled"] = refilled
+        if self._places and self._containers.changed():
+            values = self._containers.values
+            answer["refilled"] = [self._places, encoder.encode_whole(values), self._containers.moved()]

@@ -33,12 +33,15 @@ from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import (
     BackwardRequest,
     CallbackRequest,
+    CallReply,
+    FailureReply,
     FinishRequest,
     LookRequest,
     Reply,
     Request,
     Result,
     StartRequest,
+    ValueReply,
 )
 from autograder.student.calling import Calling
 from autograder.student.cell_runs import cell_problem, cell_request, interruption
@@ -360,6 +363,7 @@ class Host:
         within_s: float | None = None,
         name: str = "",
         callback: Callback | None = None,
+        settle: Callable[[Result, list[Received]], object] | None = None,
         interrupt: bool = False,
     ) -> tuple[Result, list[Received]]:
         """Ask the worker, within what is left of the submission's time.
@@ -371,6 +375,7 @@ class Host:
             within_s: how long it may take; by default as long as a call may.
             name: the function that runs, for its traceback.
             callback: answers a call of a function of ours.
+            settle: takes over what the code has done before it raised.
             interrupt: what is late is interrupted before its process is ended.
 
         Raises:
@@ -405,17 +410,22 @@ class Host:
         )
         if "notes" in answer or "printed" in answer or "dropped" in answer:
             self.checked(lambda: self._take_asides(answer))
-        if "failure" in answer:
-            failure = self.checked(lambda: self._failure(answer["failure"], answer.get("base")))
-            raise self.unparsed.missing_in(failure) or self.checked(
-                lambda: self.classes.exception(name, failure, answer)
-            )
-        if "result" not in answer or "failed" in answer:
-            self._worker.fail_reply(WireError("no result"))
         if "parameters" in answer:
             changed = as_list(answer["parameters"])
             self.checked(lambda: self.held.parameters.take(changed, [r.tensor for r in received]))
+        if "failure" in answer:
+            raise self._exception(name, answer, partial(settle, answer, received) if settle else None)
+        if "result" not in answer or "failed" in answer:
+            self._worker.fail_reply(WireError("no result"))
         return answer, received
+
+    def _exception(
+        self, name: str, answer: FailureReply | ValueReply | CallReply, settle: Callable[[], object] | None
+    ) -> StudentError:
+        if settle is not None and "result" in answer:
+            self.checked(settle)
+        failure = self.checked(lambda: self._failure(answer["failure"], answer.get("base")))
+        return self.unparsed.missing_in(failure) or self.checked(lambda: self.classes.exception(name, failure, answer))
 
     def _take_asides(self, answer: Reply) -> None:
         self._take_notes(answer.get("notes", []))

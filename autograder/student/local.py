@@ -94,7 +94,10 @@ class LocalRunner:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
-        given = [self._own(argument, name, {}) for argument, name in zip(arguments, function.parameters, strict=False)]
+        copies: dict[int, Any] = {}
+        given = [
+            self._own(argument, name, copies) for argument, name in zip(arguments, function.parameters, strict=False)
+        ]
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
@@ -115,7 +118,11 @@ class LocalRunner:
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
-            raise self._as_theirs(function.name, error) from None
+            frozen.settle(None)
+            containers.settle()
+            told = self._as_theirs(function.name, error)
+            told.changed_arguments = frozen.changed
+            raise told from None
         containers.settle()
         return result, frozen.changed
 
@@ -315,22 +322,24 @@ class _GivenContainers:
     def __init__(
         self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
     ) -> None:
-        self._kept = [
-            (name, argument, Containers(own_objects.contents(own)))
-            for name, argument, own in given
-            if own_objects.holds_container(argument)
-        ]
+        kept = [each for each in given if own_objects.holds_container(each[1])]
+        self._names, self._arguments = [name for name, _, _ in kept], [argument for _, argument, _ in kept]
+        self._own = Containers([own_objects.contents(own) for _, _, own in kept])
         self._changes, self._frozen = changes, frozen
 
     def settle(self) -> None:
         """Take over the changes since the last time, or note them."""
-        for i, (name, argument, kept) in enumerate(self._kept):
-            if kept.is_changed():
-                if name in self._changes:
-                    own_objects.refill(argument, kept.value, kept.moved())
-                else:
-                    self._frozen.note(name)
-                self._kept[i] = (name, argument, Containers(kept.value))
+        changed = self._own.changed() if self._names else []
+        if not changed:
+            return
+        for place in changed:
+            if self._names[place] not in self._changes:
+                self._frozen.note(self._names[place])
+        contents = [
+            own if name in self._changes else None for name, own in zip(self._names, self._own.values, strict=True)
+        ]
+        own_objects.refill(self._arguments, contents, self._own.moved())
+        self._own = Containers(self._own.values)
 
     def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and settle after each of them and at its end."""
@@ -339,9 +348,9 @@ class _GivenContainers:
             try:
                 item = advance(iterator, sent)
             except StopIteration as stop:
-                self.settle()
                 return stop.value
-            self.settle()
+            finally:
+                self.settle()
             sent = yield item
 
 

@@ -16,7 +16,7 @@ import operator
 import sys
 import sysconfig
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -161,24 +161,27 @@ def holds_container(value: Any) -> bool:
     return type(value) is not torch.Tensor and (frozen.holds_container(value) or form_of(value) is not None)
 
 
-def refill(value: Any, content: Any, moved: frozen.Moved = ()) -> None:
-    """Let a container or a record of the rubric's hold what it holds after a call; see `frozen.refill`.
+def refill(values: Sequence[Any], contents: Sequence[Any], moved: frozen.Moved = ()) -> None:
+    """Let containers and records of the rubric's hold what they hold after a call; see `frozen.refill`.
 
     Raises:
         WireError: as that, or a record would have names that are none.
     """
-    if form_of(value) is None:
-        frozen.refill(value, content, moved)
-        return
-    held = fields_of(value)
-    before = held.keys() - content.keys()
-    frozen.refill(held, content, moved)
-    if not all(isinstance(name, str) and name.isidentifier() and not name.startswith("__") for name in held):
+    held = [value if form_of(value) is None else fields_of(value) for value in values]
+    before = [set(fields) if fields is not value else None for fields, value in zip(held, values, strict=True)]
+    frozen.refill(held, contents, moved)
+    for value, fields, names in zip(values, held, before, strict=True):
+        if names is not None:
+            _put_back(value, fields, names)
+
+
+def _put_back(record: Any, fields: dict[Any, Any], before: set[str]) -> None:
+    if not all(isinstance(name, str) and name.isidentifier() and not name.startswith("__") for name in fields):
         raise WireError("malformed record")
-    for name in before:
-        delattr(value, name)
-    for name, inner in held.items():
-        object.__setattr__(value, name, inner)
+    for name in before - fields.keys():
+        delattr(record, name)
+    for name, inner in fields.items():
+        object.__setattr__(record, name, inner)
 
 
 def member_of(value: enum.Enum) -> list[Any] | None:

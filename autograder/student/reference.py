@@ -16,6 +16,8 @@ from autograder.student.kept import KeptDict, KeptList, KeptSet
 from autograder.student.returned import Returned
 
 _MAX_KIND = 80
+_FUNCTIONS = ("function", "method", "partial", "_lru_cache_wrapper", "builtin_function_or_method")
+"""Kinds of objects that are called as functions."""
 
 
 class Accepts(Protocol):
@@ -104,6 +106,18 @@ class Reference:
         if self.known_as is None:
             return None
         return known_classes.find(self.known_as)
+
+    @property
+    def name(self) -> str:
+        """What messages call it where it is called: a method by its name, an object by what Python then runs."""
+        if self.step:
+            owner = (self.place or "").removesuffix(f".{self.step}")
+            is_of_class = owner and self.runner.instances.place_of(owner)
+            return f"{owner}.{self.step}" if is_of_class else self.step
+        if self.kind in _FUNCTIONS:
+            return f"{self.origin}()"
+        is_network = isinstance(self.known_as, str) and self.known_as.startswith("torch.nn.")
+        return f"{self.kind}.{'forward' if is_network else '__call__'}"
 
     @property
     def is_table(self) -> bool:

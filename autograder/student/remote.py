@@ -302,11 +302,20 @@ class RemoteRunner(Arriving):
                     for i, tensor in enumerate(sent.tensors[: request["inputs"]])
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
-            answer, received = self.host.ask(
-                request, sent.tensors, on_timeout=late, name=origin, callback=sent.call_back
-            )
-        inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-        effects = Effects(request, inputs, owners, given.values, given.names, note)
+            inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
+            effects = Effects(request, inputs, owners, given.values, given.names, note)
+            try:
+                answer, received = self.host.ask(
+                    request,
+                    sent.tensors,
+                    on_timeout=late,
+                    name=origin,
+                    callback=sent.call_back,
+                    settle=lambda answer, received: self._accept(answer, received, effects, sent),
+                )
+            except StudentException as error:
+                error.changed_arguments = effects.changed
+                raise
         if target is not None and operation is None and "graph" in answer:
             self._last_leaves = [tensor for tensor in inputs if tensor.requires_grad]
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
@@ -315,7 +324,13 @@ class RemoteRunner(Arriving):
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         origin = target.origin
         with self.host.calling(origin) as late:
-            answer, received = self.host.ask(request(target.number), [], on_timeout=late, name=origin)
+            answer, received = self.host.ask(
+                request(target.number),
+                [],
+                on_timeout=late,
+                name=origin,
+                settle=lambda answer, received: self._accept_of_object(answer, received, target),
+            )
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
         return self.host.checked(lambda: self._accept_of_object(answer, received, target)), size
 

@@ -21,7 +21,7 @@ from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTED, SPECIAL
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
-from autograder.student.calls import note_changed
+from autograder.student.calls import Call, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.reference import (
     Reference,
@@ -46,8 +46,6 @@ _READ = (
     *("__dict__", "__doc__", "__annotations__", "__name__", "__qualname__", "__wrapped__"),
     *("__code__", "__func__", "__self__", "__defaults__", "__kwdefaults__", "__bases__"),
 )
-_NAMED = ("method", "function", "type", "ABCMeta", "EnumType", "partial", "_lru_cache_wrapper")
-"""Types of objects that have a name of their own."""
 _OF_KINDS = {
     "function": FunctionType,
     "method": MethodType,
@@ -101,8 +99,6 @@ class RemoteObject(Remote):
     def __getattr__(self, name: str) -> Any:
         """Return a method as something to call, anything else as its value."""
         reference = self._reference
-        if name == "__name__" and reference.kind not in _NAMED:
-            return reference.kind  # what a message calls it
         if name == "__signature__":
             return made_signature(reference.operate("signature", self))
         if name.startswith("__") and name not in _READ:
@@ -222,9 +218,15 @@ class RemoteObject(Remote):
         reference = self._reference
         if positional or keywords:
             reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
-        result, changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
-        note_changed(reference.step or reference.kind, changed)
-        return reference.accept("()", result)
+        given = (*(("", value) for value in positional), *keywords.items())
+        remember_call(call := Call(reference.name, given, is_declared=False))
+        try:
+            result, call.changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+        except StudentException as error:
+            call.changed = error.changed_arguments
+            raise
+        call.result = reference.accept("()", result)
+        return call.result
 
 
 class RemoteIterator(RemoteObject):

@@ -211,10 +211,11 @@ def call_request(
 ) -> CallRequest:
     """Return the request, and note which argument each tensor was passed as."""
     trees, tensors, owners = [], sent.tensors, sent.owners
+    sent.look_through(given.values)
     for value, name in zip(positional, given.names, strict=False):
         if is_declared:
             sent.parameter = name
-        trees.append(sent.encode_whole(value))
+        trees.append(sent.encode(value))
         if len(tensors) > len(owners):
             owners += [name] * (len(tensors) - len(owners))
     request: CallRequest = {

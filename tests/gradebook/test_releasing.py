@@ -151,6 +151,29 @@ def test_a_leak_is_one_line_and_nothing_is_released(course, plant):
     assert not (course.root / "gradebook.db").exists()
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "fig, ax = plt.subplots()\nax.plot(points)",
+        "ax.plot(points)\nreturn points.mean()",
+        "return 2 * x\np.data -= lr * p.grad",
+    ],
+    ids=["its beginning", "its end", "of two functions"],
+)
+def test_parts_of_a_solution_that_the_author_shows_are_no_leak(course, shown):
+    """Hints quote a solution, and all figures begin alike."""
+    figure = "def draw(points):\n    fig, ax = plt.subplots()\n    ax.plot(points)\n    return points.mean()"
+    edit_source(course, lambda n: n["cells"].extend([text_cell(shown), tiny.code_cell(figure, "draw")]))
+    assert "tiny.ipynb" in release(course).changed
+
+
+def test_what_stands_for_a_solution_is_no_leak_where_none_is_written_yet(course):
+    cells = json.loads((release(course).folder / "tiny.ipynb").read_text())["cells"]
+    stub = next(cell["source"] for cell in cells if cell["metadata"].get("nbgrader", {}).get("grade_id") == "step")
+    edit_source(course, lambda n: n["cells"].append(tiny.code_cell(stub, "later")))
+    assert "tiny.ipynb" in release(course).changed
+
+
 def test_old_outputs_of_the_source_are_not_released(course):
     output = {"output_type": "stream", "name": "stdout", "text": "It multiplies by three instead."}
     edit_source(course, lambda n: n["cells"][0].update(outputs=[output]))

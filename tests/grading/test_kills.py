@@ -153,10 +153,11 @@ def test_a_zygote_that_is_killed_is_replaced_in_the_same_run(course, undisturbed
             killed += kill_all(process, out, "zygote", after)
         if when == [0]:
             finish(process, course, out)  # all that could have replaced it may be gone as well
-        assert process.wait() == 0 or when == [0]
+        ended = process.wait()
+        assert results(out) == undisturbed
+        assert ended == 0 or when == [0]
         assert still_alive(descendants()) == []
     assert killed >= len(when)
-    assert results(out) == undisturbed
 
 
 def kill_all(process, out, kind, after):

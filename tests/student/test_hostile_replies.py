@@ -319,10 +319,17 @@ def test_with_a_function_of_ours_in_its_hands(open_runner, acts):
         student.f([torch.ones(2, 2), lambda *args, **kwargs: args[0].shape], torch.ones(2, 2))
 
 
+def raising(answer):
+    """The same answer, of a call that has raised."""
+    return answering(failure=["E", "words", [], ""])(answer)
+
+
 @settings(max_examples=100)
-@given(acts)
-def test_declared_changes_keep_shape_and_type(open_runner, acts):
+@given(acts, st.booleans())
+def test_declared_changes_keep_shape_and_type(open_runner, acts, raises):
     x, y = arguments()
+    first, *others = acts
+    acts = [lambda answer: first(raising(answer)), *others] if raises else acts
     with opened(open_runner, acts, call_s=SILENCE_S, changes={"f": ("x",)}) as (_, student):
         with contextlib.suppress(StudentError):
             use(student, x, y)
@@ -475,6 +482,13 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
         *({"dropped": lie} for lie in (3, {})),
         *({"updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
         *({"refilled": lie} for lie in (3, [0])),
+        *({"failure": ["E", "words", [], ""], "refilled": lie} for lie in (3, [0])),
+        *({"failure": ["E", "words", [], ""], "updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
+        *({"failure": ["E", "words", [], ""], "changed": lie} for lie in (3, [[0]], [{}])),
+        *(
+            {"failure": ["E", "words", [], ""], "slopes": lie}
+            for lie in (3, [[1, None]], [[-1, None]], [[0, {"t": 9}]])
+        ),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
         *(
             {"result": {"h": [8, "C", False, None, False, 0, lie]}}
@@ -538,13 +552,22 @@ def moved_in(open_runner, moved):
     return things, inner
 
 
+def test_no_list_is_refilled_by_way_of_another_one(open_runner):
+    """What may change is said to hold now what may not: that is put there as it is."""
+    lie = {"result": {"u": [1, [[2]]]}, "tensors": [], "graph": None, "aliases": [], "changed": [], "refilled": [0]}
+    with opened(open_runner, [answering(**lie, moved=[[[0, 0], [1]]])], changes={"f": ("x",)}) as (_, student):
+        things, others = [], [1]
+        student.f(things, others)
+        assert (things[0] is others, others) == (True, [1])
+
+
 def test_what_has_moved_in_a_container_is_told(open_runner):
-    assert moved_in(open_runner, [[]]) == ([[[1], 2]], [1])
-    assert moved_in(open_runner, [[[[0, 0], None]]]) == ([[[1], 2]], [0])
+    assert moved_in(open_runner, []) == ([[[1], 2]], [1])
+    assert moved_in(open_runner, [[[0, 0, 0], None]]) == ([[[1], 2]], [0])
 
 
 @pytest.mark.parametrize(
-    "moved", [3, [], [[], []], [[3]], [[[[0, 0], [0]]]], [[[[0, 0], []]]], [[[[[]], None]]]], ids=str
+    "moved", [3, [[]], [[3]], [3], [[[0, 0, 0], [0]]], [[[0, 0, 0], [0, 0]]], [[[[]], None]], [[[0], 3]]], ids=str
 )
 def test_what_has_moved_in_a_container_was_there_and_makes_no_circle(open_runner, moved):
     with pytest.raises(BadReply):

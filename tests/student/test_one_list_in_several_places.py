@@ -17,6 +17,18 @@ def cyclic():
     return a
 def are_same(xs): return xs[0] is xs[1]
 def touch(xs): xs[0].append(1)
+def both(a, b):
+    a.append(1)
+    return a is b, list(b)
+def put(a, b): a.append(b)
+def each(a, b):
+    for i in range(2):
+        a.append(i)
+        yield list(b)
+def call(g):
+    a = [1]
+    g(a, {"x": a})
+    return a
 class Holder:
     def __init__(self):
         a = [1]
@@ -43,6 +55,19 @@ def test_it_is_one(runner, request):
     student.touch(touched := [row, row])
     assert touched == [[1, 1], [1, 1]]
     assert touched[1] is row
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_it_is_one_in_several_arguments(runner, request):
+    changes = {name: ["a"] for name in ("both", "put", "each")}
+    student = request.getfixturevalue(runner)(SOURCE, changes=changes)
+    row, other = [], [2]
+    assert student.both(row, row) == (True, [1])
+    assert row == [1]
+    assert [(seen, list(row)) for seen in student.each(row, row)] == [([1, 0], [1, 0]), ([1, 0, 1], [1, 0, 1])]
+    student.put(row, other)
+    assert row[-1] is other
+    assert student.call(lambda a, b: (a.append(a is b["x"]), b["x"].append(2))) == [1, True, 2]
 
 
 def test_a_list_that_contains_itself_says_so(open_student):
