@@ -260,7 +260,9 @@ class Session:
             first, *others = unmet
             words = text("the reference does not meet it: {reason}", reason=_why(judge, first))
             for other in others[:_UNMET_TOLD]:
-                words = words + text("; nor {id} (line {line}): {reason}", id=other.id, line=other.line, reason=_why(judge, other))
+                words = words + text(
+                    "; nor {id} (line {line}): {reason}", id=other.id, line=other.line, reason=_why(judge, other)
+                )
             if len(others) > _UNMET_TOLD:
                 words = words + text("; nor {number} more", number=len(others) - _UNMET_TOLD)
             raise ConfigError(words, path=first.path, line=first.line, key=first.id)

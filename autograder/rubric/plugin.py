@@ -28,6 +28,7 @@ from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
+from autograder.rubric.never_true import refuse_identity_of_types
 
 if TYPE_CHECKING:
     import torch
@@ -391,6 +392,8 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
     may_be_plain = bool(items) and not _conftests(items[0].config)
+    for path in dict.fromkeys(item.path for item in items):
+        refuse_identity_of_types(path)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)

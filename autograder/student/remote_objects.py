@@ -221,7 +221,9 @@ class RemoteObject(Remote):
         given = (*(("", value) for value in positional), *keywords.items())
         remember_call(call := Call(reference.name, given, is_declared=False))
         try:
-            result, call.changed = reference.runner.call_remote(reference.origin, positional, keywords, target=reference)
+            result, call.changed = reference.runner.call_remote(
+                reference.origin, positional, keywords, target=reference
+            )
         except StudentException as error:
             call.changed = error.changed_arguments
             raise

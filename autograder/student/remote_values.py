@@ -304,7 +304,9 @@ _ITEMS, _ITERATED = 1 << SPECIAL.index("__getitem__"), 1 << SPECIAL.index("__ite
 
 
 @lru_cache(256)
-def _class_of(kind: str, base: Any, special: int, fields: Any, declared: str | None, stands_for: type | None) -> type[RemoteObject]:
+def _class_of(
+    kind: str, base: Any, special: int, fields: Any, declared: str | None, stands_for: type | None
+) -> type[RemoteObject]:
     members = members_of(special, base)
     if fields is not None:
         members["__dataclass_fields__"] = made_fields(fields)

@@ -27,7 +27,11 @@ class Seeds:
         if self._listens:
             return
         self._listens = True
-        for library, owner, name in (("torch", torch, "manual_seed"), ("numpy", np.random, "seed"), ("python", random, "seed")):
+        for library, owner, name in (
+            ("torch", torch, "manual_seed"),
+            ("numpy", np.random, "seed"),
+            ("python", random, "seed"),
+        ):
             setattr(owner, name, self._heard(library, getattr(owner, name)))
 
     def since(self, count: int) -> dict[str, int]:

@@ -106,7 +106,7 @@ def test_an_exception_of_the_students_class_is_caught_with_what_it_holds(student
     with pytest.raises(KeyError) as caught:
         student.check("key")
     assert caught.value.args == ("w",)
-    with pytest.raises(AssertionError, match="^only x$"):
+    with pytest.raises(AssertionError, match=r"^only x$"):
         student.check("assert")
     returned = student.make("error")
     assert isinstance(returned, student.Odd)

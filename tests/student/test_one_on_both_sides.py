@@ -1,5 +1,6 @@
 """What a rubric gives an object of the student's stays one thing on both sides: parameters, hooks, closures, seeds."""
 
+import itertools
 import random
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import nn
 
 class Descent:
     def __init__(self, params, lr):
-        self.params, self.lr, self.moved = list(params), lr, 0
+        self.params, self.lr, self.moved = [p["params"] if isinstance(p, dict) else p for p in params], lr, 0
     def zero_grad(self):
         for p in self.params: p.grad = None
     @torch.no_grad()
@@ -129,6 +130,10 @@ CLASSES = (
     "Best()",
 )
 CHANGES = {"Descent": ("params",), "Optimizer": ("params",)}
+
+
+def yielded(net):
+    yield from net.parameters()
 
 
 @pytest.fixture(params=["open_student", "open_local"])
@@ -257,6 +262,26 @@ def test_an_attribute_that_was_calculated_has_its_gradient(student):
     assert x.grad.shape == (3, 2)
     with torch.no_grad():
         assert not net(x).requires_grad
+
+
+@pytest.mark.parametrize(
+    "passed",
+    [
+        lambda net: filter(lambda p: p.requires_grad, net.parameters()),
+        lambda net: itertools.chain(net[0].parameters(), net[1].parameters()),
+        lambda net: (p for p in net.parameters() if p.requires_grad),
+        lambda net: iter(list(net.parameters())),
+        lambda net: map(dict, [[("params", p)] for p in net.parameters()]),
+        yielded,
+    ],
+)
+def test_parameters_are_trained_however_they_come(student, passed):
+    net, x = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)), torch.ones(3, 2)
+    before = [p.detach().clone() for p in net.parameters()]
+    descent = student.Descent(passed(net), 0.5)
+    net(x).sum().backward()
+    descent.step()
+    assert all(not torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True))
 
 
 def test_a_seed_that_a_rubric_sets_holds_for_their_code(student):
