@@ -468,7 +468,7 @@ def test_an_undeclared_change_is_noted_in_the_remembered_call(open_student):
         student.f(torch.ones(1), torch.ones(1))
         call = last_call()
     assert isinstance(call, Call)
-    assert (call.function, call.changed) == ("f", ["y"])
+    assert (call.name, call.changed) == ("f", ["y"])
 
 
 def test_a_declared_argument_may_not_change_its_shape(open_student):
