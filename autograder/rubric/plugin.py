@@ -28,7 +28,7 @@ from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
-from autograder.rubric.never_true import refuse_identity_of_types
+from autograder.rubric.source_reading import looking_back, refuse_identity_of_types
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +117,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     from autograder.student.calls import criterion_scope
 
-    with criterion_scope(hidden=not judged.visible):
+    with criterion_scope(hidden=not judged.visible, looks_back=judged.looks_back):
         return (yield)
 
 
@@ -402,6 +402,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             points=declared.points / cases[declared.id],
             visible=visible,
             path=item.path,
+            looks_back=item.function.__name__ in looking_back(item.path),  # type: ignore[attr-defined]
             id=declared.id if case is None else f"{declared.id}[{case.id}]",
         )
         _check(judge, judged, item, known)

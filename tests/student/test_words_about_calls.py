@@ -74,9 +74,11 @@ def test_what_a_method_returned_is_what_stops_a_criterion(student):
 
 def test_an_object_has_the_name_that_it_was_given(student):
     def area(a, b=2):
+        """An area."""
         return a * b
 
     counted = student.Counted(area)
+    assert counted.__doc__ == "An area."
     assert (counted.__name__, describe(counted), describe(student.Plain())) == ("area", "area", "Plain")
     with pytest.raises(AttributeError):
         student.Plain().__name__  # noqa: B018
