@@ -6,6 +6,8 @@ grades it, and the reports go to the same ``results.jsonl``; any other notebook 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary, finalize
@@ -18,7 +20,7 @@ from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
-from autograder.base.errors import GradebookError, SubmissionError
+from autograder.base.errors import ConfigError, GradebookError, SubmissionError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job
@@ -196,6 +198,8 @@ class _Run:
         with Journal(self._root / RESULTS) as journal:
             reports = grade_all(course, jobs, journal, processes=default_jobs())
             by_student = {report.student: report for report in reports}
+            if assignment.other_notebooks:
+                _complete(course, assignment.name, journal, list(folders), list(by_student.values()))
         for job in jobs:
             self._reports[assignment.name, job.student] = job, by_student[job.student]
 
@@ -215,6 +219,22 @@ class _Run:
             finalize(self, runner.close)
             self._runners[assignment] = runner
         return self._runners[assignment]
+
+
+def _complete(
+    course: Course, name: str, journal: Journal, folders: Sequence[Path], reports: Sequence[GradeReport]
+) -> None:
+    """Add to reports by a rubric what the other notebooks earn; these run once more, when nbgrader comes to them."""
+    from autograder.gradebook import plain_grading
+
+    with (
+        suppress(ConfigError),  # steps of the course's own, which `autograder grade` does not take either
+        plain_grading.PlainGrading(course, journal, processes=default_jobs()) as grading,
+    ):
+        whole = grading.preview_rest(name, plain_grading.find(course, name, folders), reports)
+        for report in whole:
+            journal.add(report)
+        journal.finish()
 
 
 _runs: WeakKeyDictionary[Any, _Run] = WeakKeyDictionary()

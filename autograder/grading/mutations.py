@@ -65,7 +65,12 @@ _ONLY_IN_LINES = "argument"
 """A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
 _BUILT_IN = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
 _EXTREMES = ("max", "min", "maximum", "minimum", "fmax", "fmin")
-_SYMMETRIC = (*_EXTREMES, "transpose", "swapaxes", "swapdims", "add", "multiply", "equal", "array_equal", "allclose")
+_LOGIC = ("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")
+_DISTANCES = ("dist", "hypot", "mse_loss", "l1_loss", "cosine_similarity", "pairwise_distance")
+_SYMMETRIC = (
+    *(*_EXTREMES, *_LOGIC, *_DISTANCES, "transpose", "swapaxes", "swapdims", "add", "mul", "multiply", "gcd", "lcm"),
+    *("eq", "ne", "equal", "not_equal", "isclose", "array_equal", "allclose", "union1d", "intersect1d"),
+)
 """Functions whose first two arguments may be swapped, and methods: `x.transpose(1, 2)` is `x.transpose(2, 1)`."""
 _EVEN = ("abs", "fabs", "absolute", "square")
 """Functions and methods to which it does not matter whether they get a - b or b - a."""

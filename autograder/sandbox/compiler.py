@@ -1,8 +1,9 @@
-"""Defers the import of torch's compiler from the first step of training until something is compiled.
+"""Does without torch's compiler: defers its import from the first step of training until something asks for it.
 
 At every step an optimiser tells the compiler what not to compile, and the backward pass asks it whether two shapes
 are equal even if their sizes are unknown. For that alone torch imports all of it: more than two seconds and a hundred
-megabytes. While nothing is compiled, this module gives the same answers.
+megabytes. While nothing is compiled, this module gives the same answers. What `torch.compile` is given runs as it is:
+to compile it, torch would start another program.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class _NotYetImported(types.ModuleType):
 
 def defer_import() -> None:
     """Do without the compiler in this process, which has torch, until something asks for it."""
+    sys.modules["torch"].compile = _compile  # type: ignore[attr-defined]
     importlib.import_module("torch.fx.experimental")  # the package of one of them
     for name, answers in _ANSWERS.items():
         if name in sys.modules:
@@ -46,6 +48,11 @@ def defer_import() -> None:
         vars(module).update(answers)
         package, _, attribute = name.rpartition(".")
         setattr(sys.modules[package], attribute, module)
+
+
+def _compile(model: Any = None, **_: Any) -> Any:
+    """Take the place of `torch.compile`, with a function or network and as a decorator with options."""
+    return _compile if model is None else model
 
 
 def defer_import_with_torch() -> None:

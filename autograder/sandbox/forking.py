@@ -248,6 +248,7 @@ def _clean_environment(caches: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "MPLBACKEND": "agg",
         "AUTOGRADER_OFFLINE": "1",
+        "JOBLIB_MULTIPROCESSING": "0",  # scikit-learn calculates in its own process, however many jobs are asked for
         **single,
         **folders,
     }

@@ -166,10 +166,6 @@ def _processes(*_: object) -> Text:
     )
 
 
-def _compiler(*_: object) -> Text:
-    return text("torch.compile cannot be used here, since it starts a compiler: call the function or network as it is")
-
-
 def _files(room: Room, _: re.Match[str]) -> Text:
     if room.has_files or room.scratch_mb:
         return text(
@@ -257,7 +253,6 @@ _LIMITS = (
         place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
     ),
     _Limit(r"PermissionError", _REFUSED, _links, place=r"\b(?:sym|hard)?link(?:_to)?\(|\.mkfifo\("),
-    _Limit(r".*", r"No usable temporary|Errno|compiler", _compiler, place=r"torch\.compile\b|_inductor|_dynamo"),
     _Limit(r"RuntimeError", r"^unable to open shared memory object", _processes),
     _Limit(r"PermissionError|FileNotFoundError", r"\[Errno (?:1|2|13)\]", _picture, place=r"\.savefig\("),
     _Limit(r"PermissionError", _REFUSED + r": b?['\"]", _files),

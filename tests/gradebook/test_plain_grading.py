@@ -15,6 +15,7 @@ import pytest
 import tiny_course as tiny
 from command_line import autograder
 from listening import all_standing_by
+from nbgrader.apps.api import NbGraderAPI
 
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
@@ -274,7 +275,7 @@ def test_regrading_shows_who_moves_before_it_counts(course):
     assert "0 of 4 change" in said
 
 
-def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
+def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, monkeypatch):
     """Graded, graded again, regraded and shown, whichever of the two was handed in."""
     course = course_of.make(tmp_path)
     (course.source / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
@@ -292,8 +293,8 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
             (folder / f"{name}.ipynb").write_text(content if isinstance(content, str) else json.dumps(content))
 
     def totals(*command):
-        """Run a command; gives what it says, and the score of each student, in the file and in the gradebook."""
-        said, _ = autograder(*command, "--lang", "en", cwd=course.root)
+        """Run a command, if any; gives what it says, and the score of each student, in the file and in the gradebook."""
+        said = autograder(*command, "--lang", "en", cwd=course.root)[0] if command else ""
         reports = {one.student: one for one in journal.read(course.root / "results.jsonl")}
         with NbgraderCourse(course.root).open() as gradebook:
             kept = {one.student.id: one.score for one in gradebook.assignment_submissions("tiny")}
@@ -321,6 +322,15 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path):
     said, scores, _ = totals("regrade", "tiny", "--yes")
     assert ["ann", "18/21", "10/21", "-8"] in [line.split()[:4] for line in said.splitlines()]
     assert scores == {"ann": 10, "bob": 10, "cyd": 8, "dan": 8}
+
+    (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
+    (course.submitted / "bob" / "tiny" / "tiny.ipynb").write_text(json.dumps(tiny.notebook()))
+    monkeypatch.chdir(course.root)  # as nbgrader asks for
+    nbgrader = NbgraderCourse(course.root)
+    for student in ("ann", "bob"):  # as formgrader's button does
+        assert NbGraderAPI(nbgrader.folders, parent=nbgrader.app).autograde("tiny", student)["success"]
+    _, scores, _ = totals()
+    assert scores == {"ann": 18, "bob": 0, "cyd": 8, "dan": 8}
 
 
 def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):

@@ -56,6 +56,7 @@ SHELL = {
     "questions": ["x = 1\nx?\nx??\n?x", "ok = True"],
     "shown by import": ["from IPython.display import HTML, Image, Markdown, Math, clear_output, display\nfrom IPython import display as shown\nclear_output(wait=True)\nshown.clear_output()\ndisplay(HTML('<b>x</b>'), Markdown('x'))\nshown.display(1)\nok = True"],
     "formats of pictures": ["from matplotlib_inline import backend_inline\nbackend_inline.set_matplotlib_formats('svg', 'png')\n%config InlineBackend.figure_format = 'retina'\nok = True"],
+    "what starts no other process": ["import os, torch\nnet = torch.compile(torch.nn.Linear(2, 1))\n@torch.compile(fullgraph=True)\ndef f(x): return x + 1\nok = net(torch.ones(1, 2)).shape == (1, 1) and f(torch.ones(1)).item() == 2 and os.environ['JOBLIB_MULTIPROCESSING'] == '0'"],
     "pictures": ["%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nok = True"],
     "progress": ["from tqdm.notebook import tqdm\nfrom tqdm.auto import trange\nbar = tqdm(range(3), desc='epoch', leave=False)\nfor n in bar:\n    bar.set_postfix(loss=n)\nwith tqdm(total=2) as other:\n    other.update(2)\nok = n == 2 and list(trange(2)) == [0, 1]"],
     "printed in between": ["print('epoch 1')\nok = True"],

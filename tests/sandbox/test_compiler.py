@@ -27,7 +27,7 @@ def run(source):
 @pytest.mark.parametrize(
     "use",
     [
-        "print(torch.compile(lambda x: x + 1, backend='eager')(torch.ones(1)).tolist())",
+        "print(torch._dynamo.optimize('eager')(lambda x: x + 1)(torch.ones(1)).tolist())",
         "import torch._dynamo.config as config\nprint([float(config.recompile_limit > 0) + 1])",
         "from torch._dynamo import reset\nreset()\nprint([2.0])",
     ],

@@ -35,7 +35,6 @@ FORBIDDEN = {
     "import os\nos.nice(1)": "change nothing else of the machine",
     "import pdb\npdb.set_trace()": "nobody is there to answer",
     "import os\nos.kill(os.getppid(), 9)": "change nothing else of the machine",
-    "import torch\ntorch.compile(torch.nn.Linear(1, 1))(torch.ones(1, 1))": "torch.compile cannot be used here",
     "import urllib.request\nurllib.request.urlopen('http://example.com')": NETWORK,
     "import socket\nsocket.create_connection(('example.com', 80))": NETWORK,
     "import socket\nsocket.socket()": NETWORK,
