@@ -351,8 +351,9 @@ class _GivenContainers:
         for place in self._own.changed():
             if self._names[place] not in self._changes:
                 self._frozen.note(self._names[place])
+        held = list(map(own_objects.held_by, self._arguments))
         stands = {
-            id(own): found_at(self._arguments, path)
+            id(own): found_at(held, path)
             for path, own in reversed(self._own.before().items())
             if path and self._names[path[0]] not in self._frozen.changed and type(own) in (list, dict, set)
         }
