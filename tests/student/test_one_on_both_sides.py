@@ -177,6 +177,27 @@ def test_an_optimiser_of_theirs_trains_a_network_of_ours_and_one_of_theirs(stude
         before = net.weight.detach().clone()
 
 
+def test_the_rate_of_an_optimiser_of_theirs_is_ours_to_change(student):
+    weight = nn.Parameter(torch.ones(1))
+    optimiser = student.Optimizer([weight], 1.0)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda epoch: 0.5**epoch)
+
+    def closure():
+        optimiser.zero_grad()
+        loss = weight.sum()
+        loss.backward()
+        return loss
+
+    for expected in (0.0, -0.5):
+        optimiser.step(closure)
+        assert weight.item() == expected
+        scheduler.step()
+    for group in optimiser.param_groups:
+        group["lr"] = 2.0
+    optimiser.step(closure)
+    assert weight.item() == -2.5
+
+
 def test_gradients_may_be_cleared_between_a_loss_of_ours_and_its_backward_pass(student):
     net, same = nn.Linear(2, 1), nn.Linear(2, 1)
     same.load_state_dict(net.state_dict())

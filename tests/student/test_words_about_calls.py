@@ -27,6 +27,8 @@ class Counted:
     def __call__(self, *x): return self.__wrapped__(*x)
 class Plain:
     def __call__(self, *x): return x
+    def __enter__(self): pass
+    def __exit__(self, *told): pass
 """
 X = torch.zeros(2, 3)
 
@@ -54,6 +56,12 @@ def test_a_message_names_the_last_call(student, call, words):
     with criterion_scope(hidden=False), pytest.raises(CheckFailed) as raised:
         checks.assert_shape(call(student), (1,))
     assert str(raised.value) == f"after {words}: the result must have shape (1,), but has (2, 3)"
+
+
+def test_a_context_manager_that_forgets_itself_is_named(student):
+    with pytest.raises(AttributeError), criterion_scope(hidden=False), student.Plain() as entered:
+        entered.elapsed  # noqa: B018
+    assert (failed_call().words, failed_call().returned) == ("Plain.__enter__()", "None")
 
 
 def test_a_finding_names_the_last_call_of_a_function_that_is_declared(student):
