@@ -29,7 +29,7 @@ from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
-from autograder.rubric.source_reading import looking_back, refuse_identity_of_types
+from autograder.rubric.source_reading import looking_back, refuse_identity_of_types, refuse_replacements
 
 if TYPE_CHECKING:
     import torch
@@ -402,6 +402,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     may_be_plain = bool(items) and not _conftests(items[0].config)
     for path in dict.fromkeys(item.path for item in items):
         refuse_identity_of_types(path)
+        refuse_replacements(path)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)

@@ -1,8 +1,9 @@
-"""What a rubric's source tells before it runs: comparisons that never hold, and which tests look at their arguments."""
+"""What a rubric's source tells before it runs: what works in one process only, and who looks at their arguments."""
 
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -80,6 +81,56 @@ def _is_type(node: ast.expr) -> bool:
         and node.func.id == "type"
         and len(node.args) == 1
     )
+
+
+# -- replacements that nobody meets ------------------------------------------------------------------------------------
+
+
+def refuse_replacements(path: Path) -> None:
+    """Refuse a file that replaces a function of a library's, by ``monkeypatch.setattr`` or ``mock.patch``.
+
+    It would be replaced in the process of the rubric, where no student's code runs: what is forbidden in this way, or
+    counted, is neither.
+
+    Raises:
+        ConfigError: it does; the first place is named.
+    """
+    libraries = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+        if _is_library(alias.name if isinstance(node, ast.Import) else f"{node.module}")
+    }
+    for call in (node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call) and node.args):
+        first = call.args[0]
+        named = isinstance(first, ast.Constant) and isinstance(first.value, str) and _is_library(first.value)
+        if _ends(call.func) in _REPLACING and (named or _root(first) in libraries):
+            words = text(
+                "`{call}` replaces it on this side only, and the student's code runs on the other; what that calls, "
+                "`checks.assert_written_without` sees, and a function or a mock of yours can be an argument",
+                call=ast.unparse(call)[:80],
+            )
+            raise ConfigError(words, path=path, line=call.lineno)
+
+
+_REPLACING = frozenset(
+    {("monkeypatch", "setattr"), ("monkeypatch", "delattr"), ("mock", "patch"), ("patch", "object"), ("", "patch")}
+)
+_INSTALLED = frozenset({"matplotlib", "numpy", "pandas", "scipy", "sklearn", "torch", "torchvision"})
+
+
+def _is_library(module: str) -> bool:
+    root = module.partition(".")[0]
+    return root in _INSTALLED or root in sys.stdlib_module_names
+
+
+def _ends(function: ast.expr) -> tuple[str, str]:
+    """The last two names of what is called."""
+    if isinstance(function, ast.Attribute):
+        above = function.value
+        return (above.attr if isinstance(above, ast.Attribute) else _root(above)), function.attr
+    return "", _root(function)
 
 
 # -- asserts about arguments -------------------------------------------------------------------------------------------

@@ -250,6 +250,8 @@ SEEN_BY_READING = [
      "write `type(x) != student.double`, or `isinstance` if classes below it will do"),
     ({"visible": tiny.VISIBLE.replace("    checks.", "    V = student.double\n    assert V is x.__class__\n    checks.", 1)},
      "write `x.__class__ == V`, or `isinstance`"),
+    ({"visible": tiny.VISIBLE.replace("(student, rng):", "(student, rng, monkeypatch):\n    monkeypatch.setattr(torch, 'add', None)", 1)},
+     "test_tiny.py:7: `monkeypatch.setattr(torch, 'add', None)` replaces it on this side only"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "test_tiny.py:5: double.shape: title.zh: this key is missing; the course is in zh, en"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [

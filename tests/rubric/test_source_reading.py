@@ -4,7 +4,8 @@ import textwrap
 
 import pytest
 
-from autograder.rubric.source_reading import looking_back
+from autograder.base.errors import ConfigError
+from autograder.rubric.source_reading import looking_back, refuse_replacements
 
 LOOKS = {
     "a copy": "before = X.clone()\nout = student.f(X)\nassert out.shape == X.shape\nassert torch.equal(X, before)",
@@ -36,3 +37,31 @@ def test_a_test_that_asserts_something_of_what_it_has_passed_looks_back(tmp_path
     file = tmp_path / "test_it.py"
     file.write_text(f"def test_it(student, X):\n{textwrap.indent(body, '    ')}\n")
     assert looking_back(file) == ({"test_it"} if looks else set())
+
+
+IMPORTS = "import numpy as np\nimport torch.nn.functional as F\nimport helpers\nfrom unittest import mock\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_refused"),
+    [
+        ("monkeypatch.setattr(np.random, 'beta', f)", True),
+        ("monkeypatch.delattr(F, 'softmax')", True),
+        ("monkeypatch.setattr('builtins.input', f)", True),
+        ("with mock.patch('torch.softmax') as softmax: pass", True),
+        ("with mock.patch.object(F, 'softmax'): pass", True),
+        ("monkeypatch.setattr(net, 'rate', 3)", False),
+        ("monkeypatch.setattr(helpers, 'f', g)", False),
+        ("monkeypatch.setenv('HOME', '.')", False),
+        ("model = mock.Mock(return_value=3)", False),
+    ],
+)
+def test_what_is_replaced_where_no_code_of_theirs_runs_is_refused(tmp_path, source, is_refused):
+    file = tmp_path / "test_it.py"
+    file.write_text(f"{IMPORTS}def test_it(student, monkeypatch):\n    {source}\n")
+    if not is_refused:
+        refuse_replacements(file)
+        return
+    with pytest.raises(ConfigError, match="replaces it on this side only") as refused:
+        refuse_replacements(file)
+    assert refused.value.line == 6
