@@ -17,6 +17,7 @@ _ROOTS = {
     "builtins": ("BaseException",),
     "enum": ("Enum",),
     "collections.abc": ("Sized", "Iterable", "Container", "Callable", "Hashable"),
+    "torch.autograd": ("Function",),
     "torch.nn": ("Module",),
     "torch.nn.modules.linear": ("NonDynamicallyQuantizableLinear",),
     "torch.optim": ("Optimizer",),

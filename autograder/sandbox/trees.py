@@ -27,6 +27,16 @@ def named_tuple(kind: str, fields: tuple[str, ...]) -> Callable[..., tuple[Any, 
     return namedtuple(kind, fields)
 
 
+def is_named_tuple(value: object, kind: str) -> bool:
+    """Return whether a value is one of these, of a class with this name.
+
+    >>> is_named_tuple(named_tuple("Point", ("x", "y"))(1, 2), "Point"), is_named_tuple((1, 2), "tuple")
+    (True, False)
+    """
+    cls = type(value)
+    return issubclass(cls, tuple) and (cls.__module__, cls.__name__) == (__name__, kind)
+
+
 def checked_shape(shape: Any) -> list[int]:
     """Return an untrusted shape if a tensor or an array may have it.
 

@@ -270,8 +270,8 @@ class Encoder:
             return self._encode_numpy(value, depth)
         if isinstance(value, np.generic):
             return {"x": self._encode_numpy(np.asarray(value), depth)}
-        if isinstance(value, bytes):
-            return {"y": self._add_bytes(value)}
+        if isinstance(value, bytes | memoryview):  # libraries write views of what they hold into files
+            return {"y": self._add_bytes(bytes(value))}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
         return self._encode_other(value)

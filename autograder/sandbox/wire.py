@@ -90,6 +90,9 @@ def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
             tensor = tensor.detach().view(_VIEWED_AS[tensor.dtype])
         return tensor.numpy(force=True)
     except (RuntimeError, TypeError, NotImplementedError) as error:
+        if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # nothing public tells
+            words = "torch.func does not reach code in another process; call the function on plain tensors instead"
+            raise WireError(words) from error
         raise WireError(f"this tensor cannot be sent: {error}") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -24,7 +24,7 @@ from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generators import CellSeed
+from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
@@ -146,8 +146,8 @@ class Worker(NotebookWorker):
             self._passed.refresh(number, tree, self._reader(values).decode)
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
-        if "torch_seed" in message:  # after all generators were seeded
-            torch.default_generator.manual_seed(message["torch_seed"])
+        for library, seed in message.get("seeds", {}).items():  # after all generators were seeded
+            seed_generator_of(library, seed)
         if "heard" in message and not self._is_heard:
             self._do_aloud(message, tensors)
         else:
@@ -266,6 +266,7 @@ class Worker(NotebookWorker):
         here = {index: self._links.find(number) for index, number in linked} if linked else {}
         leaves, values = as_arguments(tensors, grads, self._going_back, here)
         tensors.clear()  # what is alive afterwards, the student's code has kept
+        graph_inputs = _differentiable(leaves[: message["inputs"]]) if message["grad_enabled"] else []
         reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
@@ -301,7 +302,6 @@ class Worker(NotebookWorker):
         if failed is not None:
             answer.update(cast("Any", failed))
         if message["grad_enabled"] and _have_gradients(encoder.tensors):
-            graph_inputs = leaves[: message["inputs"]]
             if "object" in message and "operation" not in message:
                 self._last_inputs = graph_inputs
             # it holds what the call got, so that only networks and the like count as kept
@@ -360,21 +360,21 @@ class Worker(NotebookWorker):
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
         inputs, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], [t.tensor for t in tensors]
-        wanted = [x for x in inputs if x.requires_grad]
+        wanted = _differentiable(inputs)  # none that the code has detached since
         encoder = Encoder(self._handle)
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
             with self._going_back.from_there(), without_hooks(wanted):
                 products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
-            reply, has_graph = VjpReply(result=encoder.encode(list(products))), _have_gradients(encoder.tensors)
-            self._reply_tensors(reply, encoder, vectors + wanted if has_graph else None)
+            reply = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, products)))
+            self._reply_tensors(reply, encoder, vectors + wanted if _have_gradients(encoder.tensors) else None)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
         with self._going_back.from_there(), without_hooks(wanted):
             torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
-        answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
+        answer = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, [x.grad for x in wanted])))
         for x, gradient in zip(wanted, before, strict=True):
             x.grad = gradient  # the other side adds the new one
         self._send_values(answer, encoder)
@@ -639,6 +639,20 @@ class Worker(NotebookWorker):
 
 def _have_gradients(tensors: list[torch.Tensor]) -> bool:
     return any([tensor.requires_grad for tensor in tensors])
+
+
+def _differentiable(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    return [tensor for tensor in tensors if tensor.requires_grad]
+
+
+def _in_place_of(
+    inputs: list[torch.Tensor], wanted: list[torch.Tensor], products: Sequence[torch.Tensor | None]
+) -> list[torch.Tensor | None]:
+    """Return the product of each input; None of those that none was asked for."""
+    if len(wanted) == len(inputs):
+        return list(products)
+    found = dict(zip(map(id, wanted), products, strict=True))
+    return [found.get(id(x)) for x in inputs]
 
 
 def _with_gradients(tensors: list[torch.Tensor]) -> list[int]:

@@ -14,6 +14,7 @@ import torch
 from autograder.base.errors import StudentError
 
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
+_looks_back: ContextVar[bool] = ContextVar("looks_back", default=False)
 
 
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
@@ -100,12 +101,14 @@ def remember_call(call: Call) -> None:
 
 
 @contextmanager
-def criterion_scope(*, hidden: bool) -> Iterator[None]:
+def criterion_scope(*, hidden: bool, looks_back: bool = False) -> Iterator[None]:
     """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden.
 
+    If it looks back at its arguments, functions may change them all, declared or not: what they have done shows then.
     What it called last before it failed is known afterwards (`failed_call`).
     """
     hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
+    back = _looks_back.set(looks_back)
     _failed_call.set(FailedCall())
     try:
         yield
@@ -117,6 +120,7 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
         raise
     finally:
         _hide_values.reset(hide)
+        _looks_back.reset(back)
         _last_call.reset(last)
         _last_declared.reset(declared)
 
@@ -177,6 +181,11 @@ def describe_kind(value: Any, levels: int = 2) -> str:
 def values_are_hidden() -> bool:
     """Must messages leave out expected values, because the criterion is hidden?"""
     return _hide_values.get()
+
+
+def looks_back() -> bool:
+    """Does the criterion look at its arguments after it has passed them?"""
+    return _looks_back.get()
 
 
 def last_call() -> Call | None:

@@ -442,12 +442,12 @@ class Host:
             sys.stdout.write(words)
 
     def _pass_seeds_on(self, request: Request) -> None:
-        """Let the student's code draw from the criterion's seed, and as the rubric does that has seeded torch since."""
+        """Let the student's code draw from the criterion's seed, and as the rubric does that has seeded since."""
         if self._seed is not None:
             request["seed"], request["forget"], self._seed = self._seed, True, None
             self.held.forget()
         if SEEDS.count != self._seeds_heard:
-            request["torch_seed"], self._seeds_heard = SEEDS.last, SEEDS.count
+            request["seeds"], self._seeds_heard = SEEDS.since(self._seeds_heard), SEEDS.count
 
     def _failure(self, tree: Any, base: object = None) -> Failure:
         kind, message, frames, surroundings = tree
