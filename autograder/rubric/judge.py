@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from autograder.base.errors import ConfigError, SubmissionError
+from autograder.base.errors import ConfigError, SandboxError, SubmissionError
 from autograder.base.i18n import Text, same, text
 from autograder.results.grade_report import CriterionResult, Diagnosis, ExerciseResult, Outcome
 from autograder.rubric.criteria import Criterion, is_named
@@ -48,6 +48,8 @@ class Judge:
         self.mistake: ConfigError | None = None
         self.judges_reference = False
         """The reference is being judged: what breaks now is the rubric's fault."""
+        self.fault: SandboxError | None = None
+        """What the platform failed in, so that nothing judged since says anything of the submission."""
         self.plain_tests: dict[str, PlainTest] = {}
         """The tests that can be called without pytest's set-up and tear-down, by criterion."""
         self.findings: dict[str, Finding] = {}
@@ -178,6 +180,7 @@ class Judge:
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""
         self.student, self.results, self._seed_submission = student, {}, seed_submission
+        self.fault = None
         self.findings, self.probed, self._differences, self._told = {}, {}, {}, set()
 
     def difference(self, function: str) -> tuple[Text, Diagnosis] | None:

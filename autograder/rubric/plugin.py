@@ -21,6 +21,7 @@ from autograder.base.errors import (
     ConfigError,
     NotDefined,
     NotWritten,
+    SandboxError,
     StudentError,
     StudentException,
 )
@@ -161,6 +162,8 @@ def _as_report(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestRep
 
 def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> None:
     """Record a criterion's finding and verdict."""
+    if isinstance(error, SandboxError):
+        judge.fault = error
     _note_finding(judge, judged, error)
     if error is None:
         judge.record_passed(judged)
@@ -297,6 +300,9 @@ def run_criteria(session: pytest.Session) -> None:
     """Try every criterion of a session once; module-wide fixtures stay for the next time.
 
     What pytest does around a test costs as much as most tests, so a test that needs none of it is called directly.
+
+    Raises:
+        SandboxError: the platform failed meanwhile, such as by a process that somebody killed.
     """
     judge = session.config.stash[_JUDGE]
     items = [item for item in session.items if _is_asked_for(judge, item)]
@@ -311,6 +317,8 @@ def run_criteria(session: pytest.Session) -> None:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following[item])
         else:
             _call_plainly(judge, item.stash[_CRITERION])
+        if judge.fault is not None:
+            raise judge.fault
 
 
 def _is_asked_for(judge: Judge, item: pytest.Item) -> bool:

@@ -12,8 +12,11 @@ from autograder.sandbox.frames import WireError
 
 _CHANGEABLE = (list, dict, set)
 _WALKED = frozenset({list, dict, set, tuple})
-_MAX_SIZE = 4 << 20
+MAX_SIZE = 4 << 20
 """Characters and values that all the further ones may stand for."""
+_MANY_HELD = 256
+_MUCH_HELD = 1 << 14
+"""Lists of one value that can be one on both sides, and what these may hold: it is looked at with every message."""
 MANY = -1
 """In place of a number: met more than once, and not numbered yet."""
 OPEN = -2
@@ -48,6 +51,48 @@ def shared_in(value: Any) -> dict[int, int]:
     return many
 
 
+def all_in(value: Any) -> set[int] | None:
+    """Return what `id` says of the lists, dicts and sets in a value; None where there are too many, or too large ones.
+
+    >>> row = [0]
+    >>> all_in((row, 1)) == {id(row)}
+    True
+    """
+    found: set[int] = set()
+    size, pending = 0, [value] if type(value) in _WALKED else []
+    while pending:
+        container = pending.pop()
+        if id(container) in found:
+            continue
+        if type(container) in _CHANGEABLE:
+            found.add(id(container))
+        size += len(container)
+        if len(found) > _MANY_HELD or size > _MUCH_HELD:
+            return None
+        inner = container.values() if type(container) is dict else container
+        pending += [part for part in inner if type(part) in _WALKED]
+    return found
+
+
+def size_of(value: Any) -> int:
+    """Return how many values a list, dict or set holds, counted wherever they stand, and how long its words are.
+
+    >>> size_of([1, ["ab"], {"c": (2,)}])
+    11
+    """
+    size, pending = 0, [value]
+    while pending and size <= MAX_SIZE:
+        value = pending.pop()
+        size += 1
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, dict):
+            pending += [*value.keys(), *value.values()]
+        elif type(value) in _WALKED:
+            pending += value
+    return size
+
+
 class Known:
     """The lists, dicts and sets of a value that have a number, as they arrive."""
 
@@ -61,7 +106,7 @@ class Known:
         Raises:
             WireError: it is nothing that could change, or the number is taken.
         """
-        if type(number) is not int or number in self._found or type(value) not in _CHANGEABLE:
+        if type(number) is not int or number in self._found or not isinstance(value, _CHANGEABLE):
             raise WireError("malformed number of a list")
         self._found[number] = (value, self._size_of(tree))
         return value
@@ -76,7 +121,7 @@ class Known:
             raise WireError("malformed number of a list")
         value, size = self._found[number]
         self._size += size
-        if self._size > _MAX_SIZE:
+        if self._size > MAX_SIZE:
             raise WireError("one list stands for too much in too many places")
         return value
 
@@ -90,7 +135,7 @@ class Known:
             elif isinstance(node, list):
                 pending += node
             elif isinstance(node, dict):
-                again = node.get("=")
+                again = node.get("=", node.get("L"))
                 known = self._found.get(again) if type(again) is int else None
                 if known is not None:
                     size += known[1]

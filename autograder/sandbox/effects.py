@@ -6,13 +6,13 @@ the end in the worker; the other one is in `student.effects`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from autograder.sandbox import rubric_objects
-from autograder.sandbox.frozen import Containers, Frozen, change_count, take_first, take_next
+from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -40,6 +40,7 @@ class Effects:
         self._places = message.get("containers", ())
         self._containers = Containers([_held(arguments[place]) for place in self._places])
         self._refilled: list[int] = []
+        self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
@@ -56,12 +57,35 @@ class Effects:
         """Return the first items of the call's iterator."""
         return take_first(iterator, most, self._frozen)
 
-    def beside(self, result: Any) -> Any:
-        """Return what an answer holds: a result and, where any has changed that may, the arguments of `given_back`."""
-        self._refilled = [self._places[i] for i in self._containers.changed()] if self._places else []
-        if not any(place in self._given_back for place in self._refilled):
-            return result
-        return (result, *(self._containers.values[self._places.index(place)] for place in self._given_back))
+    def encode(self, result: Any, encoder: Encoder, encode: Callable[[Any, Mapping[int, Tree]], Tree]) -> Tree:
+        """Return the tree of a result and, where any has changed that may, of the arguments of `given_back` beside it.
+
+        A list or the like of the arguments that is in the result is ``{"A": path}`` there, if the rubric's is as it is.
+
+        Args:
+            result: it.
+            encoder: of the answer.
+            encode: returns the tree of a result, with those of what is in it and known over there.
+        """
+        if not self._places:
+            return encode(result, {})
+        self._refilled = [self._places[i] for i in self._containers.changed()]
+        self._differ.update(place for place in self._refilled if place not in self._given_back)
+        beside = self._given_back if any(place in self._given_back for place in self._refilled) else ()
+        contents = [self._containers.values[self._places.index(place)] for place in beside]
+        encoder.look_through((result, *contents))
+        tree = encode(result, self._passed()) if is_container(result) else encoder.encode(result)
+        return {"u": [tree, *map(encoder.encode, contents)]} if contents else tree
+
+    def _passed(self) -> dict[int, Tree]:
+        """Return what stands for each list and the like of the arguments that is the same on both sides."""
+        if any(i not in self._takes_over for i in self._frozen.changed):
+            return {}
+        return {
+            id(value): {"A": list(path)}
+            for path, value in reversed(self._containers.before().items())
+            if path and self._places[path[0]] not in self._differ and is_container(value)
+        }
 
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer, beside its result, what has happened since the last one."""

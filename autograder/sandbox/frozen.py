@@ -171,6 +171,28 @@ def holds_container(value: Any) -> bool:
     )
 
 
+def is_container(value: Any) -> bool:
+    """Return whether a value is a list, dict or the like, or a tuple."""
+    return isinstance(value, (*_CONTAINERS, tuple))
+
+
+def found_at(values: Sequence[Any], path: Sequence[int]) -> Any:
+    """Return what stands at a path in some values, as an untrusted message says.
+
+    Raises:
+        WireError: there is no list, dict or the like.
+    """
+    value: Any = tuple(values)
+    for place in path:
+        inside = list(_children(value))
+        if type(place) is not int or not 0 <= place < len(inside):
+            raise WireError("malformed path")
+        value = inside[place]
+    if not isinstance(value, _CONTAINERS):
+        raise WireError("malformed path")
+    return value
+
+
 def _items(container: Any) -> list[Any]:
     if isinstance(container, np.ndarray):
         return list(container.flat) if container.dtype.hasobject else [container.tobytes()]

@@ -148,14 +148,20 @@ class Links:
         self.arrays.clear()
         self._array_of.clear()
 
-    def link_held(self, encoder: Encoder) -> list[list[int]]:
-        """Return index and number of the tensors and arrays in what an object holds; those of many are copies."""
+    def link_held(self, encoder: Encoder, first: int = 0) -> list[list[int]]:
+        """Return index and number of the tensors and arrays in what an object holds; those of many are copies.
+
+        Args:
+            encoder: of the answer.
+            first: the index of the first of these tensors.
+        """
         if len(encoder.tensors) > _MOST_HELD or len(self._tensors) > _MOST:
             return self.link(encoder.tensors)
         others = {index for index, _ in self.shared(encoder.tensors)}
         for index, tensor in enumerate(encoder.tensors):
             if (
-                index in encoder.made
+                index < first
+                or index in encoder.made
                 or index in others
                 or not tensor.is_leaf
                 or tensor.is_inference()

@@ -39,6 +39,7 @@ class _Request(TypedDict):
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
+        lists: number and tree of each list, dict or set of an object that the rubric has changed.
         heard: whether what the code prints meanwhile comes back.
     """
 
@@ -48,6 +49,7 @@ class _Request(TypedDict):
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
+    lists: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
 
 
@@ -182,6 +184,7 @@ class CallRequest(_Request):
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
+        live: lists in the result are one on both sides from now on, see `held_lists`; absent where they are copies.
     """
 
     op: Literal["call"]
@@ -200,6 +203,7 @@ class CallRequest(_Request):
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
+    live: NotRequired[bool]
 
 
 @final
@@ -251,10 +255,12 @@ class NextRequest(_Request):
 
     Attributes:
         object: its handle.
+        live: as in a `CallRequest`.
     """
 
     op: Literal["next"]
     object: int
+    live: NotRequired[bool]
 
 
 @final
@@ -264,11 +270,13 @@ class TakeRequest(_Request):
     Attributes:
         object: its handle.
         most: how many items at most.
+        live: as in a `CallRequest`.
     """
 
     op: Literal["take"]
     object: int
     most: int
+    live: NotRequired[bool]
 
 
 @final
@@ -393,6 +401,7 @@ class _EffectsReply(_Reply):
         moved: as `frozen.Containers.moved`, of all `containers`; absent where nothing has moved.
         slopes: index and tree of the gradient of each parameter among the arguments that may not change and yet has
             another gradient now: the code went back to it.
+        lists: the trees of lists, dicts and sets that the rubric holds and that have changed; absent without any.
         failure: the code has raised after what is told here, as in a `FailureReply`; the result is None then.
         base: likewise.
         raised: likewise.
@@ -410,6 +419,7 @@ class _EffectsReply(_Reply):
     refilled: NotRequired[object]
     moved: NotRequired[object]
     slopes: NotRequired[object]
+    lists: NotRequired[object]
     failure: NotRequired[object]
     base: NotRequired[object]
     raised: NotRequired[object]
@@ -422,7 +432,8 @@ class ValueReply(_EffectsReply):
 
     Attributes:
         result: its tree; about an iterator, where arguments are `refilled`, as in a `CallReply`.
-        number: the handle of a list, dict or set that an object holds; absent for other values.
+        number: the handle of a list, dict or set that an object holds, where that holds too much to be one on both
+            sides; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
         shared: index of tensors that have the memory of a linked one, and the number of that.
@@ -538,6 +549,7 @@ class CallbackRequest(_Reply):
         asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
+        lists: likewise.
     """
 
     callback: object
@@ -548,6 +560,7 @@ class CallbackRequest(_Reply):
     grad_enabled: object
     modes: NotRequired[object]
     parameters: NotRequired[object]
+    lists: NotRequired[object]
 
 
 @final
@@ -562,6 +575,7 @@ class BackwardRequest(_Reply):
         create_graph: whether the product is to be differentiated in turn.
         wanted: indices of the call's tensors whose gradients come back, instead of being added over there.
         parameters: as in a `ValueReply`.
+        lists: likewise.
     """
 
     callback: object
@@ -569,6 +583,7 @@ class BackwardRequest(_Reply):
     create_graph: object
     wanted: NotRequired[object]
     parameters: NotRequired[object]
+    lists: NotRequired[object]
 
 
 @final
@@ -583,6 +598,7 @@ class CallbackResult(TypedDict):
         refilled: places of the arguments with lists and the like, one of which was changed, the tree of a list with
             these arguments, and their `frozen.Containers.moved`; absent where none was changed.
         parameters: what has been done to linked parameters, see `links`.
+        lists: as in a request.
     """
 
     result: object
@@ -591,6 +607,7 @@ class CallbackResult(TypedDict):
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
+    lists: NotRequired[list[list[object]]]
 
 
 @final
@@ -604,6 +621,7 @@ class CallbackError(TypedDict):
         changed: as in a `CallbackResult`, of what it did before.
         refilled: likewise.
         parameters: likewise.
+        lists: likewise.
     """
 
     kind: str
@@ -612,6 +630,7 @@ class CallbackError(TypedDict):
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
+    lists: NotRequired[list[list[object]]]
 
 
 CallbackReply = CallbackResult | CallbackError

@@ -14,6 +14,7 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``f``      nan, inf or -inf       ``o``     numpy array of objects
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
 ``w``      see `subclasses`       ``&``,``=``  see `aliases`
+``A``      see `Effects.encode` ``L``     see `held_lists`
 ..                                others    given to a hook: handles
 ========== =====================  ========= =======================
 
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -97,7 +98,8 @@ class Encoder:
         self.tensors: list[torch.Tensor] = []
         self._index: dict[int, int] = {}
         self._hook, self._kept = hook, kept
-        self._shared: dict[int, int] = {}
+        self._shared: dict[int, Any] = {}
+        self._told: dict[int, Tree] = {}  # of lists that the other side knows by number
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         """The arrays that tensors are of, by what `id` says of the tensor."""
         self.made: set[int] = set()
@@ -106,6 +108,7 @@ class Encoder:
     known_arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
     """Tensors of arrays that have one, by what `id` says of the array."""
     _count_shared = 0
+    _number: Callable[[Any], int] | None = None
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
@@ -120,6 +123,35 @@ class Encoder:
         self.look_through(value)
         tree = self.encode(value)
         self._shared = {}
+        return tree
+
+    def encode_known(self, value: Any, known: Mapping[int, Tree]) -> Tree:
+        """Return the tree of a value with lists and the like in it that the other side has.
+
+        Args:
+            value: it.
+            known: the trees of these, by what `id` says of them.
+        """
+        return self.encode_numbered(value, (), None, known)
+
+    def encode_numbered(
+        self, value: Any, inside: Iterable[int], number: Callable[[Any], int] | None, known: Mapping[int, Tree]
+    ) -> Tree:
+        """Return the tree of a value in which lists, dicts and sets have numbers of their own; see `held_lists`.
+
+        Args:
+            value: it.
+            inside: what `id` says of these.
+            number: returns the number of one.
+            known: as for `encode_known`.
+        """
+        before = self._shared
+        self._shared = {**before, **dict.fromkeys(inside, aliases.MANY), **self._told, **known}
+        self._number = number
+        tree = self.encode(value)
+        self._told |= {key: self._shared[key] for key in inside if type(self._shared[key]) is dict}
+        self._shared = {key: before[key] if key in known else self._shared[key] for key in before}
+        self._number = None
         return tree
 
     def look_through(self, value: Any) -> None:
@@ -161,6 +193,8 @@ class Encoder:
 
     def _encode_shared(self, value: Any, depth: int) -> Tree:
         number = self._shared[id(value)]
+        if type(number) is dict:
+            return number
         if number >= 0:
             return {"=": number}
         if number == aliases.OPEN:
@@ -169,6 +203,10 @@ class Encoder:
         inner = (
             [self.encode(v, depth + 1) for v in value] if type(value) is list else self._encode_container(value, depth)
         )
+        if self._number is not None:
+            number = self._number(value)
+            self._shared[id(value)] = {"L": number}
+            return {"L": [number, inner]}
         self._shared[id(value)] = number = self._count_shared = self._count_shared + 1
         return {"&": [number, inner]}
 
@@ -310,6 +348,7 @@ class Decoder:
     """What may be a key of a dict or in a set."""
     _weight = _numbers = 0  # of the tensors named, in the ranges
     _known: aliases.Known | None = None  # lists that stand in several places
+    _lists: aliases.Known | None = None  # those of objects
     _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
 
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
@@ -347,7 +386,7 @@ class Decoder:
             return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
-        if tag in ("k", "o", "x", "v", "w", "&"):
+        if tag in ("k", "o", "x", "v", "w", "&", "L"):
             return self._decode_typed(tag, inner, depth)
         return self._decode_scalar(tag, inner)
 
@@ -384,11 +423,21 @@ class Decoder:
             number, tree = inner
             self._known = self._known or aliases.Known()
             return self._known.note(number, self._decode(tree, depth + 1), tree)
+        if tag == "L":
+            return self._held(inner, depth)
         if tag == "w":
             handle, content, anew = inner
             return self._decode_other(tag, [handle, self._decode(content, depth + 1), anew])
         kind, fields, items = inner
         return self._noted(self._named_tuple(kind, fields)(*self._decode(self._list(items), depth + 1)))
+
+    def _held(self, inner: Tree, depth: int) -> Any:
+        self._lists = self._lists or aliases.Known()
+        if not isinstance(inner, list):
+            return self._lists.again(inner)
+        number, tree = inner
+        content = self._decode(tree, depth + 1)
+        return self._lists.note(number, self._decode_other("L", [number, content]), tree)
 
     @staticmethod
     def _objects(shape: Any, values: list[Any]) -> np.ndarray[Any, Any]:

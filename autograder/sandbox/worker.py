@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, cast
 
 import torch
@@ -24,6 +24,7 @@ from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed
+from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import HungUp, NotebookWorker
@@ -89,6 +90,7 @@ class Worker(NotebookWorker):
         self._going_back = GoingBack(self._back)
         self._count = 0
         self._links = Links(self._next_number)
+        self._lists = HeldLists(self._keep, self._links.has)
         self._declared: dict[str, type] = {}
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
         self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
@@ -102,19 +104,36 @@ class Worker(NotebookWorker):
             self._graphs.pop(handle, None)
             self._effects.pop(handle, None)
             self._links.free(handle)
+            self._lists.free(handle)
         if message.get("forget"):
             self._objects.clear()
             self._numbers.clear()
             self._graphs.clear()
             self._effects.clear()
             self._links.clear()
+            self._lists.clear()
             self._passed.clear()
             self._last_inputs = []
-        if "parameters" in message:
-            self._links.take(message["parameters"], [t.tensor for t in tensors])
+        self._take_changes(message, [t.tensor for t in tensors])
         if "networks" in message:
             self._refresh(message["networks"], [t.tensor for t in tensors])
         super()._answer(message, tensors)
+
+    def _take_changes(self, message: Request | CallbackReply, tensors: list[torch.Tensor]) -> None:
+        """Take over what the rubric has done to what is one on both sides."""
+        if "parameters" in message:
+            self._links.take(message["parameters"], tensors)
+        if "lists" in message:
+            self._lists.take(message["lists"], self._reader(tensors).decode)
+
+    def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
+        """Put into a request what the student's code has done to that."""
+        encoder = Encoder(self._handle, self._kept_classes)
+        encoder.tensors = tensors
+        if self._links and (changes := self._links.changes(encoder)):
+            request["parameters"] = changes
+        if self._lists and (lists := self._lists.changes(encoder)):
+            request["lists"] = lists
 
     def _refresh(self, networks: list[Any], tensors: list[torch.Tensor]) -> None:
         """Let networks of the rubric's that the student's code holds be as the rubric has left them since."""
@@ -261,7 +280,8 @@ class Worker(NotebookWorker):
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: CallReply = {"result": encoder.encode_whole(effects.beside(result))}
+        answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
+        self._tell_lists(answer, encoder)
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
@@ -290,7 +310,7 @@ class Worker(NotebookWorker):
         except HungUp:
             raise
         except BaseException as error:
-            if not effects and not self._passed:
+            if not (effects or self._passed or self._lists or self._links):
                 raise
             if effects is not None:
                 effects.compare()
@@ -356,7 +376,9 @@ class Worker(NotebookWorker):
         self._notebook.enter(view)
         effects = self._effects.get(message["object"])
         self._reply_with(
-            lambda: take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator), effects
+            lambda: take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator),
+            effects,
+            is_live="live" in message,
         )
 
     def _take(self, message: TakeRequest) -> None:
@@ -367,6 +389,7 @@ class Worker(NotebookWorker):
         self._reply_with(
             lambda: take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most),
             effects,
+            is_live="live" in message,
         )
 
     def _iter(self, message: IterRequest) -> None:
@@ -381,7 +404,7 @@ class Worker(NotebookWorker):
             owner, view = self._objects[message["object"]]
             self._notebook.enter(view)
         value = getattr(owner, message["name"])
-        self._reply(value, number=self._keep(value) if type(value) in (list, dict, set) else None, is_held=True)
+        self._reply(value, is_live=True)
 
     def _parameters(self, message: ParametersRequest) -> None:
         found = positional_parameters(self._find(message["name"]))
@@ -478,19 +501,14 @@ class Worker(NotebookWorker):
         settle: Callable[[CallbackReply, list[Received]], None] | None = None,
     ) -> tuple[CallbackResult, list[Received]]:
         """Ask the rubric's side in the middle of a request; its function may call the student's in turn."""
-        if self._links:
-            encoder = Encoder()
-            encoder.tensors = tensors
-            if changes := self._links.changes(encoder):
-                request["parameters"] = changes
+        self._add_changes(request, tensors)
         self._send(request, tensors)
         message, received = self._receive()
         while "op" in message:
             self._answer(cast("Request", message), received)
             message, received = self._receive()
         answer = cast("CallbackReply", message)
-        if "parameters" in answer:
-            self._links.take(answer["parameters"], [r.tensor for r in received])
+        self._take_changes(answer, [r.tensor for r in received])
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
         if "error" in answer:
@@ -520,8 +538,36 @@ class Worker(NotebookWorker):
             message["dropped"], self._back.dropped = self._back.dropped, []
         super()._send(message, tensors)
 
-    def _reply_with(self, run: Callable[[], Any], effects: Effects | None) -> None:
-        self._reply(*self._tried(run, effects), effects)
+    def _reply_with(self, run: Callable[[], Any], effects: Effects | None, *, is_live: bool) -> None:
+        self._reply(*self._tried(run, effects), effects, is_live=is_live, is_item=True)
+
+    def _tell_lists(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
+        """Put into an answer what has become of lists that the rubric holds."""
+        first = len(encoder.tensors)
+        if self._lists and (lists := self._lists.changes(encoder)):
+            answer["lists"] = lists
+            if first < len(encoder.tensors) and (linked := self._links.link_held(encoder, first)):
+                answer["linked"] = linked
+
+    def _result_tree(
+        self, value: Any, effects: Effects | None, encoder: Encoder, *, is_live: bool, is_item: bool = False
+    ) -> Tree:
+        """Return the tree of a result.
+
+        Args:
+            value: it.
+            effects: of the call that it comes from.
+            encoder: of the answer.
+            is_live: lists, dicts and sets in it are one on both sides from now on.
+            is_item: it is only what the message puts around items.
+        """
+
+        def encode(value: Any, known: Mapping[int, Tree]) -> Tree:
+            if is_live and (tree := self._lists.encode(value, encoder, known, is_item=is_item)) is not None:
+                return tree
+            return encoder.encode_known(value, known) if known else encoder.encode_whole(value)
+
+        return encode(value, {}) if effects is None else effects.encode(value, encoder, encode)
 
     def _reply(
         self,
@@ -529,22 +575,23 @@ class Worker(NotebookWorker):
         failed: FailureReply | None = None,
         effects: Effects | None = None,
         *,
-        number: int | None = None,
-        is_held: bool = False,
+        is_live: bool = False,
+        is_item: bool = False,
     ) -> None:
         if self._passed:
             self._passed.settle()
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: ValueReply = {"result": encoder.encode_whole(value if effects is None else effects.beside(value))}
+        answer: ValueReply = {"result": self._result_tree(value, effects, encoder, is_live=is_live, is_item=is_item)}
+        self._tell_lists(answer, encoder)
         if effects is not None:
             effects.tell(answer, encoder)
-        if number is not None:
-            answer["number"] = number
+        if is_live and not is_item and type(value) in (list, dict, set) and not self._lists.has(value):
+            answer["number"] = self._keep(value)
         if self._passed:
             self._passed.tell(answer, encoder, self._keep, is_reached=effects is None)
         if encoder.tensors:
-            linked = self._links.link_held(encoder) if is_held else self._links.link(encoder.tensors)
+            linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors)
             if linked:
                 answer["linked"] = linked
         if self._links and encoder.tensors and (shared := self._links.shared(encoder.tensors)):

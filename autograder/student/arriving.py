@@ -32,6 +32,7 @@ from autograder.student.effects import Effects
 from autograder.student.handed import Handed
 from autograder.student.host import Host
 from autograder.student.instances import Instances
+from autograder.student.kept import is_kept
 from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_objects import RemoteObject
 from autograder.student.remote_values import Looks, make, make_value
@@ -51,12 +52,8 @@ class Arriving:
         more: list[Any]
         if tag == "w":
             inner, *content = inner
-        if tag == "B":
-            return self._ours(inner)
-        if tag == "C":
-            return _class_of(inner)
         if tag not in ("h", "w"):
-            raise WireError(f"unknown tag {tag[:20]!r}")
+            return self._decode_known(tag, inner, effects)
         handle, kind, iterator, known_as, has_operators, *more = inner
         if type(handle) is not int or not isinstance(kind, str):
             raise WireError("malformed handle")
@@ -77,6 +74,19 @@ class Arriving:
             if self.instances.is_learning:
                 self.instances.returned.learn_object(origin)
         return self._table(held) if isinstance(known_as, str) and known_as.startswith("pandas.") else held
+
+    def _decode_known(self, tag: str, inner: Tree, effects: Effects | None) -> Any:
+        """Return what is here already, or a class."""
+        if tag == "B":
+            return self._ours(inner)
+        if tag == "C":
+            return _class_of(inner)
+        if tag == "L":
+            number, held = inner
+            return self.host.held.container(number, held, is_live=True)
+        if tag == "A" and effects is not None:
+            return effects.find(inner)
+        raise WireError(f"unknown tag {tag[:20]!r}")
 
     def _table(self, held: RemoteObject) -> Any:
         """Return a frame, series or index as a real one, where the rubric has pandas and it can leave its process."""
@@ -128,18 +138,34 @@ class Arriving:
             parameter: what a function without a name is called.
             inputs: the tensors of the call that is going on.
         """
-        self.host.checked(lambda: self._take_in(message, received))
+        self.host.checked(lambda: self._take_in(message, received, origin))
         reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
         parameters = self.host.held.parameters
         if parameters and (changes := parameters.changes(tensors)):
             reply["parameters"] = changes
+        if self.host.held.has_lists and (lists := self.host.lists_told(tensors)):
+            reply["lists"] = lists
         return reply, tensors
 
-    def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received]) -> None:
+    def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str) -> None:
         """Take over what an untrusted callback brings along."""
         self.host.pass_on(message)
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
+        if "lists" in message:
+            reader = ArrivingReader(
+                [r.tensor for r in received], lambda tag, inner: self.decode_handle(tag, inner, origin)
+            )
+            self.accept_lists(as_list(message["lists"]), reader)
+
+    def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
+        """Let lists of objects that are held hold what they hold there by now."""
+        reader.is_live = True
+        for held in reader.decode(trees):
+            if not is_kept(held):
+                raise WireError("malformed list of an object")
+            self.instances.note_live(held.place)
+            self.instances.accept(held.place or "", held)
 
     def _answer_back(
         self,
@@ -236,6 +262,13 @@ class ArrivingReader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
     key_types = (*KEYS, Remote)
+    is_live = False
+    """Whether there may be lists that are one on both sides."""
+
+    def _held(self, inner: Tree, depth: int) -> Any:
+        if not self.is_live:
+            raise WireError("malformed list of an object")
+        return super()._held(inner, depth)
 
     @staticmethod
     def _array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:

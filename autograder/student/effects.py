@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
@@ -44,6 +45,9 @@ class Effects:
         self._arguments, self._names, self._note_allowed = arguments, names, note
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
+        self.is_live = "live" in request
+        """Whether lists in the result are one on both sides."""
+        self._named = 0  # values in the lists that an answer has named
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
 
@@ -80,6 +84,20 @@ class Effects:
             if not tensor.is_leaf:
                 raise WireError("malformed parameter")
             parameters.adopt(number, tensor, None if index in self._changes else self._owners.get(index, ""))
+
+    def find(self, path: object) -> Any:
+        """Return the list or the like of the arguments that an untrusted path leads to.
+
+        Raises:
+            WireError: there is none, or it stands for too much in too many places.
+        """
+        found = frozen.found_at(
+            [own_objects.held_by(self._arguments[place]) for place in self._containers], as_list(path)
+        )
+        self._named += aliases.size_of(found)
+        if self._named > aliases.MAX_SIZE:
+            raise WireError("one list stands for too much in too many places")
+        return found
 
     def refill(self, answer: Result, result: Any) -> Any:
         """Take over what was done to lists, dicts and sets, which come beside a result; return the result."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -17,7 +18,7 @@ from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import Request
 from autograder.student.callbacks import Callbacks
-from autograder.student.kept import keep, refresh
+from autograder.student.kept import Live, is_kept, keep, let_hold, live, refresh
 from autograder.student.linked import LinkedParameters
 
 
@@ -30,6 +31,8 @@ class Held:
         self._counts: Counter[int] = Counter()  # of references to each object
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._lists: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # and dicts and sets
+        self._in_use: list[Any] = []  # until the next message: what is done to a list in passing goes with it
         self._members: dict[int, Any] = {}  # of enumerations, which nothing can refer to weakly
         self.parameters = LinkedParameters(self._released_one, self._retain)
         self.callbacks = Callbacks()
@@ -56,6 +59,8 @@ class Held:
             self._counts.clear()
             self._objects.clear()
             self._answering.clear()
+            self._lists.clear()
+            self._in_use.clear()
             self._members.clear()
 
     def find(self, number: int, *, answering: bool = False) -> Any:
@@ -65,7 +70,8 @@ class Held:
             number: it.
             answering: whether it is to be the one that answers for itself, which is another one on this side.
         """
-        return (self._answering if answering else self._objects).get(number) or self._members.get(number)
+        found = (self._answering if answering else self._objects).get(number)
+        return self._members.get(number) if found is None else found  # whether it is true, its student's class says
 
     def remember(self, number: int, held: object, *, answering: bool = False) -> None:
         """Let an object be the one that arrives with a number from now on."""
@@ -74,25 +80,27 @@ class Held:
         elif isinstance(held, Enum):  # a member is looked at by `is`; other numbers and tuples are equal, which will do
             self._members[number] = held
 
-    def container(self, number: object, content: Any) -> Any:
-        """Return the list, dict or set of a number, which holds what has arrived.
+    def container(self, number: object, content: Any, *, is_live: bool) -> Any:
+        """Return the list, dict or set of a number, which holds what has arrived; one that may change if it is live.
 
         Raises:
             WireError: it is none, or another one.
         """
-        if type(number) is not int or type(content) not in (list, dict, set):
+        if type(number) is not int or not (is_live or is_kept(content) or type(content) in (list, dict, set)):
             raise WireError("malformed list of an object")
-        held = self._objects.get(number)
+        held = self._lists.get(number)
         if held is not None:
-            refresh(held, content)
-            return held
-        self._objects[number] = held = keep(content)
-        self.watch(held, number)
+            (let_hold if is_live else refresh)(held, content)
+        else:
+            self._lists[number] = held = live(content) if is_live else keep(content)
+            self.watch(held, number)
+        if is_live:
+            self._in_use.append(held)
         return held
 
     def number_of(self, held: object) -> int | None:
-        """Return the number of a list, dict or set that is held; None for one inside of it."""
-        return next((number for number, other in self._objects.items() if other is held), None)
+        """Return the number of a list, dict or set that is held; None for one that has none."""
+        return next((number for number, other in self._lists.items() if other is held), None)
 
     def watch(self, holder: object, number: int) -> None:
         """Release an object of the worker's when the last of those who hold it here is gone.
@@ -111,8 +119,15 @@ class Held:
         """Release a graph of the worker's when who holds it here is gone."""
         weakref.finalize(holder, self._release_graph, self._epoch, number)
 
-    def add_to(self, request: Request, tensors: list[torch.Tensor]) -> None:
-        """Put into a request what has been let go of, and what was done to parameters."""
+    def add_to(
+        self,
+        request: Request,
+        tensors: list[torch.Tensor],
+        lists_told: Callable[[list[torch.Tensor]], list[list[object]]],
+    ) -> None:
+        """Put into a request what has been let go of, and what was done to parameters and lists."""
+        if self._lists and (lists := lists_told(tensors)):
+            request["lists"] = lists
         if self._released:
             request["free"], self._released = self._released, []
         if self.parameters and (changes := self.parameters.changes(tensors)):
@@ -120,6 +135,18 @@ class Held:
         ours = self.callbacks.networks
         if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
             request["networks"] = changed
+        if self._lists:
+            self._in_use.clear()  # those that nobody else holds are released
+            self._in_use = list(self._lists.values())
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether any list, dict or set of an object is held."""
+        return bool(self._lists)
+
+    def changed_lists(self) -> list[tuple[int, Live]]:
+        """Return the number of each list, dict or set that the rubric has changed since the last message, and it."""
+        return [(n, held) for n, held in self._lists.items() if isinstance(held, Live) and held.is_changed()]
 
     def _let_go(self, epoch: int, number: int) -> None:
         if epoch != self._epoch or number not in self._counts:

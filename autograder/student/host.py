@@ -139,6 +139,8 @@ class Host:
         self.classes = Classes(self._functions)
         self.call_back: Callable[..., Any] | None = None
         """Answers a callback: takes the message, its tensors and the function that runs."""
+        self.lists_told: Callable[[list[torch.Tensor]], list[list[object]]] = lambda _: []
+        """Returns what the rubric has done to lists of objects; takes the tensors of the message, and adds to them."""
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -363,7 +365,7 @@ class Host:
         within_s: float | None = None,
         name: str = "",
         callback: Callback | None = None,
-        settle: Callable[[Result, list[Received]], object] | None = None,
+        settle: Callable[[Any, list[Received]], object] | None = None,
         interrupt: bool = False,
     ) -> tuple[Result, list[Received]]:
         """Ask the worker, within what is left of the submission's time.
@@ -395,7 +397,7 @@ class Host:
             request["seed"], request["forget"], self._seed = self._seed, True, None
             self.held.forget()
         self._pass_seed_on(request)
-        self.held.add_to(request, tensors)
+        self.held.add_to(request, tensors, self.lists_told)
         if sys.stdout is not self._stdout and request["op"] in _USING:
             request["heard"] = True
         if callback is None and request["op"] in _USING and self.call_back is not None:

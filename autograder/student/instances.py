@@ -6,7 +6,7 @@ from collections.abc import Collection
 from operator import is_
 from typing import Any
 
-from autograder.student.kept import is_kept
+from autograder.student.kept import is_kept, note_known
 from autograder.student.reference import as_instance, note_place, reference_to
 from autograder.student.returned import Returned
 
@@ -29,6 +29,7 @@ class Instances:
         self._places = set[str]()
         self._errors = set[str]()
         self._changed = set[tuple[str, str]]()
+        self._live = set[str]()
         self.returned = Returned()
         """What the reference has returned, by place."""
 
@@ -52,7 +53,7 @@ class Instances:
     def _accept(self, place: str, value: Any) -> Any:
         reference = reference_to(value)
         if reference is None:
-            holds_values = self._classes and isinstance(value, list | tuple | dict)
+            holds_values = (self._classes or self.is_learning) and isinstance(value, list | tuple | dict | set)
             return self._accept_inside(place, value) if holds_values else value
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one and place:
@@ -68,13 +69,26 @@ class Instances:
         if isinstance(value, dict):
             for key, inner in value.items():
                 dict.__setitem__(value, key, self._accept(place, inner))
+            note_known(value)
+            return value
+        if isinstance(value, set):
             return value
         found = [self._accept(place, inner) for inner in value]
         if all(map(is_, found, value)):
             return value
         if isinstance(value, list):
             list.__setitem__(value, slice(None), found)
+            note_known(value)
         return tuple(found) if type(value) is tuple else value
+
+    def is_live(self, place: str) -> bool:
+        """Return whether lists that come from a place are one on both sides, as where the reference's have changed."""
+        return bool(place) and (self.is_learning or place in self._live)
+
+    def note_live(self, place: str | None) -> None:
+        """Note that a list which came from a place has changed since, here or there."""
+        if self.is_learning and place:
+            self._live.add(place)
 
     def is_error(self, name: str, *, claimed: bool) -> bool:
         """Return whether a declared name is a class of exceptions in the reference, as far as we have learned."""

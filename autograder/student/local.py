@@ -6,6 +6,7 @@ import copy
 from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import is_
 from typing import Any, Self
 
 import numpy as np
@@ -23,7 +24,9 @@ from autograder.sandbox.frozen import (
     Containers,
     advance,
     change_count,
+    found_at,
     holds_container,
+    is_container,
     is_iterator,
 )
 from autograder.sandbox.generator_states import KINDS, hand_over
@@ -112,7 +115,7 @@ class LocalRunner:
         )
         try:
             with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
-                result = frozen.settle(target(*given))
+                result = containers.as_passed(frozen.settle(target(*given)))
                 if is_iterator(result):
                     result = containers.watch(frozen.watch(result))
                     if most is not None:
@@ -341,6 +344,21 @@ class _GivenContainers:
         own_objects.refill(self._arguments, contents, self._own.moved())
         self._own = Containers(self._own.values)
 
+    def as_passed(self, result: Any) -> Any:
+        """Return a result with the rubric's own lists in it where it holds those that the function got, and may."""
+        if not self._names or not is_container(result):
+            return result
+        for place in self._own.changed():
+            if self._names[place] not in self._changes:
+                self._frozen.note(self._names[place])
+        held = list(map(own_objects.held_by, self._arguments))
+        stands = {
+            id(own): found_at(held, path)
+            for path, own in reversed(self._own.before().items())
+            if path and self._names[path[0]] not in self._frozen.changed and type(own) in (list, dict, set)
+        }
+        return _with_passed(result, stands) if stands else result
+
     def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and settle after each of them and at its end."""
         sent = None
@@ -351,7 +369,23 @@ class _GivenContainers:
                 return stop.value
             finally:
                 self.settle()
-            sent = yield item
+            sent = yield self.as_passed(item)
+
+
+def _with_passed(value: Any, stands: dict[int, Any]) -> Any:
+    """Return a value with other lists and the like in it, in place of those that `id` says; what holds them is kept."""
+    if id(value) in stands or type(value) not in (list, tuple, dict):
+        return stands.get(id(value), value)
+    stands[id(value)] = value
+    inside = list(value.values() if type(value) is dict else value)
+    found = [_with_passed(inner, stands) for inner in inside]
+    if all(map(is_, found, inside)):
+        return value
+    if type(value) is dict:
+        value.update(zip(list(value), found, strict=True))
+    elif type(value) is list:
+        value[:] = found
+    return tuple(found) if type(value) is tuple else value
 
 
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:

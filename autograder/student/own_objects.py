@@ -161,13 +161,18 @@ def holds_container(value: Any) -> bool:
     return type(value) is not torch.Tensor and (frozen.holds_container(value) or form_of(value) is not None)
 
 
+def held_by(value: Any) -> Any:
+    """Return what a record holds, by name; anything else as it is."""
+    return value if form_of(value) is None else fields_of(value)
+
+
 def refill(values: Sequence[Any], contents: Sequence[Any], moved: frozen.Moved = ()) -> None:
     """Let containers and records of the rubric's hold what they hold after a call; see `frozen.refill`.
 
     Raises:
         WireError: as that, or a record would have names that are none.
     """
-    held = [value if form_of(value) is None else fields_of(value) for value in values]
+    held = list(map(held_by, values))
     before = [set(fields) if fields is not value else None for fields, value in zip(held, values, strict=True)]
     frozen.refill(held, contents, moved)
     for value, fields, names in zip(values, held, before, strict=True):

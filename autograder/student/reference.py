@@ -12,7 +12,7 @@ from autograder.sandbox import known_classes, tables
 from autograder.sandbox.protocol import ObjectRequest
 from autograder.student.effects import Effects
 from autograder.student.host import Host
-from autograder.student.kept import KeptDict, KeptList, KeptSet
+from autograder.student.kept import Kept
 from autograder.student.returned import Returned
 
 _MAX_KIND = 80
@@ -44,8 +44,10 @@ class Owner(Protocol):
         """Which of its objects may answer for themselves."""
         ...
 
-    def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
-        """Send a request about an object; return the answer and its size in bytes."""
+    def ask_object(
+        self, request: Callable[[int], ObjectRequest], target: Reference, place: str = ""
+    ) -> tuple[Any, int]:
+        """Send a request about an object; return the answer, which comes from a place, and its size in bytes."""
         ...
 
     def call_remote(
@@ -56,6 +58,7 @@ class Owner(Protocol):
         *,
         target: Reference | None = None,
         operation: str | None = None,
+        place: str = "",
     ) -> tuple[Any, list[str]]:
         """Call an object, or carry out an operation on it; return the result first."""
         ...
@@ -134,13 +137,14 @@ class Reference:
         self.runner.host.check_generation(self._generation)
         return self._number
 
-    def ask(self, request: Callable[[int], ObjectRequest]) -> tuple[Any, int]:
-        """Send a request about it; return the answer and its size in bytes."""
-        return self.runner.ask_object(request, self)
+    def ask(self, request: Callable[[int], ObjectRequest], step: str = "") -> tuple[Any, int]:
+        """Send a request about it, which is a step from here; return the answer and its size in bytes."""
+        return self.runner.ask_object(request, self, self.place_after(step) if step else "")
 
     def operate(self, operation: str, *operands: Any) -> Any:
         """Carry out one of `operations`; the object itself is among the operands."""
-        return self.runner.call_remote(self.origin, operands, {}, target=self, operation=operation)[0]
+        place = self.place_after(f".{operation}")
+        return self.runner.call_remote(self.origin, operands, {}, target=self, operation=operation, place=place)[0]
 
     def combine(self, operation: str, *operands: Any) -> Any:
         """Carry out an operation whose result is again an instance of the student's class, or the object itself."""
@@ -175,7 +179,11 @@ class Reference:
 
     def accept(self, step: str, value: Any) -> Any:
         """Return what a step from here gave; an instance where the same steps gave one in the reference."""
-        return self.runner.instances.accept(f"{self.place}{step}" if self.place else "", value)
+        return self.runner.instances.accept(self.place_after(step), value)
+
+    def place_after(self, step: str) -> str:
+        """Return where a step from here leads to; empty where nobody knows how one gets here."""
+        return f"{self.place}{step}" if self.place else ""
 
 
 class Remote:
@@ -193,7 +201,7 @@ def reference_to(value: Any) -> Reference | None:
     return value._reference if issubclass(type(value), Remote) else None
 
 
-def note_place(found: Reference | KeptList | KeptDict | KeptSet, place: str) -> str:
+def note_place(found: Reference | Kept, place: str) -> str:
     """Note where something came from; what has come from two places has none, lest one of them vouch for the other."""
     found.place = place if found.place in (None, place) else ""
     return found.place

@@ -42,6 +42,7 @@ from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.host import Host
 from autograder.student.instances import Instances
+from autograder.student.kept import plain_outside
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.replies import (
@@ -93,6 +94,7 @@ class RemoteRunner(Arriving):
             watched=watched,
         )
         self.host.call_back = self.call_back
+        self.host.lists_told = self.lists_told
         self.host.classes.object_of = self.stand_in_for
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
         self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
@@ -124,7 +126,9 @@ class RemoteRunner(Arriving):
         """See `autograder.student.functions.Runner`."""
         self._require(function)
         try:
-            result, changed = self.call_remote(function.name, arguments, {}, function=function, most=most)
+            result, changed = self.call_remote(
+                function.name, arguments, {}, function=function, most=most, place=function.name
+            )
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
         return self.instances.accept(function.name, result), changed
@@ -167,7 +171,7 @@ class RemoteRunner(Arriving):
                 answer, received = self.host.ask(request, [], on_timeout=late, name=function.name)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        value = self.host.checked(lambda: self._value(answer, received, [], function.name))
+        value = self.host.checked(lambda: self._value(answer, received, [], function.name, is_live=True))
         return self.instances.accept(f"{function.name}.{name}", note_step(value, name))
 
     def error_class(self, function: Function) -> type[StudentException] | None:
@@ -263,6 +267,7 @@ class RemoteRunner(Arriving):
         operation: str | None = None,
         function: Function | None = None,
         most: int | None = None,
+        place: str = "",
     ) -> tuple[Any, list[str]]:
         """Call a declared function, or an object that stays in the worker.
 
@@ -274,6 +279,7 @@ class RemoteRunner(Arriving):
             operation: what is done with it instead of calling it; it is among the arguments then.
             function: the declaration.
             most: how many items to return instead of an iterator; None for the iterator itself.
+            place: where the result comes from, see `instances`.
 
         Returns:
             The result, and the declared parameters that were changed although they may not be.
@@ -296,6 +302,8 @@ class RemoteRunner(Arriving):
                 request["operation"] = operation
             if most is not None:
                 request["most"] = most
+            if self.instances.is_live(place):
+                request["live"] = True
             if self.host.held.parameters:
                 request["linked"] = [
                     [i, number]
@@ -320,19 +328,25 @@ class RemoteRunner(Arriving):
             self._last_leaves = [tensor for tensor in inputs if tensor.requires_grad]
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed
 
-    def ask_object(self, request: Callable[[int], ObjectRequest], target: Reference) -> tuple[Any, int]:
+    def ask_object(
+        self, request: Callable[[int], ObjectRequest], target: Reference, place: str = ""
+    ) -> tuple[Any, int]:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         origin = target.origin
         with self.host.calling(origin) as late:
+            asked = request(target.number)
+            if (asked["op"] == "next" or asked["op"] == "take") and self.instances.is_live(place):
+                asked["live"] = True
+            is_live = asked["op"] == "get" or "live" in asked
             answer, received = self.host.ask(
-                request(target.number),
+                asked,
                 [],
                 on_timeout=late,
                 name=origin,
-                settle=lambda answer, received: self._accept_of_object(answer, received, target),
+                settle=lambda answer, received: self._accept_of_object(answer, received, target, is_live=is_live),
             )
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
-        return self.host.checked(lambda: self._accept_of_object(answer, received, target)), size
+        return self.host.checked(lambda: self._accept_of_object(answer, received, target, is_live=is_live)), size
 
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
@@ -344,9 +358,10 @@ class RemoteRunner(Arriving):
             effects.adopt(answer, self.host.held.parameters)
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
-        return effects.refill(answer, self._results(answer, received, effects.inputs, sent.origin, effects))
+        result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
+        return effects.refill(answer, result)
 
-    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference) -> Any:
+    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, target.origin)
@@ -354,14 +369,27 @@ class RemoteRunner(Arriving):
             self.accept_tensor_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
-            return self._value(answer, received, leaves, target.origin)
+            return self._value(answer, received, leaves, target.origin, is_live=is_live)
         effects.take(answer, received)
-        return effects.refill(answer, self._results(answer, received, leaves, target.origin, effects))
+        return effects.refill(answer, self._results(answer, received, leaves, target.origin, effects, is_live=is_live))
 
-    def _value(self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str) -> Any:
+    def lists_told(self, tensors: list[torch.Tensor]) -> list[list[object]]:
+        """Return number and tree of the lists of objects that the rubric has changed; their tensors are added."""
+        found: list[list[object]] = []
+        for number, held in self.host.held.changed_lists():
+            sent = Sent(self, "")
+            sent.tensors = tensors
+            found.append([number, sent.encode_whole(plain_outside(held))])
+            self.instances.note_live(held.place)
+            held.note()
+        return found
+
+    def _value(
+        self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_live: bool
+    ) -> Any:
         """Return the value of an answer; a list, dict or set that an object or a class holds is the one held here."""
-        value = self._results(answer, received, inputs, origin)
-        return self.host.held.container(answer["number"], value) if "number" in answer else value
+        value = self._results(answer, received, inputs, origin, is_live=is_live)
+        return self.host.held.container(answer["number"], value, is_live=False) if "number" in answer else value
 
     def _results(
         self,
@@ -370,15 +398,16 @@ class RemoteRunner(Arriving):
         inputs: list[torch.Tensor],
         origin: str,
         effects: Effects | None = None,
+        *,
+        is_live: bool = False,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], [r.tensor for r in received]
-        aliases: dict[int, torch.Tensor] = {}
-        if "aliases" in answer:
-            pairs = as_list(answer["aliases"])
-            aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
+        lists = as_list(answer["lists"]) if "lists" in answer else []
+        pairs = as_list(answer["aliases"]) if "aliases" in answer else []
+        aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
         ends = []
-        for i in used_tensors(tree):
+        for i in used_tensors([tree, lists] if lists else tree):
             own = received[index_of(i, tensors)]
             if i in aliases:
                 tensors[i] = aliases[i]
@@ -389,17 +418,25 @@ class RemoteRunner(Arriving):
         if "grads" in answer or "linked" in answer or "shared" in answer:
             self._take_leaves(answer, received, tensors, aliases)
         if ends and torch.is_grad_enabled():
-            graph = answer.get("graph")
-            if type(graph) is not int:
-                raise WireError("a result with a gradient but without a graph")
-            # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
-            leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
-            results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
-            for i, result in zip(ends, results, strict=True):
-                tensors[i] = result
+            self._attach(answer.get("graph"), ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
-        reader.ours = aliases
-        return reader.decode(tree)
+        reader.ours, reader.is_live = aliases, is_live
+        value = reader.decode(tree)
+        if lists:
+            self.accept_lists(lists, reader)
+        return value
+
+    def _attach(
+        self, graph: object, ends: list[int], tensors: list[torch.Tensor], inputs: list[torch.Tensor], origin: str
+    ) -> None:
+        """Let the ends of a graph in the worker have a gradient here."""
+        if type(graph) is not int:
+            raise WireError("a result with a gradient but without a graph")
+        # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
+        leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
+        results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
+        for i, result in zip(ends, results, strict=True):
+            tensors[i] = result
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]

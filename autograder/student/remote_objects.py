@@ -86,7 +86,8 @@ class RemoteObject(Remote):
         iterator, _ = self._reference.ask(lambda handle: IterRequest(op="iter", object=handle))
         if not isinstance(iterator, RemoteIterator):
             raise unusable("malformed iterator")
-        self._reference.accept(".__iter__", iterator)
+        if iterator is not self:
+            self._reference.accept(".__iter__", iterator)
         return iterator
 
     def __take__(self, most: int) -> list[Any]:
@@ -222,7 +223,7 @@ class RemoteObject(Remote):
         remember_call(call := Call(reference.name, given, is_declared=False))
         try:
             result, call.changed = reference.runner.call_remote(
-                reference.origin, positional, keywords, target=reference
+                reference.origin, positional, keywords, target=reference, place=reference.place_after("()")
             )
         except StudentException as error:
             call.changed = error.changed_arguments
@@ -238,7 +239,7 @@ class RemoteIterator(RemoteObject):
 
     def __next__(self) -> Any:
         reference = self._reference
-        items, size = reference.ask(lambda handle: NextRequest(op="next", object=handle))
+        items, size = reference.ask(lambda handle: NextRequest(op="next", object=handle), "[]")
         reference.given += size
         if reference.given > MAX_ITERATED:
             megabytes = MAX_ITERATED >> 20

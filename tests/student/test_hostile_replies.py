@@ -490,6 +490,17 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
             for lie in (3, [[1, None]], [[-1, None]], [[0, {"t": 9}]])
         ),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
+        *({"result": {"A": lie}} for lie in (0, None, [], [0], [[0]])),
+        *({"result": {"L": lie}} for lie in (0, None, [8, []], [8, [1]], [])),
+        *({"lists": lie} for lie in (3, [3], [[]], [{"m": []}], [{"L": 8}], [{"L": []}], [{"L": [True, []]}])),
+        *(
+            {"lists": [{"L": lie}]}
+            for lie in ([8, 3], [8, {"u": []}], [[], []], [8, [{"L": 8}]], [8, [{"L": [8, []]}]])
+        ),
+        *(
+            {"lists": lie}
+            for lie in ([{"L": [8, []]}, {"L": [8, []]}], [{"L": [8, ["x" * 100_000]]}, *[{"L": 8}] * 50])
+        ),
         *(
             {"result": {"h": [8, "C", False, None, False, 0, lie]}}
             for lie in (3, [[]], [["x"]], [["class", []]], [["x", [[1]]]])
@@ -552,6 +563,24 @@ def moved_in(open_runner, moved):
     return things, inner
 
 
+@pytest.mark.parametrize("path", [3, [], [1], [-1], [True], [0, 1], [0, 0], [0, 2, 0], ["0"], [0, 1, 0, 0]], ids=str)
+def test_a_list_of_ours_that_comes_back_is_one_that_was_passed(open_runner, path):
+    lie = {"tensors": [], "graph": None, "aliases": [], "changed": []}
+    things = [1, "x", [2]]
+    right, wrong = ({"A": [0, 2]}, {"A": path})
+    with opened(open_runner, [answering(result=tree, **lie) for tree in (right, wrong)]) as (_, student):
+        assert student.f(things, 1) is things[2]
+        with pytest.raises(BadReply):
+            student.f(things, 1)
+    assert things == [1, "x", [2]]
+
+
+def test_a_list_of_ours_does_not_stand_for_too_much(open_runner):
+    lie = {"result": [{"A": [0]}] * 50, "tensors": [], "graph": None, "aliases": [], "changed": []}
+    with opened(open_runner, [answering(**lie)]) as (_, student), pytest.raises(BadReply, match="too much"):
+        student.f(["x" * 100_000], 1)
+
+
 def test_no_list_is_refilled_by_way_of_another_one(open_runner):
     """What may change is said to hold now what may not: that is put there as it is."""
     lie = {"result": {"u": [1, [[2]]]}, "tensors": [], "graph": None, "aliases": [], "changed": [], "refilled": [0]}
@@ -605,6 +634,40 @@ def test_a_gradient_of_a_parameter_is_its_own(open_runner):
     assert parameter.grad.shape == (2, 2)
     parameter.grad.zero_()
     assert parameter.detach().eq(5).all()
+
+
+LIST = {"L": [8, [{"L": [9, [1]]}, {"t": 0}]]}
+
+
+def using_lists(student):
+    """Read a list of an object, change it, and let what is one on both sides go its way."""
+    held = student.f(*arguments())[1].items
+    inner = held[0]
+    inner.append(2)
+    student.f(*arguments())
+    return held, inner
+
+
+def test_a_list_of_theirs_is_used_without_an_error(open_runner):
+    acts = [lambda answer: answer, answering(result=LIST), answering(lists=[LIST, {"L": 9}])]
+    with opened(open_runner, acts) as (_, student):
+        held, inner = using_lists(student)
+        assert (held[0] is inner, inner) == (True, [1])
+
+
+@settings(max_examples=100)
+@given(acts, st.integers(0, 2))
+def test_whatever_becomes_of_a_list_of_theirs(open_runner, acts, at):
+    honest = [lambda answer: answer, answering(result=LIST), answering(lists=[LIST, {"L": 9}])]
+    first, *others = acts
+    changed = [lambda answer: first(honest[at](answer)), *others]
+    expected = (StudentError, AttributeError, TypeError, IndexError, KeyError)
+    with (
+        opened(open_runner, [*honest[:at], *changed], call_s=SILENCE_S) as (_, student),
+        contextlib.suppress(*expected),
+    ):
+        for value in inner_values(using_lists(student)):
+            assert isinstance(value, (*PLAIN, Remote)), type(value)
 
 
 @settings(max_examples=100)

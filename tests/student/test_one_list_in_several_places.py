@@ -21,6 +21,15 @@ def both(a, b):
     a.append(1)
     return a is b, list(b)
 def put(a, b): a.append(b)
+def same(a): return a
+def inside(a): return {"a": (a, a[0]), "new": [a]}
+def grown(xs):
+    xs.append(1)
+    return xs
+def yields(a):
+    yield a
+    a.append(1)
+    yield a
 def each(a, b):
     for i in range(2):
         a.append(i)
@@ -68,6 +77,20 @@ def test_it_is_one_in_several_arguments(runner, request):
     student.put(row, other)
     assert row[-1] is other
     assert student.call(lambda a, b: (a.append(a is b["x"]), b["x"].append(2))) == [1, True, 2]
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_what_comes_back_is_the_one_that_was_passed(runner, request):
+    student = request.getfixturevalue(runner)(SOURCE, changes={"yields": ["a"]})
+    rows = [[1]]
+    assert student.same(rows) is rows
+    found = student.inside(rows)
+    assert found["a"][0] is found["new"][0] is rows
+    assert found["a"][1] is rows[0]
+    assert student.grown(rows) == [[1], 1]
+    assert rows == [[1]]
+    assert all(item is rows for item in student.yields(rows))
+    assert rows == [[1], 1]
 
 
 def test_a_list_that_contains_itself_says_so(open_student):

@@ -1,0 +1,107 @@
+"""Lists, dicts and sets of the student's objects that a rubric has read: each is one on both sides.
+
+What either side does to one reaches the other with the next message. This is the end in the worker; the other one is in
+`student.kept`. A tree names one by its handle: ``{"L": [number, what it holds]}``, and ``{"L": number}`` once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from autograder.sandbox import aliases
+from autograder.sandbox.trees import Tree
+from autograder.sandbox.values import Encoder
+
+Decode = Callable[[Tree], Any]
+_MOST = 1024
+"""How many there may be: each is looked at with every message."""
+
+
+class HeldLists:
+    """Those that the other side knows.
+
+    Args:
+        keep: returns the handle of an object, which it keeps.
+        has_tensor: returns whether a tensor is one on both sides.
+    """
+
+    def __init__(self, keep: Callable[[Any], int], has_tensor: Callable[[torch.Tensor], bool]) -> None:
+        self._keep, self._has_tensor = keep, has_tensor
+        self._found: dict[int, tuple[Any, list[Any]]] = {}  # by handle, with what the other side knows that it holds
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def has(self, value: Any) -> bool:
+        """Return whether a list, dict or set is one of them."""
+        return any(held is value for held, _ in self._found.values())
+
+    def free(self, number: int) -> None:
+        """Let go of one."""
+        self._found.pop(number, None)
+
+    def clear(self) -> None:
+        """Let go of all."""
+        self._found.clear()
+
+    def encode(self, value: Any, encoder: Encoder, known: Mapping[int, Tree], *, is_item: bool) -> Tree | None:
+        """Return the tree of a value in which each of them is one that is known from now on; None where they are many.
+
+        Args:
+            value: it.
+            encoder: of the message.
+            known: the trees of others, by what `id` says of them.
+            is_item: the value is only what the message puts around items.
+        """
+        inside = aliases.all_in(value)
+        if inside is None or len(self._found) > _MOST:
+            return None
+        return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self._number, known)
+
+    def changes(self, encoder: Encoder) -> list[Tree]:
+        """Return the trees of those that have changed since the last message."""
+        changed = [held for held, before in self._found.values() if not is_as_before(held, before)]
+        return [encoder.encode_numbered(one, aliases.all_in(one) or {id(one)}, self._number, {}) for one in changed]
+
+    def take(self, entries: list[list[Any]], decode: Decode) -> None:
+        """Let those that the other side has changed hold what they hold there: number and tree of each."""
+        for number, tree in entries:
+            if number in self._found:
+                held, content = self._found[number][0], decode(tree)
+                fill(held, content)
+                # what is not one on both sides yet goes back, to be so from now on
+                self._found[number] = held, [] if any(map(self._is_copy, items_of(held))) else items_of(held)
+
+    def _is_copy(self, value: Any) -> bool:
+        if isinstance(value, torch.Tensor):
+            return not self._has_tensor(value)
+        return type(value) in (list, dict, set) and not self.has(value)
+
+    def _number(self, held: Any) -> int:
+        number = self._keep(held)
+        self._found[number] = held, items_of(held)
+        return number
+
+
+def items_of(held: Any) -> list[Any]:
+    """Return what a list, dict or set holds."""
+    return [part for pair in held.items() for part in pair] if isinstance(held, dict) else list(held)
+
+
+def is_as_before(held: Any, before: list[Any]) -> bool:
+    """Return whether it holds the same objects as before, in the same order."""
+    if len(held) * (2 if isinstance(held, dict) else 1) != len(before):
+        return False
+    return all(now is old for now, old in zip(items_of(held), before, strict=True))
+
+
+def fill(held: Any, content: Any) -> None:
+    """Let a list, dict or set hold something else."""
+    if isinstance(held, list):
+        held[:] = content
+        return
+    held.clear()
+    held.update(content)

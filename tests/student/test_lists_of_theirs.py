@@ -1,0 +1,152 @@
+"""A list, dict or set that an object of the student's holds is one on both sides, however it was reached."""
+
+import gc
+
+import pytest
+import torch
+
+from autograder.student.instances import Instances
+
+SOURCE = """
+import torch
+class Layer:
+    def __init__(self):
+        self.params, self.rows = {"W": torch.ones(2)}, [[1], [2]]
+    def norm(self): return self.params["W"].sum().item()
+class Net:
+    def __init__(self):
+        self.history, self.seen, self.layers = [0.5], {1}, [Layer(), Layer()]
+        self.pair = (self.history, {"a": []})
+    def get_history(self): return self.history
+    def both(self): return self.history, self.seen
+    def each(self):
+        for layer in self.layers: yield layer.rows
+    def __getitem__(self, i): return self.layers[0].rows[i]
+    @property
+    def log(self): return self.history
+    def step(self): self.history.append(len(self.history))
+    def forget(self): self.history = []
+    def fail(self):
+        self.history.append("failed")
+        raise ValueError
+    def call(self, f):
+        self.step()
+        f()
+        return list(self.history)
+    def told(self): return repr((self.history, self.seen, self.pair[1], self.layers[0].rows))
+    def large(self):
+        self.history[:] = range(1 << 15)
+        self.deep = [[i] for i in range(300)]
+STATE = []
+def state(): return STATE
+def told(): return list(STATE)
+def is_same(net, xs): return net.history is xs
+"""
+DECLARED = ("Net()", "Layer()")
+TOLD = "([0.5], {1}, {'a': []}, [[1], [2]])"
+
+
+@pytest.fixture(params=["worker", "here"])
+def student(request):
+    """As where the reference is judged."""
+    if request.param == "here":
+        return request.getfixturevalue("open_local")(SOURCE, declare=DECLARED)
+    return request.getfixturevalue("open_student")(SOURCE, declare=DECLARED, instances=Instances({"Net", "Layer"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda net: net.history.append(1), TOLD.replace("[0.5]", "[0.5, 1]")),
+        (lambda net: net.get_history().append(1), TOLD.replace("[0.5]", "[0.5, 1]")),
+        (lambda net: net.log.clear(), TOLD.replace("[0.5]", "[]")),
+        (lambda net: net.both()[1].add(2), TOLD.replace("{1}", "{1, 2}")),
+        (lambda net: net.pair[1].update(b=2), TOLD.replace("'a': []", "'a': [], 'b': 2")),
+        (lambda net: net.pair[1]["a"].append(3), TOLD.replace("'a': []", "'a': [3]")),
+        (lambda net: net.layers[0].rows[1].append(3), TOLD.replace("[2]", "[2, 3]")),
+        (lambda net: net.layers[0].rows.reverse(), TOLD.replace("[1], [2]", "[2], [1]")),
+        (lambda net: net[0].append(4), TOLD.replace("[[1]", "[[1, 4]")),
+        (lambda net: [rows.pop() for rows in net.each()], TOLD.replace(", [2]", "")),
+        (lambda net: net.history.extend([[5], {"b": 6}]), TOLD.replace("[0.5]", "[0.5, [5], {'b': 6}]")),
+    ],
+)
+def test_what_is_done_to_it_here_is_done_there(student, change, expected):
+    net = student.Net()
+    change(net)
+    assert net.told() == expected
+
+
+def test_what_is_done_to_it_there_is_done_here(student):
+    net = student.Net()
+    history, again, (log, _) = net.history, net.get_history(), net.both()
+    assert history is again is log
+    net.step()
+    with pytest.raises(ValueError):
+        net.fail()
+    assert history == [0.5, 1, "failed"]
+    history.remove("failed")
+    assert net.call(lambda: history.append(sum(history))) == [0.5, 1, 2, 3.5]
+    net.forget()
+    assert (net.history, len(history)) == ([], 4)
+    net.history = history
+    net.step()
+    assert history[-1] == 4
+
+
+def test_tensors_and_objects_in_it(student):
+    net = student.Net()
+    first, params = net.layers[0], net.layers[1].params
+    params["W"] = torch.full((2,), 3.0)
+    assert net.layers[1].norm() == 6
+    params["W"] += 1
+    assert net.layers[1].norm() == 8
+    net.layers.reverse()
+    assert net.layers[1] is first
+    assert net.layers[0].norm() == 8
+    net.layers.append(student.Layer())
+    assert [layer.norm() for layer in net.layers] == [8, 2, 2]
+
+
+def test_of_a_function_or_a_class_too(student):
+    student.state().append(2)
+    assert student.told() == [2]
+
+
+def test_it_is_theirs_again_as_an_argument(open_student):
+    student = open_student(SOURCE, declare=DECLARED)
+    net = student.Net()
+    assert student.is_same(net, net.history)
+    assert not student.is_same(net, net.pair[1]["a"])
+    assert student.is_same(net, net.pair[0])
+
+
+def test_one_that_nobody_holds_is_let_go_of(open_student):
+    student = open_student(SOURCE, declare=DECLARED)
+    net = student.Net()
+    for _ in range(50):
+        assert net.layers[0].rows == [[1], [2]]
+    gc.collect()
+    net.step()
+    assert len(student.runner.host.held._lists) < 20
+
+
+def test_one_that_holds_very_much_says_so(open_student):
+    net = open_student(SOURCE, declare=DECLARED).Net()
+    net.large()
+    for change in (lambda: net.history.append(1), lambda: net.deep[0].clear()):
+        with pytest.raises(TypeError, match=r"holds too much to be changed on this side .*instead"):
+            change()
+    assert len(net.history) == 1 << 15
+
+
+def test_what_a_method_returns_is_a_copy_where_the_references_stays_as_it_is(open_student):
+    """An answer could otherwise change when the right one is known."""
+    instances = Instances({"Net", "Layer"})
+    net = open_student(SOURCE, declare=DECLARED, instances=instances).Net()
+    net.get_history().append(1)
+    assert net.both()[0] == [0.5, 1]
+    instances.is_learning = False
+    net = open_student(SOURCE, declare=DECLARED, instances=instances).Net()
+    live, (copy, _) = net.get_history(), net.both()
+    net.step()
+    assert (live, copy) == ([0.5, 1], [0.5])
