@@ -13,7 +13,8 @@ from autograder.sandbox.frames import WireError
 
 _CHANGEABLE = (list, dict, set)
 _NESTED = (*_CHANGEABLE, tuple)
-_WALKED = frozenset({list, dict, set, tuple})
+WALKED = frozenset({list, dict, set, tuple})
+"""Types that may hold such ones."""
 MAX_SIZE = 4 << 20
 """Characters and values that all the further ones may stand for."""
 _MANY_HELD = 256
@@ -34,9 +35,7 @@ def shared_in(value: Any) -> dict[int, int]:
     >>> shared_in([[0], [0]])
     {}
     """
-    if type(value) not in _WALKED or not value:
-        return {}
-    pending = [part for part in (value.values() if type(value) is dict else value) if type(part) in _WALKED]
+    pending = [part for part in (value.values() if type(value) is dict else value) if type(part) in WALKED]
     if not pending:
         return {}
     seen = {id(value)}
@@ -49,7 +48,7 @@ def shared_in(value: Any) -> dict[int, int]:
                 continue
             seen.add(id(container))
         inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in _WALKED]
+        pending += [part for part in inner if type(part) in WALKED]
     return many
 
 
@@ -61,7 +60,7 @@ def all_in(value: Any) -> set[int] | None:
     True
     """
     found: set[int] = set()
-    size, pending = 0, [value] if type(value) in _WALKED else []
+    size, pending = 0, [value] if type(value) in WALKED else []
     while pending:
         container = pending.pop()
         if id(container) in found:
@@ -72,7 +71,7 @@ def all_in(value: Any) -> set[int] | None:
         if len(found) > _MANY_HELD or size > _MUCH_HELD:
             return None
         inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in _WALKED]
+        pending += [part for part in inner if type(part) in WALKED]
     return found
 
 

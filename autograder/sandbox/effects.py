@@ -31,7 +31,8 @@ class Effects:
     """
 
     def __init__(self, message: CallRequest, arguments: Sequence[Any], inputs: list[torch.Tensor]) -> None:
-        self._inputs, self._changes, self._takes_over = inputs, message["changes"], message.get("takes_over", ())
+        self._inputs, self._changes = inputs, message["changes"]
+        self._takes_over = message.get("takes_over", ())
         self._arguments = arguments  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
         self._slopes = {
@@ -39,20 +40,20 @@ class Effects:
             for i, tensor in enumerate(inputs)
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
-        self._given_back = message.get("given_back", ())
         self._places = message.get("containers", ())
-        self._before: dict[tuple[int, ...], Any] = {}
+        self._given_back: Sequence[int] = ()
         self._watched: list[Any] = []
         if self._places:
+            self._given_back = message["given_back"]
             self._watch(arguments)
         self.goes_on = False
         """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
-        self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
     def _watch(self, arguments: Sequence[Any]) -> None:
         """Watch lists and the like, of which the code may keep some."""
         self._containers = Containers([_held(arguments[place]) for place in self._places])
+        self._differ: set[int] = set()  # places of what is not the same on both sides any more
         self._before = self._containers.before()
         self._watched = [held for held in self._before.values() if type(held) in (list, dict, set)]
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
@@ -165,8 +166,8 @@ class Effects:
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
-        found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
-        return [[out, i] for out, i in found if out is not None and i not in changed]
+        places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
+        return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
 
 
 def _held(argument: Any) -> Any:

@@ -34,7 +34,7 @@ class _Request(TypedDict):
     Attributes:
         free: handles and graphs that the rubric process has let go of.
         seed: what the student's random number generators start from.
-        torch_seed: what torch's alone starts from, since the rubric has seeded its own.
+        seeds: what those of single libraries start from, since the rubric has seeded its own of these.
         forget: let go of every handle and graph.
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
@@ -45,7 +45,7 @@ class _Request(TypedDict):
 
     free: NotRequired[list[int]]
     seed: NotRequired[int]
-    torch_seed: NotRequired[int]
+    seeds: NotRequired[dict[str, int]]
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]

@@ -113,14 +113,15 @@ class Encoder:
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
-        index = self._index.get(id(tensor))
-        if index is None:
-            index = self._index[id(tensor)] = len(self.tensors)
+        if (key := id(tensor)) not in self._index:
+            self._index[key] = len(self.tensors)
             self.tensors.append(tensor)
-        return index
+        return self._index[key]
 
     def encode_whole(self, value: Any) -> Tree:
         """Return the tree of a value in which one list may stand in several places."""
+        if type(value) not in aliases.WALKED:
+            return self.encode(value)
         self.look_through(value)
         tree = self.encode(value)
         self._shared = {}
@@ -271,8 +272,8 @@ class Encoder:
             return self._encode_numpy(value, depth)
         if isinstance(value, np.generic):
             return {"x": self._encode_numpy(np.asarray(value), depth)}
-        if isinstance(value, bytes):
-            return {"y": self._add_bytes(value)}
+        if isinstance(value, bytes | memoryview):  # libraries write views of what they hold into files
+            return {"y": self._add_bytes(bytes(value))}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
         return self._encode_other(value)
@@ -382,12 +383,10 @@ class Decoder:
     def _decode(self, tree: Tree, depth: int) -> Any:
         if depth > 3 * MAX_DEPTH:  # a dict is three levels of the tree
             raise WireError("the value is nested too deep")
-        if isinstance(tree, list):
+        if type(tree) is list:
             return [self._decode(t, depth + 1) for t in tree]
-        if not isinstance(tree, dict):
+        if type(tree) is not dict:
             return tree
-        if len(tree) != 1:
-            raise WireError("malformed value")
         ((tag, inner),) = tree.items()
         if tag == "t":
             return self._tensor(inner)

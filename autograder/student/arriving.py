@@ -24,7 +24,7 @@ from autograder.sandbox.protocol import (
     CallbackResult,
     Result,
 )
-from autograder.sandbox.torch_modes import in_modes
+from autograder.sandbox.torch_modes import around
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import KEYS, Decoder
 from autograder.student.callbacks import run_network
@@ -245,7 +245,7 @@ class Arriving:
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
         handed = failed = None
-        with torch.set_grad_enabled(records), in_modes(message.get("modes")):
+        with around(records, message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
                 result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)

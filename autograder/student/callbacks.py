@@ -239,15 +239,17 @@ def run_network(
         keywords: the arguments by name.
     """
     method, modes = described
-    names = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
-    own = [*network.parameters(), *network.buffers()]
+    named = [*network.named_parameters(), *network.named_buffers()]
+    own = [tensor for _, tensor in named]
     if len(state) != len(own) or not all(map(_may_stand_for, state, own)):
         raise RuntimeError("a network that was passed has other parameters; change those it has instead")
     set_modes(network, modes)
     if method is not None and method not in networks.own_methods(network):
         raise WireError("malformed name of a method")
-    present = dict(zip([f"network.{name}" for name in names], state, strict=True))
+    present = dict(zip([f"network.{name}" for name, _ in named], state, strict=True))
     with contextlib.nullcontext() if method is not None else networks.without_their_hooks(network):
+        if not named:  # nothing of it is over there
+            return getattr(network, method or "__call__")(*positional, **keywords), []
         result: tuple[Any, list[torch.Tensor]] = functional_call(
             _Run(network, method or "__call__"), present, (positional, keywords)
         )

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from operator import is_
 from typing import Any
 
+from autograder.sandbox.frozen import HOLDING_NOTHING
 from autograder.student.given import Changes
 from autograder.student.kept import is_kept, note_known
 from autograder.student.reference import as_instance, note_place, reference_to
@@ -52,6 +53,8 @@ class Instances:
         return self._accept(place, value)
 
     def _accept(self, place: str, value: Any) -> Any:
+        if type(value) in HOLDING_NOTHING:
+            return value
         reference = reference_to(value)
         if reference is None:
             holds_values = (self._classes or self.is_learning) and isinstance(value, list | tuple | dict | set)

@@ -65,17 +65,18 @@ def put_hook(layer: torch.nn.Module, kind: object, hook: HookHere, *, keywords: 
 @contextlib.contextmanager
 def without_their_hooks(layer: torch.nn.Module) -> Iterator[None]:
     """Let those of the student's on a layer itself rest: it is called from over there, where they run."""
-    before = {kind: dict(vars(layer)[kind]) for kind in HOOKS}
+    own = vars(layer)
+    before = [(hooks, dict(hooks)) for kind in HOOKS if (hooks := own[kind])]
     try:
-        for kind, hooks in before.items():
-            for key, hook in hooks.items():
+        for hooks, content in before:
+            for key, hook in content.items():
                 if isinstance(hook, HookHere):
-                    del vars(layer)[kind][key]
+                    del hooks[key]
         yield
     finally:
-        for kind, hooks in before.items():
-            vars(layer)[kind].clear()
-            vars(layer)[kind].update(hooks)
+        for hooks, content in before:
+            hooks.clear()
+            hooks.update(content)
 
 
 def _is_torchs_own(layer: torch.nn.Module, root: int, theirs: Container[str]) -> bool:

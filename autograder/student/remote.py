@@ -22,6 +22,7 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
+from autograder.sandbox import trees
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
@@ -35,7 +36,6 @@ from autograder.sandbox.protocol import (
     VariableRequest,
 )
 from autograder.sandbox.tracing import Use
-from autograder.sandbox.trees import used_tensors
 from autograder.student.arriving import Arriving, ArrivingReader
 from autograder.student.callbacks import accept_passed
 from autograder.student.effects import Effects
@@ -198,8 +198,8 @@ class RemoteRunner(Arriving):
     def is_instance(self, function: Function, value: object) -> bool:
         """See `autograder.student.functions.Runner`."""
         reference = reference_to(value)
-        if reference is None:
-            return False
+        if reference is None:  # a named tuple is a value, which comes without its class
+            return trees.is_named_tuple(value, function.name) and self.host.classes.find(function.name) is not None
         self._require(function)
         operands = [value, StudentFunction(function, self)]
         try:
@@ -426,8 +426,9 @@ class RemoteRunner(Arriving):
         lists = as_list(answer["lists"]) if "lists" in answer else []
         pairs = as_list(answer["aliases"]) if "aliases" in answer else []
         aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
-        ends = []
-        for i in used_tensors([tree, lists] if lists else tree):
+        ends: list[int] = []
+        more_than_values = aliases or any([r.requires_grad for r in received])
+        for i in trees.used_tensors([tree, lists] if lists else tree) if more_than_values else ():
             own = received[index_of(i, tensors)]
             if i in aliases:
                 tensors[i] = aliases[i]

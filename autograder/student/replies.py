@@ -133,15 +133,14 @@ def update_argument(argument: torch.Tensor, values: Any, gradient: Any, *, may_c
         if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
             shape = tuple(argument.shape)
             raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
-    with torch.no_grad():
-        if not are_same(argument, values):  # autograd does not go back through what has been written to
-            argument.copy_(values)
-        if not argument.is_leaf:
-            return
-        if gradient is None or argument.grad is None:
-            argument.grad = gradient
-        else:
-            argument.grad.copy_(gradient)
+    if not are_same(argument, values):  # autograd does not go back through what has been written to
+        argument.detach().copy_(values)
+    if not argument.is_leaf:
+        return
+    if gradient is None or argument.grad is None:
+        argument.grad = gradient
+    else:
+        argument.grad.detach().copy_(gradient)
 
 
 def are_alike(tensor: torch.Tensor, other: torch.Tensor) -> bool:

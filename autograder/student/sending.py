@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from types import GeneratorType
 from typing import Any, Protocol
 
 import torch
@@ -18,7 +17,7 @@ from autograder.sandbox.protocol import BackwardRequest, CallbackReply, Callback
 from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
-from autograder.student import networks, own_objects
+from autograder.student import iterators, networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
 from autograder.student.given import Given
@@ -91,9 +90,9 @@ class Sent(Encoder):
             return self._encode_table(value)
         if isinstance(value, Raised | ErrorClass):
             return self._encode_error(value)
-        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
-            return {"g": [self.encode(item) for item in value]}
         found = self._encode_ours(value)
+        if found is None and own_objects.asked_of(value) is own_objects.ITERATOR:
+            found = self._encode_iterator(value)
         if found is None:
             found = self._encode_object(value)
         if found is not None:
@@ -102,6 +101,12 @@ class Sent(Encoder):
         if type(value).__module__.startswith("matplotlib."):
             way = "let the function draw on one of its own and return it instead"
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; {way}")
+
+    def _encode_iterator(self, value: Iterator[Any]) -> Tree:
+        at_once, others = iterators.part(value)
+        if others is None:  # passed on as what it is: something that can be iterated over once
+            return {"g": [self.encode(item) for item in at_once]}
+        return self._callbacks.add_object(others, own_objects.ITERATOR)
 
     def _encode_object(self, value: Any) -> Tree:
         """Return the tree of a function, or of an object of the rubric's own class."""
@@ -183,18 +188,18 @@ def call_request(
     positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, given: Given, *, is_declared: bool
 ) -> CallRequest:
     """Return the request, and note which argument each tensor was passed as."""
-    trees, tensors, owners = [], sent.tensors, sent.owners
+    trees, tensors, owners, count = [], sent.tensors, sent.owners, 0
     sent.look_through(given.values)
     for value, name in zip(positional, given.names, strict=False):
         if is_declared:
             sent.parameter = name
         trees.append(sent.encode(value))
-        if len(tensors) > len(owners):
-            owners += [name] * (len(tensors) - len(owners))
+        before, count = count, len(tensors)
+        owners += [name] * (count - before)
     request: CallRequest = {
         "op": "call",
         "args": trees,
-        "inputs": len(tensors),
+        "inputs": count,
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
     }
@@ -213,7 +218,6 @@ def call_request(
         request["changes"] = sorted(changes)
     if may_change and not is_declared:
         request["takes_over"] = [i for i in may_change if i not in trained]
-    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
-    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
-        request["grads"] = grads
+    if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
+        request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
     return request
