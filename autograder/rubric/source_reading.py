@@ -21,8 +21,13 @@ _Display = ast.List | ast.Tuple | ast.Set
 
 
 @lru_cache(64)
+def _source(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@lru_cache(64)
 def _tree(path: Path) -> ast.Module:
-    return syntax.parse(path.read_bytes())
+    return syntax.parse(_source(path))
 
 
 # -- comparisons that never hold ---------------------------------------------------------------------------------------
@@ -36,6 +41,8 @@ def refuse_identity_of_types(path: Path) -> None:
     Raises:
         ConfigError: it does; the first place is named.
     """
+    if b"type(" not in _source(path) and b"__class__" not in _source(path):
+        return
     for comparison, names in _comparisons(_tree(path), frozenset()):
         left, right = comparison.left, comparison.comparators[0]
         for kind, cls in ((left, right), (right, left)):
@@ -95,6 +102,8 @@ def refuse_replacements(path: Path) -> None:
     Raises:
         ConfigError: it does; the first place is named.
     """
+    if b"patch" not in _source(path):
+        return
     libraries = {
         (alias.asname or alias.name).partition(".")[0]
         for node in ast.walk(_tree(path))
@@ -143,21 +152,25 @@ def looking_back(path: Path) -> frozenset[str]:
     Such an assert is about what the student's code has done to it: ``before = X.clone(); student.f(X);
     assert torch.equal(X, before)``. A test with `checks.assert_unchanged` says so itself.
     """
-    tests = [node for node in ast.walk(_tree(path)) if isinstance(node, _Function) and node.name.startswith("test")]
+    body = _tree(path).body
+    inside = [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
+    tests = [node for node in (*body, *inside) if isinstance(node, _Function) and node.name.startswith("test")]
     return frozenset(test.name for test in tests if _looks_back(test))
 
 
 def _looks_back(test: ast.AST) -> bool:
-    nodes = sorted(_placed(test), key=lambda node: (node.lineno, node.col_offset))
-    if any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
+    nodes = [node for node in ast.walk(test) if isinstance(node, ast.stmt | ast.expr)]
+    said = {node: _names(asserted) for node in nodes if (asserted := _asserted(node)) is not None}
+    said = {node: names for node, names in said.items() if not names & _SIDES}
+    if not said or any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
         return False
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
     theirs, passed = set(_SIDES), set[str]()
     for node in nodes:
         theirs |= set().union(*(_names(target) for target, value in _bound_by(node) if theirs & _names(value)))
         if isinstance(node, ast.Call) and _root(node.func) in theirs:
             passed |= set().union(*map(_given, [*node.args, *(keyword.value for keyword in node.keywords)]))
-        asserted = _asserted(node)
-        if asserted is not None and _names(asserted) & passed and not _names(asserted) & theirs:
+        if node in said and said[node] & passed and not said[node] & theirs:
             return True
     return False
 
@@ -183,10 +196,6 @@ def _asserted(node: ast.AST) -> ast.expr | None:
         ):
             return call
     return None
-
-
-def _placed(test: ast.AST) -> Iterator[ast.stmt | ast.expr]:
-    return (node for node in ast.walk(test) if isinstance(node, ast.stmt | ast.expr))
 
 
 def _names(node: ast.AST) -> set[str]:
