@@ -7,10 +7,12 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeGuard
 
 from autograder.base import syntax
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
+from autograder.student.calls import Looked
 
 _SIDES = frozenset({"student", "reference"})
 _LIBRARIES = frozenset({"torch", "np", "numpy", "pd", "pandas", "checks"})
@@ -75,7 +77,7 @@ def _classes_in(function: ast.AST) -> frozenset[str]:
     )
 
 
-def _is_theirs(node: ast.expr) -> bool:
+def _is_theirs(node: ast.expr) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _SIDES
 
 
@@ -146,8 +148,8 @@ def _ends(function: ast.expr) -> tuple[str, str]:
 
 
 @lru_cache(64)
-def looking_back(path: Path) -> frozenset[str]:
-    """Return the names of the tests that assert something of an argument alone, after they have passed it.
+def looking_back(path: Path) -> dict[str, frozenset[Looked]]:
+    """Return the tests that assert something of an argument alone, after they have passed it: name, and which.
 
     Such an assert is about what the student's code has done to it: ``before = X.clone(); student.f(X);
     assert torch.equal(X, before)``. A test with `checks.assert_unchanged` says so itself.
@@ -155,24 +157,36 @@ def looking_back(path: Path) -> frozenset[str]:
     body = _tree(path).body
     inside = [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
     tests = [node for node in (*body, *inside) if isinstance(node, _Function) and node.name.startswith("test")]
-    return frozenset(test.name for test in tests if _looks_back(test))
+    return {test.name: looked for test in tests if (looked := _looked_at(test))}
 
 
-def _looks_back(test: ast.AST) -> bool:
+def _looked_at(test: ast.AST) -> frozenset[Looked]:
     nodes = [node for node in ast.walk(test) if isinstance(node, ast.stmt | ast.expr)]
     said = {node: _names(asserted) for node in nodes if (asserted := _asserted(node)) is not None}
     said = {node: names for node, names in said.items() if not names & _SIDES}
     if not said or any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
-        return False
+        return frozenset()
     nodes.sort(key=lambda node: (node.lineno, node.col_offset))
-    theirs, passed = set(_SIDES), set[str]()
+    theirs, looked = set(_SIDES), set[Looked]()
+    passed: dict[str, set[Looked]] = {}
     for node in nodes:
         theirs |= set().union(*(_names(target) for target, value in _bound_by(node) if theirs & _names(value)))
-        if isinstance(node, ast.Call) and _root(node.func) in theirs:
-            passed |= set().union(*map(_given, [*node.args, *(keyword.value for keyword in node.keywords)]))
-        if node in said and said[node] & passed and not said[node] & theirs:
-            return True
-    return False
+        if isinstance(node, ast.Call) and _is_theirs(node.func):
+            for place, argument in _arguments(node):
+                for name in _given(argument):
+                    passed.setdefault(name, set()).add((node.func.attr, place))
+        if node in said and not said[node] & theirs:
+            looked.update(*(passed.get(name, ()) for name in said[node]))
+    return frozenset(looked)
+
+
+def _arguments(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
+    """Position or name of each argument; what follows after ``*xs`` is at no known one."""
+    for place, argument in enumerate(call.args):
+        if isinstance(argument, ast.Starred):
+            break
+        yield place, argument
+    yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
 
 
 def _bound_by(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -214,4 +228,4 @@ def _given(node: ast.expr) -> set[str]:
         return set().union(*map(_given, node.elts))
     if isinstance(node, ast.Dict):
         return set().union(*map(_given, node.values))
-    return _given(node.value) if isinstance(node, ast.Starred) else {_root(node)} - {""}
+    return {_root(node)} - {""}
