@@ -50,11 +50,21 @@ class AutogradeRules:
 
     @cached_property
     def timeout_s(self) -> float | None:
-        """How long a cell may take, as ``c.Execute.timeout`` says."""
-        from autograder.gradebook.preprocessors import ConfinedExecute
+        """How long a cell may take, as ``c.Execute.timeout`` says to the step that runs the code."""
+        from nbgrader.preprocessors import Execute
 
-        given: float | None = ConfinedExecute(parent=self.converter).timeout
+        running = next((step for step in self.steps if issubclass(step, Execute)), Execute)
+        given: float | None = running(parent=self.converter).timeout
         return given
+
+    @cached_property
+    def steps(self) -> list[type]:
+        """The steps of the course's autograding."""
+        from traitlets.utils.importstring import import_item
+
+        with self._nbgrader.own_modules():
+            given = self.converter.autograde_preprocessors
+            return [import_item(step) if isinstance(step, str) else step for step in given]
 
     @property
     def ignored(self) -> list[str]:

@@ -247,12 +247,7 @@ class PlainAssignment:
 
     def _load_further_steps(self) -> list[type]:
         """Return the steps of the course's autograding that are neither running nor scoring."""
-        from traitlets.utils.importstring import import_item
-
-        with self._nbgrader.own_modules():
-            given = self.rules.converter.autograde_preprocessors
-            steps = [import_item(step) if isinstance(step, str) else step for step in given]
-        return [step for step in steps if step.__name__ not in _DONE_BY_US]
+        return [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
 
     def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:
         place = {"assignment": self.name, "notebook": source.name, "student": student}

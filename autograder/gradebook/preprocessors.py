@@ -15,7 +15,6 @@ from weakref import WeakKeyDictionary, finalize
 from nbconvert.exporters import NotebookExporter
 from nbformat import NotebookNode, v4
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.nbgraderformat import SchemaTooNewError, SchemaTooOldError
 from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
@@ -85,21 +84,22 @@ class SubmissionReader(NotebookExporter):
         folders = cast("Autograde", self.parent).coursedir
         if place and rubric_of(folders, place["assignment"], place["notebook"]) is not None:
             return self.from_notebook_node(v4.new_notebook(), resources, **kw)
-        try:
-            return super().from_filename(filename, resources, **kw)
-        except (SchemaTooNewError, SchemaTooOldError) as error:  # nbgrader would end the whole run
-            words = text("{file}: its marks are of another version of nbgrader: {reason}", file=filename, reason=error)
-            raise GradebookError(words) from error
+        return super().from_filename(filename, resources, **kw)
 
     def from_file(
         self, file_stream: Any, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Run a notebook through the preprocessors, repaired as `autograder grade` repairs those with a rubric."""
+        """Run a notebook through the preprocessors, repaired and with its marks restored as by `autograder grade`."""
         try:
             notebook = repair.parse(file_stream.read())
         except (SubmissionError, ValueError) as error:
             name = Path(getattr(file_stream, "name", "")).name
             raise GradebookError(repair.tell_unreadable(name, error)) from error
+        if place := (resources or {}).get("nbgrader"):
+            with Gradebook(place["db_url"]) as gradebook:
+                source = released_notebook.load(gradebook, place["notebook"], place["assignment"])
+            released_notebook.restore(notebook, source)
+            repair.name_cells(notebook.cells)
         return self.from_notebook_node(notebook, resources, **kw)
 
 

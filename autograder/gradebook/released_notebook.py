@@ -147,7 +147,8 @@ def is_known(gradebook: Gradebook, notebook: str, assignment: str) -> bool:
 def restore(notebook: NotebookNode, source: SourceNotebook) -> None:
     """Give a student's notebook the marks, locked cells and graded cells of the released one; outputs are dropped.
 
-    The last copy of a duplicated cell counts, as in nbgrader. A missing graded cell is added at the end.
+    The last copy of a duplicated cell counts, as in nbgrader. A missing graded cell is added at the end; if it is for
+    an answer that a person grades and other cells may hold that answer, it says so, and nobody takes it for untouched.
     """
     if source.kernelspec:
         notebook.metadata["kernelspec"] = as_node(source.kernelspec)
@@ -160,9 +161,11 @@ def restore(notebook: NotebookNode, source: SourceNotebook) -> None:
         if isinstance(name, str) and name in source.cells and name not in found:
             found.add(name)
             _restore_cell(cell, source.cells[name])
+    loose = {cell.cell_type for cell in notebook.cells if "nbgrader" not in cell.metadata and cell.source.strip()}
     for name, known in source.cells.items():
         if known.points is not None and name not in found:
-            notebook.cells.append(_new_cell(known))
+            is_elsewhere = known.grade and known.solution and known.cell_type in loose
+            notebook.cells.append(_new_cell(known, _tell_lost(known.cell_type) if is_elsewhere else known.source))
 
 
 def is_restored(notebook: Mapping[str, Any], source: SourceNotebook) -> bool:
@@ -194,8 +197,13 @@ def _restore_cell(cell: NotebookNode, known: SourceCell) -> None:
         cell.outputs, cell.execution_count = [], None
 
 
-def _new_cell(known: SourceCell) -> NotebookNode:
+def _tell_lost(cell_type: str) -> str:
+    words = text("the cell for this answer is missing; the answer may stand in another cell of this notebook").both
+    return f"# {words}" if cell_type == "code" else words
+
+
+def _new_cell(known: SourceCell, source: str) -> NotebookNode:
     from nbformat import v4
 
     make = v4.new_code_cell if known.cell_type == "code" else v4.new_markdown_cell
-    return make(known.source, metadata={"nbgrader": known.mark}, id="missing")
+    return make(source, metadata={"nbgrader": known.mark}, id="missing")

@@ -78,6 +78,8 @@ _CONVERSIONS = (*_BUILT_IN, "int", "float", "str", "list", "tuple", "set", "dict
 """Calls that nobody forgets, or whose argument does as well."""
 _MOST_CONSTANTS = 8
 """How many versions change a constant of one line: a table of data is not worth more."""
+_DO = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+"""What an expression needs in it to do anything."""
 _SAID = ("print", "display", "get_ipython")
 """What a statement calls that only shows something, or that IPython made of a magic."""
 TENSORS = ("torch.zeros_like({0})", "torch.ones_like({0})", "0.0", "1.0", "torch.tensor(0.0)")
@@ -236,6 +238,8 @@ def _only_says(node: ast.AST) -> bool:
             while isinstance(func, ast.Attribute | ast.Call):
                 func = func.value if isinstance(func, ast.Attribute) else func.func
             return isinstance(func, ast.Name) and func.id in _SAID
+        case ast.Expr(value):  # such as the name of a result, in the last line
+            return not any(isinstance(inner, _DO) for inner in ast.walk(value))
     return False
 
 
@@ -467,10 +471,21 @@ def _changed_expressions(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _changed_arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:
-    if other := _OPERATORS.get(type(node.op)):
+    other = _OPERATORS.get(type(node.op))
+    if other is not None and not _is_neutral(node):
         yield "operator", ast.BinOp(node.left, other(), node.right)
     if isinstance(node.op, _ORDERED):
         yield "order", ast.BinOp(node.right, node.op, node.left)
+
+
+def _is_neutral(node: ast.BinOp) -> bool:
+    """Return whether the right operand changes nothing, so that x * 1 is x / 1, and x + 0 is x - 0."""
+    match node:
+        case ast.BinOp(_, ast.Mult() | ast.Div(), ast.Constant(1 | 1.0)):
+            return True
+        case ast.BinOp(_, ast.Add() | ast.Sub(), ast.Constant(0 | 0.0)):
+            return True
+    return False
 
 
 def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:

@@ -23,6 +23,7 @@ _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 _last_declared: ContextVar[Call | None] = ContextVar("last_declared", default=None)
 
 _NOTHING_YET = object()
+_PLAIN = (bool, int, float, str)
 
 
 @dataclass
@@ -138,6 +139,8 @@ def describe(value: Any, levels: int = 2) -> str:
     >>> describe([torch.zeros(2), 3])
     '[float32 (2,), 3]'
     """
+    if value is None or isinstance(value, _PLAIN):
+        return repr(value)[:60]
     if isinstance(value, torch.Tensor):
         kind = str(value.dtype).removeprefix("torch.")
         if value.numel() == 1 and not value.dim() and not _hide_values.get():
@@ -149,8 +152,6 @@ def describe(value: Any, levels: int = 2) -> str:
         told = ", ".join(describe(v, levels - 1) for v in value[:4]) if levels else "..."
         inner = told + (", ..." if levels and len(value) > 4 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)[:60]
     return _own_name(value) or type(value).__name__
 
 

@@ -176,7 +176,9 @@ def contents(value: Any) -> Any:
 
 def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a record."""
-    return type(value) is not torch.Tensor and (frozen.holds_container(value) or form_of(value) is not None)
+    if type(value) in frozen.HOLDING_NOTHING:
+        return False
+    return frozen.holds_container(value) or form_of(value) is not None
 
 
 def held_by(value: Any) -> Any:

@@ -175,6 +175,20 @@ worker._send({"failed": None})
 """
 
 
+def test_an_answer_whose_cell_is_lost_waits_for_a_person_unless_there_is_nothing_to_read(course):
+    """As when cells are copied into another notebook: tests are added and run, words may stand in any cell."""
+    copied, cut = notebook("a", RIGHT), notebook("a", RIGHT)
+    copied["cells"] = [cell | {"metadata": {}} for cell in copied["cells"]]
+    cut["cells"] = cut["cells"][:1]
+    for student, content in (("gil", copied), ("hal", cut)):
+        hand_in(course, student, a=json.dumps(content).encode())
+    grade(course)
+    assert [scores(course, "gil", name)[0] for name in ("a_0", "a_1", "a_why")] == [4, 4, None]
+    assert [scores(course, "hal", name)[0] for name in ("a_0", "a_1", "a_why")] == [4, 4, 0]
+    shown = json.loads((course.root / "autograded" / "gil" / "hw" / "a.ipynb").read_text())["cells"][-1]["source"]
+    assert "may stand in another cell" in "".join(shown)
+
+
 def test_no_submission_stops_the_others(course):
     """A cell that no frame holds, an answer without a result, a name that is no text; and other runs begin and end."""
     hand_in(course, "big", a=RIGHT + "\n#" + "x" * (1 << 20), b=RIGHT)

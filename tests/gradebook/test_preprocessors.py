@@ -95,9 +95,9 @@ def handed_in(tmp_path_factory):
     (secret / "key.txt").write_text("42")
     (root / "solutions" / "hw" / "table.csv").write_text("1,2\n3,4\n")
     tests = ["assert f(2) == 4", "f(3)"]
-    (root / "solutions" / "hw" / "p.ipynb").write_text(
-        json.dumps(ordinary("import matplotlib.pyplot as plt\ndef f(x):\n    return x", *tests))
-    )
+    source = ordinary("import matplotlib.pyplot as plt\ndef f(x):\n    return x", *tests)
+    essay = course_of.markdown_cell("Why?", "why", grade=True, solution=True, points=3)
+    (root / "solutions" / "hw" / "p.ipynb").write_text(json.dumps(source | {"cells": [*source["cells"], essay]}))
     releasing.register(NbgraderCourse(root), "hw")
     right = "def f(x):\n    return 2 * x if x == 2 else 1.5\n"
     answers = {
@@ -118,23 +118,24 @@ def handed_in(tmp_path_factory):
         "finds": right + "assert 'os.system' not in open('p.ipynb').read()\n",
         "magic": "%matplotlib inline\n!ls\n%time 1 + 1\n" + right,
     }  # fmt: skip
-    for student, source in answers.items():
+    notebooks = {student: ordinary(source, *tests) for student, source in answers.items()}
+    notebooks |= {student: ordinary(right, *tests) for student in ("newer", "doubled", "unmarked")}
+    notebooks["newer"]["cells"][-1]["metadata"]["nbgrader"]["schema_version"] = 99
+    notebooks["doubled"]["cells"] = [cell for cell in notebooks["doubled"]["cells"] for _ in range(2)]
+    notebooks["unmarked"]["cells"] = [cell | {"metadata": {}} for cell in [*notebooks["unmarked"]["cells"], essay]]
+    for student, content in notebooks.items():
         file = root / "submitted" / student / "hw" / "p.ipynb"
         file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(ordinary(source, *tests)))
-    newer = ordinary("pass", *tests)
-    newer["cells"][-1]["metadata"]["nbgrader"]["schema_version"] = 99
-    file = root / "submitted" / "newer" / "hw" / "p.ipynb"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps(newer))
-    log = autograde(root, "hw")  # the others are graded all the same
-    assert "newer/hw/p.ipynb: its marks are of another version of nbgrader" in log
+        file.write_text(json.dumps(content))
+    log = autograde(root, "hw")
+    assert "ERROR" not in log, log
     course = type("", (), {"root": root})
     found = {}
-    for student in answers:
+    for student in notebooks:
         cells = json.loads((root / "autograded" / student / "hw" / "p.ipynb").read_text())["cells"]
         scores = course_of.grades(course, student)
-        found[student] = [scores[f"test_{i}"] for i in range(2)], [c["outputs"] for c in cells]
+        found[student] = [scores[f"test_{i}"] for i in range(2)], [c.get("outputs") for c in cells]
+        assert scores["why"][3] == (student == "unmarked")  # the answer stands in another cell: a person looks
     return found
 
 
@@ -156,6 +157,9 @@ def handed_in(tmp_path_factory):
         ("starts", [None, None]),  # it asks for a program
         ("finds", [MOST, 1.5]),
         ("magic", [MOST, 1.5]),
+        ("newer", [MOST, 1.5]),  # stock, for these three: nothing, and a person has to look
+        ("doubled", [MOST, 1.5]),
+        ("unmarked", [MOST, 1.5]),
     ],
 )
 def test_grade_cells_of_other_courses_get_what_they_deserve(handed_in, student, scores):

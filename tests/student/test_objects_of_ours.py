@@ -94,6 +94,9 @@ def filled(f):
     inner = items[0]
     f(tensor, array, items=items)
     return tensor, array, items, items[0] is inner
+def change_all(configs):
+    for config in configs: config.lr = 3
+def reverse(configs): configs.reverse()
 """
 DECLARED = ("Agent(world, config)",)
 
@@ -312,6 +315,18 @@ def test_what_a_function_does_to_a_configuration_is_as_with_a_list(open_student,
         assert config.sizes is sizes
 
 
+def test_one_in_a_list_that_is_changed_is_an_error(open_student):
+    student, configs = (
+        open_student(CODE, changes={"change_all": ["configs"], "reverse": ["configs"]}),
+        [Config(), Config(2)],
+    )
+    first, _ = configs
+    with pytest.raises(StudentError, match="a Config in a list that was passed has been changed, which would be lost"):
+        student.change_all(configs)
+    student.reverse(configs)
+    assert (configs, configs[1] is first) == ([Config(2), Config()], True)
+
+
 def test_methods_of_an_object_run_where_it_is(student):
     world = World()
     assert student.play(world) == (3, 6.0, 0, True, 3, "line", 8)
@@ -440,7 +455,7 @@ def test_a_question_that_nobody_may_ask_ends_the_worker(open_student, question):
 import gc
 def forge(world):
     ask = next(o for o in gc.get_objects() if type(o).__name__ == "AskingBack")
-    number = next(n for n, v in ask._handle.__self__._passed._found.items() if v is world)
+    number = ask._handle.__self__._passed.number_of(world)
     return ask.call_back(number, (), {{}}, asked={question!r})
 """
     )

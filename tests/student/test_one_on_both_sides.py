@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from autograder.base.errors import StudentError
+from autograder.sandbox.frames import WireError
 
 OBJECTS = """
 import random
@@ -98,6 +99,8 @@ def double(make):
 def is_inference(f):
     with torch.inference_mode(): return f().is_inference()
 def made(): return torch.zeros(2)
+def are_deterministic():
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 def are_inference(): return torch.zeros(1).is_inference()
 class Best:
     def __init__(self): self.state = None
@@ -409,6 +412,22 @@ def test_modes_of_torch_hold_on_the_other_side(student):
     with torch.inference_mode():
         assert student.are_inference()
     assert not student.are_inference()
+    for warn_only in (True, False):
+        torch.use_deterministic_algorithms(True, warn_only=warn_only)
+        try:
+            assert student.are_deterministic() == (True, warn_only)
+        finally:
+            torch.use_deterministic_algorithms(False)
+        assert student.are_deterministic() == (False, False)
+
+
+def test_a_default_device_that_is_not_there_is_an_error(open_student):
+    student = open_student("import torch\ndef made(): return torch.zeros(2)")
+    with torch.device("cpu"):
+        assert student.made().device.type == "cpu"
+    with torch.device("meta"), pytest.raises(WireError, match="computes on the CPU"):
+        student.made()
+    assert student.made().device.type == "cpu"
 
 
 KEEPING = ["save", "save_parameters", "save_data", "save_arrays", "save_copies", "save_in_passing"]
