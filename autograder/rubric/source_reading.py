@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from autograder.base import syntax
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
-from autograder.student.calls import Looked
+
+if TYPE_CHECKING:
+    from autograder.student.calls import Looked
 
 _SIDES = frozenset({"student", "reference"})
 _LIBRARIES = frozenset({"torch", "np", "numpy", "pd", "pandas", "checks"})
@@ -167,7 +169,7 @@ def _looked_at(test: ast.AST) -> frozenset[Looked]:
     if not said or any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
         return frozenset()
     nodes.sort(key=lambda node: (node.lineno, node.col_offset))
-    theirs, looked = set(_SIDES), set[Looked]()
+    theirs, looked = set(_SIDES), frozenset["Looked"]()
     passed: dict[str, set[Looked]] = {}
     for node in nodes:
         theirs |= set().union(*(_names(target) for target, value in _bound_by(node) if theirs & _names(value)))
@@ -176,8 +178,8 @@ def _looked_at(test: ast.AST) -> frozenset[Looked]:
                 for name in _given(argument):
                     passed.setdefault(name, set()).add((node.func.attr, place))
         if node in said and not said[node] & theirs:
-            looked.update(*(passed.get(name, ()) for name in said[node]))
-    return frozenset(looked)
+            looked = looked.union(*(passed.get(name, ()) for name in said[node]))
+    return looked
 
 
 def _arguments(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
