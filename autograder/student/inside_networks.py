@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
+import torch
+
+from autograder.student.reference import reference_to
+
 Method = Callable[..., Any]
+
+
+def holds_theirs(network: torch.nn.Module) -> bool:
+    """Return whether one of a network's layers is the student's."""
+    layers = network._modules.values()
+    return any(reference_to(layer) is not None or holds_theirs(layer) for layer in layers if layer is not None)
 
 
 def _modules(

@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from autograder.sandbox.frames import WireError
+
 SOURCE = """
 from torch import nn
 class Block(nn.Module):
@@ -13,6 +15,7 @@ class Block(nn.Module):
         super().__init__()
         self.fc, self.bn, self.out = nn.Linear(d, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)
     def forward(self, x): return self.out(self.bn(self.fc(x)).relu())
+def count(net): return len(list(net.parameters()))
 """
 
 
@@ -61,3 +64,10 @@ def test_its_state_is_saved_and_loaded(student, X):
     net.requires_grad_(False).double()
     assert net[0].fc.weight.dtype == torch.float64
     assert torch.equal(twin(X), other(X))
+
+
+def test_it_cannot_be_sent_as_a_part(open_student):
+    student = open_student(SOURCE, declare=["Block(d=2)", "count(net)"])
+    with pytest.raises(WireError, match=r"holds a layer of the student's .* ordinary cell"):
+        student.count(nn.Sequential(nn.Sequential(student.Block()), nn.Linear(1, 1)))
+    assert student.count(student.Block()) == 6
