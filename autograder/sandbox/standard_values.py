@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import math
+import sys
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
@@ -164,7 +165,6 @@ _PARTS: dict[type, tuple[str, Parts]] = {
     torch.Size: ("Size", list),
     torch.device: ("device", lambda v: [str(v)]),
     torch.layout: ("layout", lambda v: [str(v).removeprefix("torch.")]),
-    np.ma.MaskedArray: ("masked", lambda v: [np.asarray(v.data), np.ma.getmaskarray(v)]),
     np.matrix: ("matrix", lambda v: [np.asarray(v)]),
     type({}.keys()): ("dict_keys", lambda v: [dict.fromkeys(v)]),
     type({}.values()): ("dict_values", lambda v: [list(v)]),
@@ -202,10 +202,18 @@ _MADE: dict[str, Callable[..., Any]] = {
 def take_apart(value: Any) -> tuple[str, list[Any]] | None:
     """Return the name of a value's type and what it is made of; None for any other type."""
     found = _PARTS.get(type(value))
+    if found is None and _is_masked(value):
+        found = ("masked", lambda v: [np.asarray(v.data), np.ma.getmaskarray(v)])
     try:
         return None if found is None else (found[0], found[1](value))
     except NoParts:
         return None
+
+
+def _is_masked(value: Any) -> bool:
+    """Return whether a value is a masked array, of which there is none before somebody loads the module for them."""
+    module = sys.modules.get("numpy.ma")
+    return module is not None and type(value) is module.MaskedArray
 
 
 def fields_of(array: np.ndarray[Any, Any]) -> tuple[str, list[Any]]:

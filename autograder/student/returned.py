@@ -92,7 +92,9 @@ def _is_empty(value: Any) -> bool:
     if isinstance(value, torch.Tensor):
         return value.numel() == 0
     if isinstance(value, np.ndarray):
-        return value.size == 0 or np.ma.is_masked(value)  # comparisons pass over what is masked
+        if value.size == 0:
+            return True
+        return type(value) is not np.ndarray and np.ma.is_masked(value)  # comparisons pass over what is masked
     return type(value) in _HOLDING and not value
 
 
