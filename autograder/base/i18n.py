@@ -23,7 +23,8 @@ Language = Annotated[str, StringConstraints(pattern=f"^{LANGUAGE.pattern}$")]
 OURS: tuple[Language, ...] = ("zh", "en")
 """The languages that every sentence of ours has, and that a course has unless it declares others."""
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f]")
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='[0-9]+'")  # the second is that of a mock
+_MODULE_FILE = re.compile(r"(<module '[\w.]+') from '[^']*'>")
 _FOLDER = re.compile(r"(?:/[^\s/'\"]+)*/autograder-work-\w+")
 _PACKAGE = Path(__file__).parents[1]
 CATALOGUE = _PACKAGE / "locale" / "zh_CN" / "LC_MESSAGES" / "autograder.po"
@@ -35,12 +36,14 @@ _others: dict[Language, Catalogue] = {}
 
 
 def without_addresses(words: str) -> str:
-    """Return words without memory addresses and working folders, which differ from process to process.
+    """Return words without addresses and folders, which differ from process to process and from machine to machine.
 
     >>> without_addresses("<Net object at 0x7fd9d15dc280>, '/tmp/autograder-run-1/autograder-work-2/data/x.csv'")
     "<Net object>, './data/x.csv'"
+    >>> without_addresses("<module 'torch.optim' from '/opt/torch/optim/__init__.py'>, <Mock name='m' id='14018'>")
+    "<module 'torch.optim'>, <Mock name='m'>"
     """
-    return _FOLDER.sub(".", _ADDRESS.sub("", words))
+    return _FOLDER.sub(".", _MODULE_FILE.sub(r"\1>", _ADDRESS.sub("", words)))
 
 
 def printable(words: str) -> str:

@@ -108,7 +108,10 @@ def load(assignment: Assignment) -> Mutants:
     """
     if not are_listed(assignment):
         raise ConfigError(
-            text("is missing; list a wrong version for each criterion (for a quiz there is `autograder quiz prove`)"),
+            text(
+                "is missing; list a wrong version for each criterion, or write only `schema: 1` to begin with the "
+                "versions that are made by rule (for a quiz there is `autograder quiz prove`)"
+            ),
             path=_path(assignment.directory),
         )
     known = yaml_records.load(_path(assignment.directory), Mutants, context=in_languages(assignment.languages))

@@ -27,13 +27,14 @@ import pytest
 
 from autograder.base.errors import AutograderError, ConfigError, SubmissionError
 from autograder.base.files import line_of
-from autograder.base.i18n import same, speak, text
+from autograder.base.i18n import Text, same, speak, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
 from autograder.course.jobs import Job
 from autograder.results.grade_report import CriterionResult, GradeReport
 from autograder.results.shown import Shown
 from autograder.rubric import replay
+from autograder.rubric.criteria import Criterion
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.plugin import run_criteria
@@ -46,6 +47,8 @@ from autograder.sandbox.serving import Server
 from autograder.student.remote import RemoteRunner
 
 _LEAST_MEMORY_MB = 768
+_UNMET_TOLD = 9
+"""So many further criteria that the reference does not meet are named, each with its reason."""
 
 
 def serve(server: Server, zygote: Zygote) -> None:
@@ -251,13 +254,18 @@ class Session:
                 run_criteria(self._criteria)
         finally:
             judge.judges_reference = judge.instances.is_learning = False
-        for judged in judge.criteria:
-            result = judge.results.get(judged.id)
-            if result is None or result.outcome != "passed":
-                zygote.copy().close()  # if that was killed, its worker went with it: no fault of the rubric
-                reason = result.message.in_one_line() if result else text("not reached")
-                words = text("the reference does not meet it: {reason}", reason=reason)
-                raise ConfigError(words, path=judged.path, line=judged.line, key=judged.id)
+        unmet = [c for c in judge.criteria if c.id not in judge.results or judge.results[c.id].outcome != "passed"]
+        if unmet:
+            zygote.copy().close()  # if that was killed, its worker went with it: no fault of the rubric
+            first, *others = unmet
+            words = text("the reference does not meet it: {reason}", reason=_why(judge, first))
+            for other in others[:_UNMET_TOLD]:
+                words = words + text(
+                    "; nor {id} (line {line}): {reason}", id=other.id, line=other.line, reason=_why(judge, other)
+                )
+            if len(others) > _UNMET_TOLD:
+                words = words + text("; nor {number} more", number=len(others) - _UNMET_TOLD)
+            raise ConfigError(words, path=first.path, line=first.line, key=first.id)
 
     def prove_stub(self, zygote: Zygote) -> None:
         """Judge the stub that students begin with.
@@ -268,14 +276,18 @@ class Session:
         judge = self._judge
         with open_submission(judge, zygote, judge.stub):
             run_criteria(self._criteria)
-        for judged in judge.criteria:
-            if judge.results[judged.id].outcome == "passed":
-                raise ConfigError(
-                    text("the stub meets it, so it earns points before anything is written"),
-                    path=judged.path,
-                    line=judged.line,
-                    key=judged.id,
-                )
+        met = [judged for judged in judge.criteria if judge.results[judged.id].outcome == "passed"]
+        if met:
+            words = text("the stub meets it, so it earns points before anything is written")
+            if met[1:]:
+                words = words + text("; it also meets {others}", others=", ".join(judged.id for judged in met[1:]))
+            raise ConfigError(words, path=met[0].path, line=met[0].line, key=met[0].id)
+
+
+def _why(judge: Judge, judged: Criterion) -> Text:
+    """Return in one line why the reference does not meet a criterion."""
+    result = judge.results.get(judged.id)
+    return result.message.in_one_line() if result else text("not reached")
 
 
 def _send(channel: TextIO, message: dict[str, Any]) -> None:

@@ -31,8 +31,7 @@ _WITHOUT_ARITHMETIC = {
 
 def calculable(tensor: torch.Tensor) -> torch.Tensor:
     """Return a tensor itself or, of a type that torch cannot calculate with, one with its values."""
-    dtype = _WITHOUT_ARITHMETIC.get(tensor.dtype)
-    return tensor if dtype is None else tensor.to(dtype)
+    return tensor.to(_WITHOUT_ARITHMETIC[tensor.dtype]) if tensor.dtype in _WITHOUT_ARITHMETIC else tensor
 
 
 def tolerances(dtype: torch.dtype, *, rtol: float | None, atol: float | None) -> tuple[float | None, float | None]:

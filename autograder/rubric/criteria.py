@@ -35,6 +35,7 @@ class Criterion:
         path: the rubric file.
         line: where the test begins.
         visible: whether students have the file.
+        looks_back: whether it asserts something of what it has passed; see `source_reading.looking_back`.
         declared: title and hint as the author wrote them.
     """
 
@@ -47,6 +48,7 @@ class Criterion:
     path: Path
     line: int
     visible: bool = True
+    looks_back: bool = False
     declared: Mapping[str, Title] = field(default_factory=dict)
 
     def check_languages(self, languages: Sequence[Language]) -> None:

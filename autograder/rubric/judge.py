@@ -63,6 +63,7 @@ class Judge:
         self.probed: dict[str, Finding] = {}
         """What the probes found, by exercise."""
         self._seeds: dict[str, int] = {}
+        self._named: dict[str, list[str]] = {}  # the criteria that a name means
         self._passed: dict[str, CriterionResult] = {}
         self._differences: dict[str, tuple[Text, Diagnosis] | None] = {}
         self._told: set[tuple[str, str]] = set()
@@ -174,7 +175,7 @@ class Judge:
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }
-        with criterion_scope(hidden=not judged.visible):
+        with criterion_scope(hidden=not judged.visible, looks_back=judged.looks_back):
             test.function(**{name: fixtures[name]() for name in test.fixtures}, **test.case)
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
@@ -250,7 +251,11 @@ class Judge:
 
     def unmet_need(self, judged: Criterion) -> CriterionResult | None:
         """Return the verdict that makes trying a criterion pointless: what it needs has not passed."""
-        needed = (r for i, r in self.results.items() if judged.needs is not None and is_named(i, judged.needs))
+        if judged.needs is None:
+            return None
+        if judged.needs not in self._named:
+            self._named[judged.needs] = [known.id for known in self.known if is_named(known.id, judged.needs)]
+        needed = (self.results[i] for i in self._named[judged.needs] if i in self.results)
         return next((result for result in needed if result.outcome != "passed"), None)
 
     def exercises(self) -> tuple[ExerciseResult, ...]:

@@ -130,10 +130,9 @@ class KnownMistakes:
         """Ask the probes of the exercises that have failed, while the submission is there."""
         judge = self._judge
         with suppress(Exception):  # what cannot be probed is not diagnosed; the verdict does not depend on it
+            tried = [c for c in judge.criteria if c.id in judge.findings]
             for exercise in self.versions.probes:
-                found = [
-                    judge.findings[c.id] for c in judge.criteria if c.exercise == exercise and c.id in judge.findings
-                ]
+                found = [judge.findings[c.id] for c in tried if c.exercise == exercise]
                 failed = [finding for finding in found if finding.words]
                 if (
                     failed
@@ -177,9 +176,9 @@ class KnownMistakes:
         """
         named = dict(results)
         broken: dict[str, Edits | None] = {}  # by exercise that has not passed, the mutants that do the same
-        for exercise in dict.fromkeys(c.exercise for c in self._judge.criteria):
-            if all(results[c.id].outcome == "passed" for c in self._judge.criteria if c.exercise == exercise):
-                continue
+        criteria = self._judge.criteria
+        not_passed = {c.exercise for c in criteria if results[c.id].outcome != "passed"}
+        for exercise in dict.fromkeys(c.exercise for c in criteria if c.exercise in not_passed):
             broken[exercise] = None
             with suppress(Exception):  # a diagnosis that fails costs the diagnosis, never the grade
                 if (observed := self._observed(exercise, results, findings)) is not None:

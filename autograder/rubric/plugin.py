@@ -29,6 +29,7 @@ from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
+from autograder.rubric.source_reading import looking_back, refuse_identity_of_types, refuse_replacements
 
 if TYPE_CHECKING:
     import torch
@@ -117,7 +118,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     from autograder.student.calls import criterion_scope
 
-    with criterion_scope(hidden=not judged.visible):
+    with criterion_scope(hidden=not judged.visible, looks_back=judged.looks_back):
         return (yield)
 
 
@@ -399,6 +400,9 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     cases = Counter(_declared(item).id for item in items)
     known: set[str] = set()
     may_be_plain = bool(items) and not _conftests(items[0].config)
+    for path in dict.fromkeys(item.path for item in items):
+        refuse_identity_of_types(path)
+        refuse_replacements(path)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)
@@ -407,6 +411,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             points=declared.points / cases[declared.id],
             visible=visible,
             path=item.path,
+            looks_back=item.function.__name__ in looking_back(item.path),  # type: ignore[attr-defined]
             id=declared.id if case is None else f"{declared.id}[{case.id}]",
         )
         _check(judge, judged, item, known)

@@ -11,7 +11,8 @@ from typing import Any
 from autograder.sandbox.frames import WireError
 
 _CHANGEABLE = (list, dict, set)
-_WALKED = frozenset({list, dict, set, tuple})
+WALKED = frozenset({list, dict, set, tuple})
+"""Types that may hold such ones."""
 MAX_SIZE = 4 << 20
 """Characters and values that all the further ones may stand for."""
 _MANY_HELD = 256
@@ -32,9 +33,7 @@ def shared_in(value: Any) -> dict[int, int]:
     >>> shared_in([[0], [0]])
     {}
     """
-    if type(value) not in _WALKED or not value:
-        return {}
-    pending = [part for part in (value.values() if type(value) is dict else value) if type(part) in _WALKED]
+    pending = [part for part in (value.values() if type(value) is dict else value) if type(part) in WALKED]
     if not pending:
         return {}
     seen = {id(value)}
@@ -47,7 +46,7 @@ def shared_in(value: Any) -> dict[int, int]:
                 continue
             seen.add(id(container))
         inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in _WALKED]
+        pending += [part for part in inner if type(part) in WALKED]
     return many
 
 
@@ -59,7 +58,7 @@ def all_in(value: Any) -> set[int] | None:
     True
     """
     found: set[int] = set()
-    size, pending = 0, [value] if type(value) in _WALKED else []
+    size, pending = 0, [value] if type(value) in WALKED else []
     while pending:
         container = pending.pop()
         if id(container) in found:
@@ -70,7 +69,7 @@ def all_in(value: Any) -> set[int] | None:
         if len(found) > _MANY_HELD or size > _MUCH_HELD:
             return None
         inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in _WALKED]
+        pending += [part for part in inner if type(part) in WALKED]
     return found
 
 
@@ -88,7 +87,7 @@ def size_of(value: Any) -> int:
             size += len(value)
         elif isinstance(value, dict):
             pending += [*value.keys(), *value.values()]
-        elif type(value) in _WALKED:
+        elif type(value) in WALKED:
             pending += value
     return size
 
@@ -100,15 +99,18 @@ class Known:
         self._found: dict[int, tuple[Any, int]] = {}
         self._size = 0
 
-    def note(self, number: object, value: Any, tree: Any) -> Any:
-        """Note what has a number; return it.
+    def __contains__(self, number: object) -> bool:
+        return number in self._found
+
+    def note(self, number: object, value: Any, tree: Any = None) -> Any:
+        """Note what has a number; return it. It stands for as much as its tree, or as it holds where there is none.
 
         Raises:
             WireError: it is nothing that could change, or the number is taken.
         """
         if type(number) is not int or number in self._found or not isinstance(value, _CHANGEABLE):
             raise WireError("malformed number of a list")
-        self._found[number] = (value, self._size_of(tree))
+        self._found[number] = (value, size_of(value) if tree is None else self._size_of(tree))
         return value
 
     def again(self, number: object) -> Any:

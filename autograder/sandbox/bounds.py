@@ -42,9 +42,9 @@ def count(numbers: range) -> int:
         return MAX_RANGE + 1
 
 
-def is_walkable(shape: Sequence[int]) -> bool:
-    """Return whether code can walk along the dimensions of a tensor that has no elements; others are bounded anyway."""
-    return 0 not in shape or _seeming_elements(shape) <= MAX_EMPTY
+def seems_vast(shape: Sequence[int]) -> bool:
+    """Return whether a tensor without elements has dimensions along which code would walk for ever."""
+    return _seeming_elements(shape) > MAX_EMPTY
 
 
 def weight(tensor: torch.Tensor) -> int:

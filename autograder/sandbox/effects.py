@@ -6,13 +6,16 @@ the end in the worker; the other one is in `student.effects`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from autograder.sandbox import rubric_objects
+from autograder.sandbox import aliases, rubric_objects
+from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
+from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -28,7 +31,8 @@ class Effects:
     """
 
     def __init__(self, message: CallRequest, arguments: Sequence[Any], inputs: list[torch.Tensor]) -> None:
-        self._inputs, self._changes, self._takes_over = inputs, message["changes"], message.get("takes_over", ())
+        self._inputs, self._changes = inputs, message["changes"]
+        self._takes_over = message.get("takes_over", ())
         self._arguments = arguments  # so that networks are there as long as an iterator may change them
         self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
         self._slopes = {
@@ -36,11 +40,18 @@ class Effects:
             for i, tensor in enumerate(inputs)
             if tensor.requires_grad and tensor.is_leaf and i not in self._changes
         }
-        self._given_back = message.get("given_back", ())
         self._places = message.get("containers", ())
-        self._containers = Containers([_held(arguments[place]) for place in self._places])
+        self._given_back: Sequence[int] = ()
+        self._watched: list[Any] = []
+        if self._places:
+            self._given_back = message["given_back"]
+            self._containers = Containers([_held(arguments[place]) for place in self._places])
+            self._differ: set[int] = set()  # places of what is not the same on both sides any more
+            self._watched = _lists_in(self._containers)
+            self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
+        self.goes_on = False
+        """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
-        self._differ: set[int] = set()  # places of what is not the same on both sides any more
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
@@ -87,6 +98,35 @@ class Effects:
             if path and self._places[path[0]] not in self._differ and is_container(value)
         }
 
+    def check_record(self, value: Any) -> None:
+        """Refuse that a record of the rubric's is changed inside a list that may change: it would be another one there.
+
+        Raises:
+            WireError: it has been.
+        """
+        if self._given_back and self._containers.hold(value) and not any(value is given for given in self._arguments):
+            raise WireError(
+                f"a {type(value).__name__} in a list that was passed has been changed, which would be lost; the rubric"
+                " can pass it as an argument of its own, or a dictionary in its place"
+            )
+
+    def kept(self, lists: HeldLists) -> list[list[Any]]:
+        """Return path and number of the lists, dicts and sets that the code has kept, which are known from now on."""
+        if not self._watched or self.goes_on:
+            return []
+        now = list(map(sys.getrefcount, self._watched))
+        kept = [one for one, count, before in zip(self._watched, now, self._references, strict=True) if count > before]
+        if not kept:
+            return []
+        inside = aliases.all_in(kept)
+        if inside is None:
+            return []
+        return [
+            [list(path), lists.adopt(held)]
+            for path, held in {id(held): (path, held) for path, held in self._containers.before().items()}.values()
+            if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
+        ]
+
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer, beside its result, what has happened since the last one."""
         if self._refilled:  # what there is nothing of is left out, since every call pays for it
@@ -117,8 +157,12 @@ class Effects:
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
-        found = [(encoder.index_of(tensor), i) for i, tensor in enumerate(self._inputs)]
-        return [[out, i] for out, i in found if out is not None and i not in changed]
+        places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
+        return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
+
+
+def _lists_in(containers: Containers) -> list[Any]:
+    return [held for held in containers.before().values() if type(held) in (list, dict, set)]
 
 
 def _held(argument: Any) -> Any:

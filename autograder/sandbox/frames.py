@@ -16,7 +16,8 @@ import socket
 import struct
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +30,7 @@ _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"DLA\x01"
 _AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_from_json = json.JSONDecoder().decode
+_from_json = json.JSONDecoder().raw_decode
 
 
 class WireError(Exception):
@@ -40,7 +41,8 @@ class DeadlineError(Exception):
     """The peer did not answer in time."""
 
 
-class Received(NamedTuple):
+@dataclass(slots=True)
+class Received:
     """A tensor as it arrived.
 
     Args:
@@ -127,10 +129,11 @@ class Connection:
             raise WireError(f"a frame of {header_size + body_size} bytes is too large")
         header, body = self._read(_HEADER.size + header_size, body_size)
         try:
-            message = _from_json(header.decode())
+            text = header.decode()
+            message, end = _from_json(text)
         except (ValueError, RecursionError):
             raise WireError("malformed header") from None
-        if not isinstance(message, dict):
+        if type(message) is not dict or text[end:].strip(" "):
             raise WireError("malformed header")
         return message, body
 
@@ -190,7 +193,7 @@ def pack_frame(message: Mapping[str, object], buffers: Sequence[Any] = (), size:
         WireError: the header is too large.
     """
     header = _to_json(message).encode()
-    header += b" " * (-len(header) % PADDING)
-    if len(header) > MAX_HEADER:
+    length = -(-len(header) // PADDING) * PADDING
+    if length > MAX_HEADER:
         raise WireError(f"more than {MAX_HEADER >> 20} MB of values cannot be sent")
-    return b"".join([_HEADER.pack(_MAGIC, len(header), size), header, *buffers])
+    return b"".join([_HEADER.pack(_MAGIC, length, size), header.ljust(length), *buffers])

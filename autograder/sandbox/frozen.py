@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import is_
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -17,9 +19,11 @@ import torch
 from autograder.sandbox import rubric_objects, tables
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import is_block
-from autograder.sandbox.wire import to_bytes
+from autograder.sandbox.wire import as_array
 
 _CONTAINERS = (list, dict, set, deque, np.ndarray)
+HOLDING_NOTHING = frozenset((torch.Tensor, bool, int, float, str, type(None), FunctionType))
+"""Types of most arguments, and of most of what these hold: nothing inside of them can become another."""
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
 _Path = tuple[int, ...]
 """Where something stands in a value: the number of an item of the value, of an item of that, and so on."""
@@ -81,9 +85,13 @@ class Containers:
             return not tables.is_same(self.values[place], self._tables[place])
         for container, before in self._kept[place]:
             now = _items(container)
-            if len(now) != len(before) or not all(map(_is_still, now, before)):
+            if len(now) != len(before) or not (all(map(is_, now, before)) or all(map(_is_still, now, before))):
                 return True
         return False
+
+    def hold(self, value: Any) -> bool:
+        """Return whether one of the lists and the like that are watched held a value."""
+        return any(value is one for kept in self._kept for _, items in kept for one in items)
 
     def before(self) -> dict[_Path, Any]:
         """Return what stood in the values, each of which has a number, when they began to be watched."""
@@ -119,7 +127,7 @@ def _contents(value: Any) -> list[tuple[Any, list[Any]]]:
 
 
 def _collect(value: Any, found: list[tuple[Any, list[Any]]]) -> None:
-    if rubric_objects.is_record(value):
+    if not isinstance(value, _CONTAINERS) and rubric_objects.is_record(value):
         value = vars(value)
     if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
         found.append((value, _items(value)))
@@ -128,7 +136,7 @@ def _collect(value: Any, found: list[tuple[Any, list[Any]]]) -> None:
     elif not isinstance(value, list | tuple | deque):
         return
     for inner in value:
-        if type(inner) is not torch.Tensor:  # of which most lists are made, and which hold nothing
+        if type(inner) not in HOLDING_NOTHING:
             _collect(inner, found)
 
 
@@ -162,13 +170,13 @@ def _tensors(value: Any) -> list[torch.Tensor]:
 
 def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a tuple with one inside."""
+    if type(value) in HOLDING_NOTHING:
+        return False
     if isinstance(value, np.ndarray):
         return not is_block(value)
-    return (
-        isinstance(value, _CONTAINERS)
-        or tables.is_table(value)
-        or (isinstance(value, tuple) and any(map(holds_container, value)))
-    )
+    if isinstance(value, tuple):
+        return any(map(holds_container, value))
+    return isinstance(value, _CONTAINERS) or tables.is_table(value)
 
 
 def is_container(value: Any) -> bool:
@@ -373,4 +381,4 @@ def is_iterator(value: Any) -> bool:
 
 
 def _content(tensor: torch.Tensor) -> _Content:
-    return tensor.shape, tensor.dtype, tensor.requires_grad, to_bytes(tensor)
+    return tensor.shape, tensor.dtype, tensor.requires_grad, as_array(tensor).tobytes()

@@ -12,11 +12,20 @@ from typing import Any
 
 def seed_generators(seed: int) -> None:
     """Seed all of them."""
-    random.seed(seed)
-    if (numpy := sys.modules.get("numpy")) is not None:
-        numpy.random.seed(seed & 0xFFFFFFFF)
-    if (torch := sys.modules.get("torch")) is not None:
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed records three stack traces for other devices
+    for library in ("python", "numpy", "torch"):
+        seed_generator_of(library, seed)
+
+
+def seed_generator_of(library: str, seed: int) -> None:
+    """Seed the one of Python, numpy or torch, if it has been imported."""
+    if library == "python":
+        random.seed(seed)
+    elif (module := sys.modules.get(library)) is None:
+        return
+    elif library == "numpy":
+        module.random.seed(seed & 0xFFFFFFFF)
+    else:
+        module.default_generator.manual_seed(seed)  # torch.manual_seed records three stack traces for other devices
 
 
 @dataclass(frozen=True)

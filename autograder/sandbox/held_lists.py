@@ -61,6 +61,10 @@ class HeldLists:
             return None
         return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self._number, known)
 
+    def adopt(self, held: Any) -> int:
+        """Return the number of one of the rubric's that the student's code has kept."""
+        return self._number(held)
+
     def changes(self, encoder: Encoder) -> list[Tree]:
         """Return the trees of those that have changed since the last message."""
         changed = [held for held, before in self._found.values() if not is_as_before(held, before)]

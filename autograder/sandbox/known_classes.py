@@ -17,6 +17,7 @@ _ROOTS = {
     "builtins": ("BaseException",),
     "enum": ("Enum",),
     "collections.abc": ("Sized", "Iterable", "Container", "Callable", "Hashable"),
+    "torch.autograd": ("Function",),
     "torch.nn": ("Module",),
     "torch.nn.modules.linear": ("NonDynamicallyQuantizableLinear",),
     "torch.optim": ("Optimizer",),
@@ -35,6 +36,11 @@ _ROOTS = {
 }
 """Where the classes are, and of which of their library's they have to be. The modules hold others too, such as Tensor
 or kinds of dict: whose values travel as what they are, nothing may claim to be one."""
+_LIBRARIES = {
+    package: tuple(library for library in _ROOTS if library.partition(".")[0] == package)
+    for package in {library.partition(".")[0] for library in _ROOTS}
+}
+"""Those that may have a class, by the package where that says it was defined."""
 _CONTAINERS = (list, tuple, dict, set, frozenset)
 _OF_VALUES = {
     "builtins": (bool, int, float, complex, str, bytes, bytearray, *_CONTAINERS, BaseException),
@@ -64,7 +70,7 @@ def find_class(name: object) -> type | None:
 
 def name_of(cls: type) -> str | None:
     """Return the name under which both processes know a class; None where they do not."""
-    for library in _ROOTS:
+    for library in _LIBRARIES.get(str(cls.__module__).partition(".")[0], ()):
         if _class_in(library, cls.__name__) is cls:
             return f"{library}.{cls.__name__}"
     return None
@@ -93,8 +99,8 @@ def find_function(name: str) -> Callable[..., Any]:
 
 
 def _class_in(library: str, name: str) -> type | None:
-    if library not in sys.modules:
+    names = vars(sys.modules[library]) if library in sys.modules else {}
+    found = names.get(name)
+    if not isinstance(found, type) or not issubclass(found, tuple([names[root] for root in _ROOTS[library]])):
         return None
-    names = vars(sys.modules[library])
-    found, roots = names.get(name), tuple(names[root] for root in _ROOTS[library])
-    return found if isinstance(found, type) and issubclass(found, roots) else None
+    return found

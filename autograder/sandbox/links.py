@@ -70,8 +70,7 @@ def put(tensor: torch.Tensor, values: torch.Tensor, gradient: torch.Tensor | Non
         tensor.grad = None
         tensor.data = values.clone()  # as `Module.double` does
     elif not are_same(tensor, values):
-        with torch.no_grad():
-            tensor.copy_(values)
+        tensor.detach().copy_(values)
     tensor.grad = gradient
     if tensor.requires_grad is not requires_grad:
         tensor.requires_grad_(requires_grad)
@@ -142,6 +141,8 @@ class Links:
 
     def clear(self) -> None:
         """Let go of all."""
+        if not self._tensors:
+            return  # as before most criteria
         self._tensors.clear()
         self._hooked.clear()
         self._states.clear()

@@ -1,11 +1,12 @@
 """What the student's code does to a network of the rubric's besides training it: settings, hooks, other layers.
 
-Settings of torch's own layers go back, and hooks are called from there. What cannot go back makes the network theirs
-where they can still be asked for it, or is an error.
+Settings of torch's own layers and new attributes go back, and hooks are called from there. What cannot go back makes
+the network theirs where they can still be asked for it, or is an error.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backwa
 OTHER_HOOKS = tuple(name for name in OF_EVERY_LAYER if name.endswith("_hooks") and name not in HOOKS)
 _PLAIN = (bool, int, float, str, type(None))
 _MISSING = object()
+_added: weakref.WeakKeyDictionary[torch.nn.Module, set[str]] = weakref.WeakKeyDictionary()
+"""The attributes of each layer that the student's code has added."""
 
 
 class Hook(NamedTuple):
@@ -99,9 +102,24 @@ class Snapshot:
                 continue
             for name in vars(layer).keys() - OF_EVERY_LAYER:
                 value = vars(layer)[name]
-                if not name.startswith("_") and is_setting(value) and before.get(name, _MISSING) != value:
+                is_other = is_setting(value) and before.get(name, _MISSING) != value
+                if not name.startswith("_") and is_other and name not in added_to(layer):
                     found.append((index, name, value))
                     before[name] = value
+        return found
+
+    def attributes(self) -> list[tuple[int, str, Any]]:
+        """Return what was added since, or has been added and is another now: number of the layer, name, value."""
+        found = []
+        for index, (_, layer, before) in enumerate(self._layers):
+            for name in vars(layer).keys() - OF_EVERY_LAYER:
+                value, added = vars(layer)[name], added_to(layer)
+                is_new = name not in before and not hasattr(type(layer), name)
+                is_other = before.get(name, _MISSING) is not value
+                if not name.startswith("_") and is_other and (is_new or name in added):
+                    found.append((index, name, value))
+                    before[name] = value
+                    _added[layer] = {*added, name}
         return found
 
     def put_buffers_back(self) -> None:
@@ -110,9 +128,22 @@ class Snapshot:
             for name, given in before["_buffers"].items():
                 now = layer._buffers.get(name)
                 if now is not given and given is not None and now is not None:
+                    if now.dtype != given.dtype:
+                        given.data = now.detach()
                     with torch.no_grad():
                         given.copy_(now)
                     layer._buffers[name] = given
+
+
+def added_to(layer: torch.nn.Module) -> set[str]:
+    """Return the names of the attributes that the student's code has added to a layer."""
+    return _added.get(layer) or set()
+
+
+def add_to(layer: torch.nn.Module, attributes: dict[str, Any]) -> None:
+    """Give a layer attributes that the student's code has added to it when it had it before."""
+    vars(layer).update(attributes)
+    _added[layer] = added_to(layer) | attributes.keys()
 
 
 def is_setting(value: object) -> bool:
@@ -139,7 +170,9 @@ def _refusal(place: str, layer: torch.nn.Module, before: dict[str, Any]) -> str 
         return _words(place, "other buffers")
     if any(now[hooks] != before[hooks] for hooks in OTHER_HOOKS) or layer._is_full_backward_hook is False:
         return _words(place, "a hook that cannot be called from here")
-    for name in now.keys() - OF_EVERY_LAYER:
+    if gone := before.keys() - now.keys():
+        return _words(place, f"no `{min(gone)}` any more")
+    for name in now.keys() - OF_EVERY_LAYER - added_to(layer):
         old, new = before.get(name, _MISSING), now[name]
         if name.startswith("_") or old is new or (old is _MISSING and not hasattr(type(layer), name)):
             continue
@@ -163,9 +196,13 @@ def _same_items(now: dict[str, Any], before: dict[str, Any]) -> bool:
 
 def _like_items(now: dict[str, Any], before: dict[str, Any]) -> bool:
     return now.keys() == before.keys() and all(
-        a is b or (a is not None and b is not None and (a.shape, a.dtype) == (b.shape, b.dtype))
+        a is b or (a is not None and b is not None and a.shape == b.shape and _are_alike(a.dtype, b.dtype))
         for a, b in ((now[name], before[name]) for name in now)
     )
+
+
+def _are_alike(kind: torch.dtype, other: torch.dtype) -> bool:
+    return kind == other or (kind.is_floating_point and other.is_floating_point)
 
 
 def _tensors(value: Any) -> Iterator[torch.Tensor]:

@@ -17,7 +17,7 @@ import torch
 from autograder.sandbox import known_classes, plain_functions, rubric_objects
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers
-from autograder.sandbox.network_changes import HookThere, Snapshot, hooks_of
+from autograder.sandbox.network_changes import HookThere, Snapshot, add_to, hooks_of
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
@@ -42,6 +42,18 @@ class StandIn(torch.nn.Module):
         """Call the network itself."""
         return self._call_back(self._number, positional, keywords, network=self)
 
+    def __getitem__(self, *place: Any) -> Any:
+        kind, names = type(self).__name__, ", ".join(f"`net.{name}`" for name in self._modules if name.isidentifier())
+        raise TypeError(
+            f"`net[...]`, `len(net)` and iteration are not there for a {kind} of the tests in your code; use"
+            f" `net.children()`{names and ' or its layers by name, '}{names}"
+        )
+
+    __len__ = __iter__ = __contains__ = __getitem__
+
+    def __bool__(self) -> bool:
+        return True
+
     def __getattr__(self, name: str) -> Any:
         if name in vars(self).get("_methods", ()):
             return lambda *positional, **keywords: self._call_back(
@@ -59,7 +71,7 @@ class Passed:
 
     def __init__(self, call_back: CallBack) -> None:
         self._call_back = call_back
-        self._found: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        self._found: dict[int, weakref.ref[Any]] = {}  # a dictionary of weak values looks through itself to be empty
         self._members: dict[int, Any] = {}  # of enumerations, which nothing need be able to refer to weakly
         self._contents: dict[int, Containers] = {}  # of records
         self._snapshots: weakref.WeakKeyDictionary[torch.nn.Module, Snapshot] = weakref.WeakKeyDictionary()
@@ -69,8 +81,22 @@ class Passed:
     def __bool__(self) -> bool:
         return bool(self._found or self._members or self._changed)
 
+    def _hold(self, number: int, value: Any) -> Any:
+        """Let a value have a number as long as it lives; return it."""
+        self._found[number] = weakref.ref(value, lambda _: self._found.pop(number, None))
+        return value
+
+    def _held(self, number: int) -> Any:
+        return self._found[number]() if number in self._found else None
+
+    def _living(self) -> list[tuple[int, Any]]:
+        found = [(number, reference()) for number, reference in list(self._found.items())]
+        return [(number, value) for number, value in found if value is not None]
+
     def clear(self) -> None:
         """Forget all of it."""
+        if not self:
+            return  # as before most criteria
         self._found.clear()
         self._members.clear()
         self._contents.clear()
@@ -78,35 +104,35 @@ class Passed:
 
     def number_of(self, value: Any) -> int | None:
         """Return the number of what the rubric has passed, unless it is a record that has been changed."""
-        known: Iterable[tuple[int, Any]] = (self._members if isinstance(value, Enum) else self._found).items()
+        known: Iterable[tuple[int, Any]] = self._members.items() if isinstance(value, Enum) else self._living()
         number = next((number for number, found in known if found is value), None)
         is_changed = number in self._contents and self._contents[number].changed()
         return None if is_changed else number
 
     def function(self, number: int, description: plain_functions.Description) -> Any:
         """Return the function of a number."""
-        found = self._found.get(number)
+        found = self._held(number)
         if found is None:
-            found = self._found[number] = plain_functions.make(
-                description, lambda *args, **kwargs: self._call_back(number, args, kwargs)
-            )
+            made = plain_functions.make(description, lambda *args, **kwargs: self._call_back(number, args, kwargs))
+            found = self._hold(number, made)
         return found
 
     def stand_in(self, number: int, *description: Any) -> Any:
         """Return the stand-in of an object."""
-        found = self._found.get(number)
+        found = self._held(number)
         if found is None:
-            found = self._found[number] = rubric_objects.make_stand_in(
+            made = rubric_objects.make_stand_in(
                 lambda what, name, *args, **kwargs: self._call_back(number, args, kwargs, asked=(what, name)),
                 *description,
             )
+            found = self._hold(number, made)
         return found
 
     def record(self, number: int, form: str, kind: str, content: dict[str, Any]) -> Any:
         """Return a record, which holds what it holds on the rubric's side."""
-        found = self._found.get(number)
+        found = self._held(number)
         if found is None:
-            found = self._found[number] = rubric_objects.make_record(form, kind, list(content))
+            found = self._hold(number, rubric_objects.make_record(form, kind, list(content)))
         vars(found).clear()
         vars(found).update(content)
         self._contents[number] = Containers([found])
@@ -119,8 +145,7 @@ class Passed:
 
     def network(self, number: int, tree: Tree, decode: Decode) -> torch.nn.Module:
         """Return a network: of torch's layers, and stand-ins for others."""
-        network: torch.nn.Module | None = self._found.get(number)
-        network = self._found[number] = self._layer(tree, decode, network)
+        network: torch.nn.Module = self._hold(number, self._layer(tree, decode, self._held(number)))
         self._snapshots[network] = Snapshot(network)
         return network
 
@@ -132,12 +157,11 @@ class Passed:
     def optimiser(self, number: int, tree: Tree, decode: Decode) -> torch.optim.Optimizer:
         """Return an optimiser of the call's tensors."""
         name, groups, state = tree
-        optimiser: torch.optim.Optimizer | None = self._found.get(number)
+        optimiser: torch.optim.Optimizer = self._held(number)
         settings = _as_parameters(decode(groups))
         if optimiser is None:
             made: Any = known_classes.find(name)
-            optimiser = self._found[number] = made(settings)
-        assert optimiser is not None
+            optimiser = self._hold(number, made(settings))
         for group, new in zip(optimiser.param_groups, settings, strict=True):
             group.update(new)
         optimiser.load_state_dict({**optimiser.state_dict(), "state": decode(state)})
@@ -146,10 +170,10 @@ class Passed:
     def scheduler(self, number: int, tree: Tree, decode: Decode) -> Any:
         """Return a learning-rate scheduler of the call's optimisers."""
         name, optimiser, settings, inner = tree
-        scheduler = self._found.get(number)
+        scheduler = self._held(number)
         if scheduler is None:
             made: Any = known_classes.find(name)
-            scheduler = self._found[number] = made.__new__(made)
+            scheduler = self._hold(number, made.__new__(made))
             scheduler.optimizer = _tracked(decode(optimiser))
         vars(scheduler).update(decode(settings))
         if inner:
@@ -168,13 +192,22 @@ class Passed:
                 del self._found[number]
                 self._hooks.pop(number, None)
 
-    def tell(self, answer: Any, encoder: Encoder, keep: Callable[[Any], int], *, is_reached: bool) -> None:
+    def tell(
+        self,
+        answer: Any,
+        encoder: Encoder,
+        keep: Callable[[Any], int],
+        encode: Callable[[Any], Tree],
+        *,
+        is_reached: bool,
+    ) -> None:
         """Put into an answer how the networks were left, and what optimisers and schedulers have remembered.
 
         Args:
             answer: the answer.
             encoder: of its values.
             keep: returns the handle of an object, which it keeps.
+            encode: returns the tree of a value that an object holds.
             is_reached: whether the rubric may reach what the code holds from now on.
 
         Raises:
@@ -194,6 +227,13 @@ class Passed:
                 [number, [layer.training for layer in network.modules()], self._settings(network, encoder)]
                 for number, network in networks
             ]
+            added = [
+                [number, index, name, encode(value)]
+                for number, network in networks
+                for index, name, value in self._snapshots[network].attributes()
+            ]
+            if added:
+                answer["attributes"] = added
             told = [[number, self._told(number, network, keep)] for number, network in networks]
             if hooks := [entry for entry in told if entry[0] in self._hooks]:
                 answer["hooks"] = hooks
@@ -207,7 +247,7 @@ class Passed:
             answer["schedules"] = [[number, encoder.encode(schedule_of(found))] for number, found in schedulers]
 
     def _of(self, kind: type) -> list[tuple[int, Any]]:
-        return [(number, value) for number, value in self._found.items() if isinstance(value, kind)]
+        return [(number, value) for number, value in self._living() if isinstance(value, kind)]
 
     def _settings(self, network: torch.nn.Module, encoder: Encoder) -> list[Tree]:
         return [[index, name, encoder.encode(value)] for index, name, value in self._snapshots[network].settings()]
@@ -225,11 +265,13 @@ class Passed:
 
     def _layer(self, tree: Tree, decode: Decode, held: Any = None) -> torch.nn.Module:
         """Return a layer as a tree says; the one that is held already, if it is of the kind."""
-        name, training, attributes, functions, parameters, buffers, layers, own = tree
+        name, training, attributes, added, functions, parameters, buffers, layers, own = tree
         layer: torch.nn.Module = held
         if not _is_of_kind(held, name, own):
             layer = self._empty_layer(name) if own is None else self._stand_in(name, *own)
         vars(layer).update(decode(attributes))
+        if added is not None:
+            add_to(layer, decode(added))
         vars(layer).update({own: known_classes.find_function(function) for own, function in functions})
         inside = dict(layer._modules)
         _refill(layer._parameters, {own: _as_parameter(decode(parameter)) for own, parameter in parameters})

@@ -144,7 +144,8 @@ def special_of(cls: type) -> int:
     """
     known = _found.get(id(cls))
     if known is None:
-        bits = sum(1 << bit for bit, name in enumerate(SPECIAL) if _looked_up(cls, name) is not None)
+        names = {name: value for above in reversed(cls.__mro__) for name, value in vars(above).items()}
+        bits = sum([1 << bit for bit, name in enumerate(SPECIAL) if name in names and names[name] is not None])
         if len(_found) >= _MOST_FOUND:
             _found.clear()
         known = _found[id(cls)] = (cls, bits)
@@ -152,10 +153,6 @@ def special_of(cls: type) -> int:
 
 
 _MOST_FOUND = 1 << 10
-
-
-def _looked_up(cls: type, name: str) -> Any:
-    return next((vars(above)[name] for above in cls.__mro__ if name in vars(above)), None)
 
 
 OPERATIONS = LOOKING | DECIDING | COMBINING

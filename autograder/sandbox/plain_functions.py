@@ -1,4 +1,4 @@
-"""Real functions that stand in for a rubric's: students see a name and parameters, and nothing else of them.
+"""Real functions that stand in for a rubric's: students see name, parameters and docstring, and nothing else of them.
 
 The rubric's side describes a function (`describe`), the student's side makes one of the description (`make`). Python
 itself then checks the arguments of each call, in the student's frames. Exceptions cross the other way as kind and
@@ -19,7 +19,8 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 Description = list[Any]
-"""Name, parameters as in a definition, their defaults by name: a list of the value, or empty where it stays behind."""
+"""Name, parameters as in a definition, their defaults by name (a list of the value, or empty where it stays behind),
+and the docstring if there is one."""
 
 _ANYTHING = Signature([Parameter("args", Parameter.VAR_POSITIONAL), Parameter("kwargs", Parameter.VAR_KEYWORD)])
 _CALL = "__call__"  # the one global name of a stand-in; no parameter is called like it
@@ -64,7 +65,8 @@ def describe(function: Callable[..., Any], name: str) -> Description:
         [p.replace(annotation=p.empty, default=p.empty if p.default is p.empty else None) for p in parameters]
     )
     defaults = {p.name: [p.default] if _is_plain(p.default) else [] for p in parameters if p.default is not p.empty}
-    return [name, str(shown), defaults]
+    words = function.__doc__ if isinstance(function, types.FunctionType) else None
+    return [name, str(shown), defaults, *([words[:_MESSAGE_SENT]] if words else [])]
 
 
 def make(description: Description, call: Callable[..., Any]) -> types.FunctionType:
@@ -77,7 +79,7 @@ def make(description: Description, call: Callable[..., Any]) -> types.FunctionTy
     Traceback (most recent call last):
     TypeError: net() missing 1 required positional argument: 'X'
     """
-    name, parameters, defaults = description
+    name, parameters, defaults, *words = description
     code = _compiled(name, parameters)
     values = {key: value[0] if value else _KEPT for key, value in defaults.items()}
     names = code.co_varnames[: code.co_argcount]
@@ -93,6 +95,7 @@ def make(description: Description, call: Callable[..., Any]) -> types.FunctionTy
 
     scope = {"__builtins__": builtins, "__name__": "__main__", _CALL: pass_on}
     made = types.FunctionType(code, scope, name, tuple(values[n] for n in names if n in values) or None)
+    made.__doc__ = words[0] if words else None
     made.__kwdefaults__ = {key: value for key, value in values.items() if key not in names} or None
     return made
 

@@ -34,7 +34,7 @@ class _Request(TypedDict):
     Attributes:
         free: handles and graphs that the rubric process has let go of.
         seed: what the student's random number generators start from.
-        torch_seed: what torch's alone starts from, since the rubric has seeded its own.
+        seeds: what those of single libraries start from, since the rubric has seeded its own of these.
         forget: let go of every handle and graph.
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
@@ -45,7 +45,7 @@ class _Request(TypedDict):
 
     free: NotRequired[list[int]]
     seed: NotRequired[int]
-    torch_seed: NotRequired[int]
+    seeds: NotRequired[dict[str, int]]
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
@@ -154,11 +154,13 @@ class Modes(TypedDict, total=False):
         autocast: the dtype in which operations calculate that may do so in a narrow one.
         inference: the inference mode is on.
         default: the dtype of new tensors.
+        deterministic: ``error`` or ``warn`` where an operation has no algorithm that always gives the same.
     """
 
     autocast: str
     inference: bool
     default: str
+    deterministic: str
 
 
 @final
@@ -390,6 +392,8 @@ class _EffectsReply(_Reply):
             and ``is_leaf``; of those that are taken over, for the changed ones.
         modes: number and ``training`` of each of the rubric's networks that were passed to it, one for each layer, and
             what was set in its layers: number of the layer, name, tree; absent where no networks and optimisers were.
+        attributes: number of a network, number of a layer, name and tree of what the code has added to these; absent
+            without any.
         hooks: number of each network that has hooks of the code's, and for each of them the number of the layer, its
             kind and handle, whether it gets arguments by name and always runs; absent where there are none.
         tensor_hooks: number of each linked tensor on which the code has other hooks than before, and handles of these;
@@ -411,6 +415,7 @@ class _EffectsReply(_Reply):
     changed: NotRequired[object]
     updates: NotRequired[object]
     modes: NotRequired[object]
+    attributes: NotRequired[object]
     hooks: NotRequired[object]
     taken: NotRequired[object]
     tensor_hooks: NotRequired[object]
@@ -462,6 +467,7 @@ class CallReply(_EffectsReply):
             and all of `given_back`.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
+        kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
@@ -472,6 +478,7 @@ class CallReply(_EffectsReply):
     result: object
     aliases: NotRequired[object]
     kept: NotRequired[object]
+    kept_lists: NotRequired[object]
     graph: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]

@@ -56,7 +56,7 @@ class Reader(Decoder):
 
 def as_arguments(
     received: list[Received],
-    gradients: dict[str, int] | None = None,
+    gradients: Mapping[str, int] = MappingProxyType({}),
     going_back: GoingBack | None = None,
     linked: Mapping[int, torch.Tensor] = MappingProxyType({}),
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
@@ -70,22 +70,17 @@ def as_arguments(
         going_back: goes on over there where the student's code goes back through such a graph.
         linked: those that are here already, by index.
     """
-    leaves, graphs = [], []
-    for index, (tensor, requires_grad, is_leaf) in enumerate(received):
-        here = linked.get(index)
-        if here is not None:
-            leaves.append(here)
-            continue
-        leaves.append(tensor.requires_grad_() if requires_grad else tensor)
-        if requires_grad and not is_leaf:
-            graphs.append(index)
+    leaves = [one.tensor.requires_grad_() if one.requires_grad else one.tensor for one in received]
+    for index in linked:
+        leaves[index] = linked[index]
     values = list(leaves)
+    graphs = [i for i, one in enumerate(received) if one.requires_grad and not one.is_leaf and i not in linked]
     if graphs:
         parameters = [i for i, found in enumerate(received) if found.requires_grad and found.is_leaf]
         for index in graphs:
             own = leaves[index]
             values[index] = with_graph(going_back, index, leaves, parameters) if going_back else own.clone()
-    for place, gradient in (gradients or {}).items():
+    for place, gradient in gradients.items():
         if int(place) not in linked:
             leaves[int(place)].grad = leaves[gradient]
     return leaves, values

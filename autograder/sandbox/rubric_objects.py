@@ -57,11 +57,12 @@ class _Parsed(argparse.Namespace):
 
 
 _Parsed.__name__ = _Parsed.__qualname__ = "Namespace"
+_NAMESPACES = (_Names, _Parsed)
 
 
 def is_record(value: object) -> bool:
     """Return whether a value is a record that was made here."""
-    return isinstance(value, _Names | _Parsed) or getattr(type(value), "_is_record", None) is True
+    return isinstance(value, _NAMESPACES) or getattr(type(value), "_is_record", None) is True
 
 
 def make_record(form: str, kind: str, names: list[str]) -> Any:

@@ -27,18 +27,28 @@ def named_tuple(kind: str, fields: tuple[str, ...]) -> Callable[..., tuple[Any, 
     return namedtuple(kind, fields)
 
 
+def is_named_tuple(value: object, kind: str) -> bool:
+    """Return whether a value is one of these, of a class with this name.
+
+    >>> is_named_tuple(named_tuple("Point", ("x", "y"))(1, 2), "Point"), is_named_tuple((1, 2), "tuple")
+    (True, False)
+    """
+    cls = type(value)
+    return issubclass(cls, tuple) and (cls.__module__, cls.__name__) == (__name__, kind)
+
+
 def checked_shape(shape: Any) -> list[int]:
     """Return an untrusted shape if a tensor or an array may have it.
 
     Raises:
         WireError: it may not.
     """
-    if not isinstance(shape, list) or len(shape) > 16:
+    if type(shape) is not list or len(shape) > 16:
         raise WireError("malformed shape")
     for size in shape:
         if type(size) is not int or not 0 <= size < 1 << 40:
             raise WireError("malformed shape")
-    if not bounds.is_walkable(shape):
+    if 0 in shape and bounds.seems_vast(shape):
         raise WireError("malformed shape")
     return shape
 

@@ -99,6 +99,7 @@ class Encoder:
         self._index: dict[int, int] = {}
         self._hook, self._kept = hook, kept
         self._shared: dict[int, Any] = {}
+        self._known: dict[int, Tree] = {}  # of lists that the other side has
         self._told: dict[int, Tree] = {}  # of lists that the other side knows by number
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         """The arrays that tensors are of, by what `id` says of the tensor."""
@@ -112,14 +113,15 @@ class Encoder:
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
-        index = self._index.get(id(tensor))
-        if index is None:
-            index = self._index[id(tensor)] = len(self.tensors)
+        if (key := id(tensor)) not in self._index:
+            self._index[key] = len(self.tensors)
             self.tensors.append(tensor)
-        return index
+        return self._index[key]
 
     def encode_whole(self, value: Any) -> Tree:
         """Return the tree of a value in which one list may stand in several places."""
+        if type(value) not in aliases.WALKED:
+            return self.encode(value)
         self.look_through(value)
         tree = self.encode(value)
         self._shared = {}
@@ -154,9 +156,13 @@ class Encoder:
         self._number = None
         return tree
 
+    def know(self, known: dict[int, Tree]) -> None:
+        """Let lists that the other side has be named as their trees say, by what `id` says of them."""
+        self._known = self._shared = known
+
     def look_through(self, value: Any) -> None:
         """Let each list be one in all that is encoded from now on of what is in a value."""
-        self._shared = aliases.shared_in(value)
+        self._shared = aliases.shared_in(value) | self._known
 
     def finish(self) -> None:
         """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""
@@ -264,8 +270,8 @@ class Encoder:
             return self._encode_numpy(value, depth)
         if isinstance(value, np.generic):
             return {"x": self._encode_numpy(np.asarray(value), depth)}
-        if isinstance(value, bytes):
-            return {"y": self._add_bytes(value)}
+        if isinstance(value, bytes | memoryview):  # libraries write views of what they hold into files
+            return {"y": self._add_bytes(bytes(value))}
         if isinstance(value, torch.dtype) and value in DTYPE_NAMES:
             return {"d": DTYPE_NAMES[value]}
         return self._encode_other(value)
@@ -375,12 +381,10 @@ class Decoder:
     def _decode(self, tree: Tree, depth: int) -> Any:
         if depth > 3 * MAX_DEPTH:  # a dict is three levels of the tree
             raise WireError("the value is nested too deep")
-        if isinstance(tree, list):
+        if type(tree) is list:
             return [self._decode(t, depth + 1) for t in tree]
-        if not isinstance(tree, dict):
+        if type(tree) is not dict:
             return tree
-        if len(tree) != 1:
-            raise WireError("malformed value")
         ((tag, inner),) = tree.items()
         if tag == "t":
             return self._tensor(inner)

@@ -59,39 +59,30 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
     buffers: list[Any] = []
     size = 0
     for tensor in tensors:
-        name, shape = DTYPE_NAMES.get(tensor.dtype), list(tensor.shape)
-        if name is None:
-            raise WireError(f"a tensor of {tensor.dtype} cannot be sent; send one of int64 or float32 instead")
-        count = tensor.numel() * tensor.element_size()
-        if not count and not bounds.is_walkable(shape):
+        dtype, shape = tensor.dtype, list(tensor.shape)
+        if dtype not in DTYPE_NAMES:
+            raise WireError(f"a tensor of {dtype} cannot be sent; send one of int64 or float32 instead")
+        count = tensor.numel() * tensor.itemsize
+        if not count and bounds.seems_vast(shape):
             raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")
         padding = -count % PADDING
         size += count + padding
         if size > MAX_BODY or len(tensors) > MAX_TENSORS:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
-        entries.append([name, shape, tensor.requires_grad, tensor.is_leaf, count])
-        buffers.append(_buffer(tensor))
+        entries.append([DTYPE_NAMES[dtype], shape, tensor.requires_grad, tensor.is_leaf, count])
+        array = as_array(tensor)
+        buffers.append(array if array.flags.c_contiguous else array.tobytes())
         if padding:
             buffers.append(_ZEROS[:padding])
     return frames.pack_frame({**message, "tensors": entries}, buffers, size)
 
 
-def to_bytes(tensor: torch.Tensor) -> bytes:
-    """Return a tensor's values one after the other, whatever its layout, strides or lazy bits.
+def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return a tensor's values, whatever its layout or lazy bits, in an array that may have the same memory.
 
     Raises:
         WireError: it has no values.
     """
-    return _as_array(tensor).tobytes()
-
-
-def _buffer(tensor: torch.Tensor) -> np.ndarray[Any, Any] | bytes:
-    """Return what holds a tensor's values one after the other, without a copy if it does so already."""
-    array = _as_array(tensor)
-    return array if array.flags.c_contiguous else array.tobytes()
-
-
-def _as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
     try:
         if tensor.layout is not _STRIDED:
             tensor = tensor.detach().to_dense()
@@ -99,12 +90,15 @@ def _as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
             tensor = tensor.detach().view(_VIEWED_AS[tensor.dtype])
         return tensor.numpy(force=True)
     except (RuntimeError, TypeError, NotImplementedError) as error:
+        if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # nothing public tells
+            words = "torch.func does not reach code in another process; call the function on plain tensors instead"
+            raise WireError(words) from error
         raise WireError(f"this tensor cannot be sent: {error}") from error
 
 
 def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
     """Are two tensors the same bit for bit? NaN equals NaN."""
-    return old.shape == new.shape and old.dtype == new.dtype and to_bytes(old) == to_bytes(new)
+    return old.shape == new.shape and old.dtype == new.dtype and as_array(old).tobytes() == as_array(new).tobytes()
 
 
 def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
@@ -112,34 +106,30 @@ def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
         return
     if not isinstance(entries, list) or len(entries) > MAX_TENSORS:
         raise WireError("malformed table of tensors")
-    offset = 0
+    begin = 0
     for entry in entries:
-        name, shape, requires_grad, is_leaf, size = _entry(entry)
-        if offset + size > len(body):
+        try:
+            name, shape, requires_grad, is_leaf, size = entry
+            stored = _STORED_AS[name]
+        except (TypeError, ValueError, KeyError):
+            raise WireError("malformed table of tensors") from None
+        checked_shape(shape)
+        if type(size) is not int or size != math.prod(shape) * stored.itemsize:
+            raise WireError("a tensor's shape and size disagree")
+        end = begin + size
+        if end > body.nbytes:
             raise WireError("a tensor ends beyond its frame")
-        tensor = _tensor(name, shape, body[offset : offset + size])
-        yield Received(tensor, requires_grad and (tensor.is_floating_point() or tensor.is_complex()), is_leaf)
-        offset += size + -size % PADDING
+        tensor = _tensor(DTYPES[name], shape, stored, body[begin:end])
+        has_slope = requires_grad is True and (tensor.is_floating_point() or tensor.is_complex())
+        yield Received(tensor, has_slope, is_leaf is True)
+        begin = end + -size % PADDING
 
 
-def _entry(entry: Any) -> tuple[str, list[int], bool, bool, int]:
+def _tensor(dtype: torch.dtype, shape: list[int], stored: np.dtype[Any], raw: memoryview) -> torch.Tensor:
     try:
-        name, shape, requires_grad, is_leaf, size = entry
-        item = _STORED_AS[name].itemsize
-    except (TypeError, ValueError, KeyError):
-        raise WireError("malformed table of tensors") from None
-    checked_shape(shape)
-    if type(size) is not int or size != math.prod(shape) * item:
-        raise WireError("a tensor's shape and size disagree")
-    return name, shape, requires_grad is True, is_leaf is True, size
-
-
-def _tensor(name: str, shape: list[int], raw: memoryview) -> torch.Tensor:
-    dtype = DTYPES[name]
-    try:
-        stored = torch.from_numpy(np.ndarray(shape, _STORED_AS[name], raw)) if raw else torch.empty(shape, dtype=dtype)
+        tensor = torch.from_numpy(np.ndarray(shape, stored, raw)) if raw else torch.empty(shape, dtype=dtype)
     except (RuntimeError, ValueError) as error:
         raise WireError("malformed shape") from error
-    if stored.dtype is dtype:
-        return stored.clone()
-    return stored.ne(0) if dtype is _BOOL else stored.view(dtype).clone()
+    if tensor.dtype is dtype:
+        return tensor.clone()
+    return tensor.ne(0) if dtype is _BOOL else tensor.view(dtype).clone()

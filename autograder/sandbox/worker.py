@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -15,6 +15,7 @@ from autograder.sandbox import (
     known_classes,
     plain_functions,
     printing,
+    rubric_objects,
     subclasses,
 )
 from autograder.sandbox.asking_back import AskingBack
@@ -23,7 +24,7 @@ from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
-from autograder.sandbox.generators import CellSeed
+from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Given, Links, without_hooks
 from autograder.sandbox.networks import Passed
@@ -57,7 +58,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import Reader, as_arguments
-from autograder.sandbox.torch_modes import in_modes
+from autograder.sandbox.torch_modes import around
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -105,7 +106,7 @@ class Worker(NotebookWorker):
             self._effects.pop(handle, None)
             self._links.free(handle)
             self._lists.free(handle)
-        if message.get("forget"):
+        if "forget" in message:
             self._objects.clear()
             self._numbers.clear()
             self._graphs.clear()
@@ -114,7 +115,8 @@ class Worker(NotebookWorker):
             self._lists.clear()
             self._passed.clear()
             self._last_inputs = []
-        self._take_changes(message, [t.tensor for t in tensors])
+        if "parameters" in message or "lists" in message:
+            self._take_changes(message, [t.tensor for t in tensors])
         if "networks" in message:
             self._refresh(message["networks"], [t.tensor for t in tensors])
         super()._answer(message, tensors)
@@ -144,8 +146,8 @@ class Worker(NotebookWorker):
             self._passed.refresh(number, tree, self._reader(values).decode)
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
-        if "torch_seed" in message:  # after all generators were seeded
-            torch.default_generator.manual_seed(message["torch_seed"])
+        for library, seed in message.get("seeds", {}).items():  # after all generators were seeded
+            seed_generator_of(library, seed)
         if "heard" in message and not self._is_heard:
             self._do_aloud(message, tensors)
         else:
@@ -260,9 +262,11 @@ class Worker(NotebookWorker):
         self, message: CallRequest, tensors: list[Received]
     ) -> tuple[CallReply, Encoder, list[torch.Tensor] | None, list[Given]]:
         """Run what is called; return the answer, its tensors, those of its graph, and what an object may have kept."""
-        linked = {index: self._links.find(number) for index, number in message.get("linked", ())}
-        leaves, values = as_arguments(tensors, message.get("grads"), self._going_back, linked)
+        linked, grads = message.get("linked", ()), message.get("grads", {})
+        here = {index: self._links.find(number) for index, number in linked} if linked else {}
+        leaves, values = as_arguments(tensors, grads, self._going_back, here)
         tensors.clear()  # what is alive afterwards, the student's code has kept
+        graph_inputs = _differentiable(leaves[: message["inputs"]]) if message["grad_enabled"] else []
         reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
@@ -270,36 +274,39 @@ class Worker(NotebookWorker):
         effects = Effects(message, [*positional, *keywords.values()], inputs)
 
         def run() -> Any:
-            with torch.set_grad_enabled(message["grad_enabled"]), in_modes(message.get("modes")):
+            with around(message["grad_enabled"], message.get("modes")):
                 result = function(*positional, **keywords)
             effects.compare()
             return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
 
         result, failed = self._tried(run, effects)
-        if self._passed:
+        has_passed = bool(self._passed)
+        if has_passed:
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
+        result = None  # or it would hold what it consists of
+        if kept_lists := effects.kept(self._lists):
+            answer["kept_lists"] = kept_lists
         self._tell_lists(answer, encoder)
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
-        if self._passed:
-            self._passed.tell(answer, encoder, self._keep, is_reached=may_keep)
-            may_keep = may_keep or "hooks" in answer
+        if has_passed:
+            self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=may_keep)
+            may_keep = may_keep or "hooks" in answer or "attributes" in answer
         encoder.finish()
         if failed is not None:
             answer.update(cast("Any", failed))
-        if message["grad_enabled"] and any([t.requires_grad for t in encoder.tensors]):
-            graph_inputs = leaves[: message["inputs"]]
+        if message["grad_enabled"] and _have_gradients(encoder.tensors):
             if "object" in message and "operation" not in message:
                 self._last_inputs = graph_inputs
             # it holds what the call got, so that only networks and the like count as kept
             return answer, encoder, graph_inputs, self._given(inputs, message["changes"]) if may_keep else []
-        if may_keep or self._passed:
+        if may_keep or has_passed:
             return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
         return answer, encoder, None, []
 
@@ -342,7 +349,7 @@ class Worker(NotebookWorker):
         arguments = self._reader(values).decode(message["args"])
         function, encoder = self._find(message["name"]), Encoder(lambda _: None)
         recorder = Recorder(message["watch"], exact=message["exact"])
-        with torch.set_grad_enabled(message["grad_enabled"]), recorder as record:
+        with around(message["grad_enabled"]), recorder as record:
             result = function(*arguments)
             if is_iterator(result):
                 result = take_first(result, message["most"], Frozen({}))
@@ -353,20 +360,21 @@ class Worker(NotebookWorker):
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
         inputs, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], [t.tensor for t in tensors]
-        wanted = [x for x in inputs if x.requires_grad]
+        wanted = _differentiable(inputs)  # none that the code has detached since
         encoder = Encoder(self._handle)
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
             with self._going_back.from_there(), without_hooks(wanted):
                 products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
-            self._reply_tensors(VjpReply(result=encoder.encode(list(products))), encoder, vectors + wanted)
+            reply = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, products)))
+            self._reply_tensors(reply, encoder, vectors + wanted if _have_gradients(encoder.tensors) else None)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
         with self._going_back.from_there(), without_hooks(wanted):
             torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
-        answer = VjpReply(result=encoder.encode([x.grad for x in wanted]))
+        answer = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, [x.grad for x in wanted])))
         for x, gradient in zip(wanted, before, strict=True):
             x.grad = gradient  # the other side adds the new one
         self._send_values(answer, encoder)
@@ -462,11 +470,13 @@ class Worker(NotebookWorker):
         """
         if self._passed and (number := self._passed.number_of(value)) is not None:
             return {"B": number}
+        if effects is not None and rubric_objects.is_record(value):
+            effects.check_record(value)
         if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
             return {"C": name}
         handle, iterator = self._keep(value), is_iterator(value)
         if iterator and effects:
-            self._effects[handle] = effects
+            self._effects[handle], effects.goes_on = effects, True
         kind = type(value)
         known_as = known_classes.kind_of(value) or subclasses.name_of_base(value)
         tree: list[Tree] = [handle, kind.__name__[:80], iterator, known_as, has_operators(kind), special_of(kind)]
@@ -543,11 +553,16 @@ class Worker(NotebookWorker):
 
     def _tell_lists(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer what has become of lists that the rubric holds."""
+        if not self._lists:
+            return
         first = len(encoder.tensors)
-        if self._lists and (lists := self._lists.changes(encoder)):
+        if lists := self._lists.changes(encoder):
             answer["lists"] = lists
             if first < len(encoder.tensors) and (linked := self._links.link_held(encoder, first)):
                 answer["linked"] = linked
+
+    def _held_tree(self, encoder: Encoder) -> Callable[[Any], Tree]:
+        return lambda value: self._result_tree(value, None, encoder, is_live=True)
 
     def _result_tree(
         self, value: Any, effects: Effects | None, encoder: Encoder, *, is_live: bool, is_item: bool = False
@@ -589,7 +604,7 @@ class Worker(NotebookWorker):
         if is_live and not is_item and type(value) in (list, dict, set) and not self._lists.has(value):
             answer["number"] = self._keep(value)
         if self._passed:
-            self._passed.tell(answer, encoder, self._keep, is_reached=effects is None)
+            self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=effects is None)
         if encoder.tensors:
             linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors)
             if linked:
@@ -602,23 +617,42 @@ class Worker(NotebookWorker):
         self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 
     def _reply_tensors(self, message: Result, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:
-        if graph_inputs is not None and any([t.requires_grad for t in encoder.tensors]):
+        if graph_inputs is not None:
             message["graph"] = number = self._next_number()
             self._graphs[number] = (graph_inputs, list(encoder.tensors))
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:
-        found = [(i, t.grad) for i, t in enumerate(encoder.tensors) if t.is_leaf]
-        if grads := [[i, encoder.add(gradient)] for i, gradient in found if gradient is not None]:
-            message["grads"] = grads
+        leaves = [(i, t) for i, t in enumerate(encoder.tensors) if t.is_leaf and t.grad is not None]
+        if leaves:
+            message["grads"] = [[i, encoder.add(cast("torch.Tensor", t.grad))] for i, t in leaves]
         self._send_values(message, encoder)
 
     def _send_values(self, message: Result, encoder: Encoder) -> None:
-        if self._links and (changes := self._links.changes(encoder)):
-            message["parameters"] = changes
-        if self._links and (hooks := self._links.hooks(self._keep)):
-            message["tensor_hooks"] = hooks
+        if self._links:
+            if changes := self._links.changes(encoder):
+                message["parameters"] = changes
+            if hooks := self._links.hooks(self._keep):
+                message["tensor_hooks"] = hooks
         self._send(message, encoder.tensors)
+
+
+def _have_gradients(tensors: list[torch.Tensor]) -> bool:
+    return any([tensor.requires_grad for tensor in tensors])
+
+
+def _differentiable(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    return [tensor for tensor in tensors if tensor.requires_grad]
+
+
+def _in_place_of(
+    inputs: list[torch.Tensor], wanted: list[torch.Tensor], products: Sequence[torch.Tensor | None]
+) -> list[torch.Tensor | None]:
+    """Return the product of each input; None of those that none was asked for."""
+    if len(wanted) == len(inputs):
+        return list(products)
+    found = dict(zip(map(id, wanted), products, strict=True))
+    return [found.get(id(x)) for x in inputs]
 
 
 def _with_gradients(tensors: list[torch.Tensor]) -> list[int]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from autograder.base.errors import StudentCrash
-from autograder.sandbox import known_classes, plain_functions, tables
+from autograder.sandbox import aliases, known_classes, plain_functions, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.operations import SPECIAL
 from autograder.sandbox.protocol import (
@@ -24,7 +24,7 @@ from autograder.sandbox.protocol import (
     CallbackResult,
     Result,
 )
-from autograder.sandbox.torch_modes import in_modes
+from autograder.sandbox.torch_modes import around
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import KEYS, Decoder
 from autograder.student.callbacks import run_network
@@ -82,8 +82,9 @@ class Arriving:
         if tag == "C":
             return _class_of(inner)
         if tag == "L":
-            number, held = inner
-            return self.host.held.container(number, held, is_live=True)
+            number, *content = inner
+            held = self.host.held
+            return held.container(number, *content, is_live=True) if content else held.list_of(number)
         if tag == "A" and effects is not None:
             return effects.find(inner)
         raise WireError(f"unknown tag {tag[:20]!r}")
@@ -102,6 +103,13 @@ class Arriving:
             ours.take_away(number, reason)
         for number, told in as_list(answer.get("hooks", [])):
             ours.set_hooks(number, told, lambda handle: self.stand_in_for(handle, "function", origin))
+
+    def accept_attributes(self, answer: Result, received: list[Received], origin: str) -> None:
+        """Give networks of ours the attributes that the student's code has added, as an untrusted answer says."""
+        reader = ArrivingReader([r.tensor for r in received], lambda tag, inner: self.decode_handle(tag, inner, origin))
+        reader.is_live = True
+        for number, index, name, tree in as_list(answer.get("attributes", [])):
+            self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
 
     def accept_tensor_hooks(self, answer: Result, origin: str) -> None:
         """Put the student's hooks on tensors of ours, as an untrusted answer says."""
@@ -161,11 +169,12 @@ class Arriving:
     def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
         """Let lists of objects that are held hold what they hold there by now."""
         reader.is_live = True
+        if not all(isinstance(tree, dict) and "L" in tree for tree in trees):
+            raise WireError("malformed list of an object")
         for held in reader.decode(trees):
-            if not is_kept(held):
-                raise WireError("malformed list of an object")
-            self.instances.note_live(held.place)
-            self.instances.accept(held.place or "", held)
+            if is_kept(held):  # others are the rubric's own
+                self.instances.note_live(held.place)
+                self.instances.accept(held.place or "", held)
 
     def _answer_back(
         self,
@@ -232,7 +241,7 @@ class Arriving:
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
         handed = failed = None
-        with torch.set_grad_enabled(records), in_modes(message.get("modes")):
+        with around(records, message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
                 result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
@@ -268,6 +277,9 @@ class ArrivingReader(Decoder):
     def _held(self, inner: Tree, depth: int) -> Any:
         if not self.is_live:
             raise WireError("malformed list of an object")
+        if type(inner) is int and (self._lists is None or inner not in self._lists):  # one that another tree holds
+            self._lists = self._lists or aliases.Known()
+            return self._lists.note(inner, self._decode_other("L", [inner]))
         return super()._held(inner, depth)
 
     @staticmethod

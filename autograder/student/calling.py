@@ -31,7 +31,7 @@ class Calling:
         return _late(self._name, self._call_s)
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if not isinstance(error, StudentTimeout | StudentCrash):
+        if error is None or not isinstance(error, StudentTimeout | StudentCrash):
             return
         self._host.count_end(self._name, self._generation, error)
         if isinstance(error, StudentCrash):

@@ -14,12 +14,14 @@ import torch
 from autograder.base.errors import StudentError
 
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
+_looks_back: ContextVar[bool] = ContextVar("looks_back", default=False)
 
 
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 _last_declared: ContextVar[Call | None] = ContextVar("last_declared", default=None)
 
 _NOTHING_YET = object()
+_PLAIN = (bool, int, float, str)
 
 
 @dataclass
@@ -99,12 +101,14 @@ def remember_call(call: Call) -> None:
 
 
 @contextmanager
-def criterion_scope(*, hidden: bool) -> Iterator[None]:
+def criterion_scope(*, hidden: bool, looks_back: bool = False) -> Iterator[None]:
     """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden.
 
+    If it looks back at its arguments, functions may change them all, declared or not: what they have done shows then.
     What it called last before it failed is known afterwards (`failed_call`).
     """
     hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
+    back = _looks_back.set(looks_back)
     _failed_call.set(FailedCall())
     try:
         yield
@@ -116,6 +120,7 @@ def criterion_scope(*, hidden: bool) -> Iterator[None]:
         raise
     finally:
         _hide_values.reset(hide)
+        _looks_back.reset(back)
         _last_call.reset(last)
         _last_declared.reset(declared)
 
@@ -132,6 +137,8 @@ def describe(value: Any, levels: int = 2) -> str:
     >>> describe([torch.zeros(2), 3])
     '[float32 (2,), 3]'
     """
+    if value is None or isinstance(value, _PLAIN):
+        return repr(value)[:60]
     if isinstance(value, torch.Tensor):
         kind = str(value.dtype).removeprefix("torch.")
         if value.numel() == 1 and not value.dim() and not _hide_values.get():
@@ -143,8 +150,6 @@ def describe(value: Any, levels: int = 2) -> str:
         told = ", ".join(describe(v, levels - 1) for v in value[:4]) if levels else "..."
         inner = told + (", ..." if levels and len(value) > 4 else "")
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)[:60]
     return _own_name(value) or type(value).__name__
 
 
@@ -176,6 +181,11 @@ def describe_kind(value: Any, levels: int = 2) -> str:
 def values_are_hidden() -> bool:
     """Must messages leave out expected values, because the criterion is hidden?"""
     return _hide_values.get()
+
+
+def looks_back() -> bool:
+    """Does the criterion look at its arguments after it has passed them?"""
+    return _looks_back.get()
 
 
 def last_call() -> Call | None:

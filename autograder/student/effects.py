@@ -6,17 +6,22 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch
 
+from autograder.base.errors import StudentError
+from autograder.base.i18n import text
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.links import are_same
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
-from autograder.student.linked import LinkedParameters
+from autograder.student.given import Changes, Given
+from autograder.student.linked import GradientHook, LinkedParameters
+from autograder.student.own_lists import OwnList
 from autograder.student.replies import as_list, index_of, update_argument, update_flags
 
 
@@ -27,9 +32,10 @@ class Effects:
         request: it.
         inputs: the tensors among its arguments.
         owners: the declared parameter or the argument that each of these was passed as.
-        arguments: those in order, then those by name.
-        names: of each of these, what messages call it.
+        given: its arguments.
         note: is told what was changed and may be, where nobody has declared it.
+        later: returns what may be changed of them after the call.
+        trained: the indices of those tensors that are of networks and optimisers.
     """
 
     def __init__(
@@ -37,12 +43,14 @@ class Effects:
         request: CallRequest,
         inputs: list[torch.Tensor],
         owners: Mapping[int, str],
-        arguments: Sequence[Any],
-        names: Sequence[str],
-        note: Callable[[str], None] | None = None,
+        given: Given,
+        note: Callable[[str], None] | None,
+        later: Callable[[], Changes],
+        trained: Container[int],
     ) -> None:
         self._changes, self.inputs, self._owners = request["changes"], inputs, owners
-        self._arguments, self._names, self._note_allowed = arguments, names, note
+        self._arguments, self._names, self._note_allowed = given.values, given.names, note
+        self._given, self._later, self._trained = given, later, trained
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self.is_live = "live" in request
@@ -59,7 +67,10 @@ class Effects:
                 if index not in self._changes and index not in self._takes_over:
                     raise WireError("a change of an argument that may not change")
                 self._allow(self._owners.get(index))
-                update_argument(self.inputs[index], decoder.decode(values), decoder.decode(gradient))
+                slope = decoder.decode(gradient)
+                self._check_hooks(self.inputs[index], slope)
+                may_convert = index in self._trained
+                update_argument(self.inputs[index], decoder.decode(values), slope, may_convert=may_convert)
                 update_flags(self.inputs[index], requires_grad, is_leaf)
         if "slopes" in answer:
             self._take_slopes(as_list(answer["slopes"]), Decoder([r.tensor for r in received]))
@@ -75,7 +86,22 @@ class Effects:
                 raise WireError("a gradient of what has none")
             if gradient is not None and (gradient.shape, gradient.dtype) != (tensor.shape, tensor.dtype):
                 raise WireError("malformed gradient")
+            self._check_hooks(tensor, gradient)
             tensor.grad = gradient
+
+    @staticmethod
+    def _check_hooks(tensor: torch.Tensor, gradient: Any) -> None:
+        """Refuse a gradient that a hook of the rubric's on the tensor has not seen."""
+        hooks = tensor._backward_hooks
+        if not hooks or gradient is None or all(isinstance(hook, GradientHook) for hook in hooks.values()):
+            return
+        if tensor.grad is None or not are_same(tensor.grad, gradient):
+            raise StudentError(
+                text(
+                    "the rubric has a hook on a parameter, and the code goes back to that in its own process, where the"
+                    " hook does not run; let the rubric go back itself, or compare the gradients afterwards"
+                )
+            )
 
     def adopt(self, answer: Result, parameters: LinkedParameters) -> None:
         """Link the arguments that an answer says have been kept."""
@@ -98,6 +124,22 @@ class Effects:
         if self._named > aliases.MAX_SIZE:
             raise WireError("one list stands for too much in too many places")
         return found
+
+    def kept_lists(self, answer: Any) -> list[tuple[object, OwnList]]:
+        """Return number and list of those arguments that an untrusted answer says have been kept."""
+        found, later = [], self._later()
+        for path, number in as_list(answer["kept_lists"]):
+            own = self.find(path)
+            if type(own) not in (list, dict, set):
+                raise WireError("malformed path")
+            name = self._names[self._containers[path[0]]]
+            found.append((number, OwnList(own, name, (name,) if name in self._given.may_change else later, later.note)))
+        return found
+
+    def note_all(self, names: list[str]) -> None:
+        """Note what was changed of arguments of earlier calls although it may not; each is noted once."""
+        while names:
+            self._note(names.pop())
 
     def refill(self, answer: Result, result: Any) -> Any:
         """Take over what was done to lists, dicts and sets, which come beside a result; return the result."""

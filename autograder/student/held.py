@@ -20,6 +20,7 @@ from autograder.sandbox.protocol import Request
 from autograder.student.callbacks import Callbacks
 from autograder.student.kept import Live, is_kept, keep, let_hold, live, refresh
 from autograder.student.linked import LinkedParameters
+from autograder.student.own_lists import MAX_OWN, OwnList
 
 
 class Held:
@@ -32,6 +33,10 @@ class Held:
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._lists: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # and dicts and sets
+        self.own_lists: dict[int, OwnList] = {}
+        """Those of the rubric's that the worker's code has kept."""
+        self.changed_although: list[str] = []
+        """What the last of these were passed as that the code has changed although it may not."""
         self._in_use: list[Any] = []  # until the next message: what is done to a list in passing goes with it
         self._members: dict[int, Any] = {}  # of enumerations, which nothing can refer to weakly
         self.parameters = LinkedParameters(self._released_one, self._retain)
@@ -48,6 +53,8 @@ class Held:
     def begin_criterion(self) -> None:
         """Let go of what of ours has been passed, or kept over there."""
         self.parameters.clear()
+        if self.own_lists:
+            self.own_lists.clear()
         if self.callbacks:
             self.callbacks.networks.detach()
             self.callbacks = Callbacks(self.callbacks.next_number)
@@ -55,6 +62,8 @@ class Held:
     def forget(self) -> None:
         """Forget everything, as the worker does."""
         self.parameters.clear()
+        if self.own_lists:
+            self.own_lists.clear()
         if self._counts:
             self._counts.clear()
             self._objects.clear()
@@ -88,15 +97,33 @@ class Held:
         """
         if type(number) is not int or not (is_live or is_kept(content) or type(content) in (list, dict, set)):
             raise WireError("malformed list of an object")
+        own = self.own_lists.get(number)
+        if own is not None and not own.has_parted and is_live:
+            if not own.take(content):
+                return own.value
+            self.changed_although.append(own.name)
         held = self._lists.get(number)
         if held is not None:
             (let_hold if is_live else refresh)(held, content)
         else:
             self._lists[number] = held = live(content) if is_live else keep(content)
             self.watch(held, number)
-        if is_live:
-            self._in_use.append(held)
+        self._in_use.append(held)
         return held
+
+    def list_of(self, number: object) -> Any:
+        """Return the list, dict or set of a number.
+
+        Raises:
+            WireError: none is held.
+        """
+        own = self.own_lists.get(number) if type(number) is int else None
+        if own is not None and not own.has_parted:
+            return own.value
+        found = self._lists.get(number) if type(number) is int else None
+        if found is None:
+            raise WireError("malformed list of an object")
+        return found
 
     def number_of(self, held: object) -> int | None:
         """Return the number of a list, dict or set that is held; None for one that has none."""
@@ -126,7 +153,7 @@ class Held:
         lists_told: Callable[[list[torch.Tensor]], list[list[object]]],
     ) -> None:
         """Put into a request what has been let go of, and what was done to parameters and lists."""
-        if self._lists and (lists := lists_told(tensors)):
+        if self.has_lists and (lists := lists_told(tensors)):
             request["lists"] = lists
         if self._released:
             request["free"], self._released = self._released, []
@@ -135,18 +162,44 @@ class Held:
         ours = self.callbacks.networks
         if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
             request["networks"] = changed
-        if self._lists:
+        if self._in_use:
             self._in_use.clear()  # those that nobody else holds are released
             self._in_use = list(self._lists.values())
 
+    def adopt_list(self, number: object, own: OwnList) -> None:
+        """Know a list, dict or set of the rubric's by a number: the student's code has kept it.
+
+        Raises:
+            WireError: the number is taken, or there are too many.
+        """
+        if type(number) is not int or number in self._lists or number in self.own_lists:
+            raise WireError("malformed list of an object")
+        if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
+            raise WireError("malformed list of an object")
+        self.own_lists[number] = own
+
+    def settle_lists(self) -> None:
+        """Note that the other side knows what those of the rubric's hold that the code has kept."""
+        for own in self.own_lists.values():
+            if not own.has_parted:
+                own.settle()
+
     @property
     def has_lists(self) -> bool:
-        """Whether any list, dict or set of an object is held."""
-        return bool(self._lists)
+        """Whether any list, dict or set is one on both sides."""
+        return bool(self._in_use or self.own_lists)
 
-    def changed_lists(self) -> list[tuple[int, Live]]:
-        """Return the number of each list, dict or set that the rubric has changed since the last message, and it."""
-        return [(n, held) for n, held in self._lists.items() if isinstance(held, Live) and held.is_changed()]
+    def changed_lists(self) -> list[tuple[int, Any]]:
+        """Return the number of each list, dict or set that the rubric has changed since the last message, and it.
+
+        Raises:
+            StudentError: one of the rubric's that the student's code has changed as well, and may not.
+        """
+        own = [(number, kept) for number, kept in self.own_lists.items() if kept.is_changed()]
+        for _, kept in own:
+            kept.settle()
+        theirs = [(n, held) for n, held in self._lists.items() if isinstance(held, Live) and held.is_changed()]
+        return theirs + [(number, kept.value) for number, kept in own]
 
     def _let_go(self, epoch: int, number: int) -> None:
         if epoch != self._epoch or number not in self._counts:

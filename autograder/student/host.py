@@ -341,8 +341,8 @@ class Host:
         Raises:
             StudentError: the function has done so too often.
         """
-        earlier = self._bad_functions.get(name, [])
-        if len(earlier) >= MAX_FAILURES_PER_FUNCTION:
+        if name in self._bad_functions and len(self._bad_functions[name]) >= MAX_FAILURES_PER_FUNCTION:
+            earlier = self._bad_functions[name]
             words = text(
                 "`{name}` crashed or did not return {count} times before, so it was not called again",
                 name=name,
@@ -393,14 +393,13 @@ class Host:
             self._worker.kill()
             self._given_up = StudentTimeout(on_timeout)
             raise StudentTimeout(on_timeout)
-        if self._seed is not None and request["op"] in _USING:
-            request["seed"], request["forget"], self._seed = self._seed, True, None
-            self.held.forget()
-        self._pass_seed_on(request)
+        runs_code = request["op"] in _USING
+        if runs_code and (self._seed is not None or SEEDS.count != self._seeds_heard):
+            self._pass_seeds_on(request)
         self.held.add_to(request, tensors, self.lists_told)
-        if sys.stdout is not self._stdout and request["op"] in _USING:
+        if runs_code and sys.stdout is not self._stdout:
             request["heard"] = True
-        if callback is None and request["op"] in _USING and self.call_back is not None:
+        if runs_code and callback is None and self.call_back is not None:
             callback = partial(self.call_back, origin=name)
         answer, received = self._worker.ask(
             request,
@@ -442,10 +441,13 @@ class Host:
             self._may_print -= len(words)
             sys.stdout.write(words)
 
-    def _pass_seed_on(self, request: Request) -> None:
-        """Let the student's code draw as the rubric does that has just called `torch.manual_seed`."""
-        if SEEDS.count != self._seeds_heard and request["op"] in _USING:
-            request["torch_seed"], self._seeds_heard = SEEDS.last, SEEDS.count
+    def _pass_seeds_on(self, request: Request) -> None:
+        """Let the student's code draw from the criterion's seed, and as the rubric does that has seeded since."""
+        if self._seed is not None:
+            request["seed"], request["forget"], self._seed = self._seed, True, None
+            self.held.forget()
+        if SEEDS.count != self._seeds_heard:
+            request["seeds"], self._seeds_heard = SEEDS.since(self._seeds_heard), SEEDS.count
 
     def _failure(self, tree: Any, base: object = None) -> Failure:
         kind, message, frames, surroundings = tree

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from operator import is_
 from typing import Any
 
+from autograder.sandbox.frozen import HOLDING_NOTHING
+from autograder.student.given import Changes
 from autograder.student.kept import is_kept, note_known
 from autograder.student.reference import as_instance, note_place, reference_to
 from autograder.student.returned import Returned
@@ -51,6 +53,8 @@ class Instances:
         return self._accept(place, value)
 
     def _accept(self, place: str, value: Any) -> Any:
+        if type(value) in HOLDING_NOTHING:
+            return value
         reference = reference_to(value)
         if reference is None:
             holds_values = (self._classes or self.is_learning) and isinstance(value, list | tuple | dict | set)
@@ -103,24 +107,3 @@ class Instances:
     def place_of(self, kind: str) -> str:
         """Return where steps from an instance are counted from: its class, if that is a declared one."""
         return kind if kind in self._classes else ""
-
-
-class Changes:
-    """What may be changed of the arguments of one method, which nobody declares: what the reference's method changes.
-
-    Args:
-        place: the declared function that its object came from, and how it was reached from there.
-        found: place and argument of everything that the reference has changed.
-        is_learning: whether everything may be changed, and is remembered.
-    """
-
-    def __init__(self, place: str, found: set[tuple[str, str]], *, is_learning: bool) -> None:
-        self._place, self._found, self._is_learning = place, found, is_learning
-
-    def __contains__(self, argument: object) -> bool:
-        return self._is_learning or (self._place, argument) in self._found
-
-    def note(self, argument: str) -> None:
-        """Note that an argument, which may be, was changed."""
-        if self._is_learning:
-            self._found.add((self._place, argument))

@@ -170,8 +170,8 @@ def note_known(value: Any) -> None:
 
 
 def plain_outside(held: Any) -> Any:
-    """Return an ordinary list, dict or set with what one of them holds."""
-    return _PLAIN[type(held)](held)
+    """Return an ordinary list, dict or set with what one of them holds, or an ordinary one."""
+    return _PLAIN.get(type(held), type(held))(held)
 
 
 def plain(value: Any) -> Any:

@@ -200,6 +200,14 @@ def _module(room: Room, found: re.Match[str]) -> Text | None:
     )
 
 
+def _rubrics_file(room: Room, _: re.Match[str]) -> Text:
+    """A folder of pytest's is the rubric's: only a fault of its author leads there."""
+    return text(
+        "no file of the tests is here, and none that is written here is there: they pass io.BytesIO() or "
+        "io.StringIO(), a name without a folder in front, or a file of data/"
+    )
+
+
 def _missing_file(room: Room, _: re.Match[str]) -> Text | None:
     if room.has_files:
         return None
@@ -224,12 +232,14 @@ _NO_FILE = (
     r"open file failed with strerror: (?:Permission denied|Operation not permitted|Read-only file system)"
     r"|^Parent directory .* does not exist|^File .* cannot be opened"
 )
+_OF_PYTEST = r"/pytest-of-\w+/pytest-\d+/"
 _OUTSIDE = r"(?:\.\./|/(?!\S*autograder-run-))[^']*"
 """A path that leads out of the notebook's folder."""
 _WRITES = r"\(.*['\"][wax][bt+]*['\"]|\.(?:write_text|write_bytes|mkdir|makedirs|save|savefig|dump|to_csv)\("
 _LIMITS = (
     _Limit(r".*", r"can't allocate memory|Cannot allocate memory", _memory, always=True),
     _Limit(r"MemoryError|_ArrayMemoryError", r"", _memory, always=True),
+    _Limit(r".*", _OF_PYTEST, _rubrics_file, always=True),
     _Limit(r"\w*NotImplementedError", r"support input requests", _debugger, place=r"\A\Z"),  # asks between two lines
     _Limit(r"EOFError|\w*NotImplementedError", r"^EOF when reading a line|support input requests", _input, always=True),
     _Limit(r"BdbQuit", r"", _debugger, always=True),

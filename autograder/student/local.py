@@ -32,6 +32,7 @@ from autograder.sandbox.frozen import (
 from autograder.sandbox.generator_states import KINDS, hand_over
 from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.plain_functions import is_theirs, make_here
+from autograder.sandbox.torch_modes import Recording
 from autograder.sandbox.tracing import Recorder, Use
 from autograder.sandbox.values import is_block
 from autograder.sandbox.variables import copied, shown_by
@@ -114,7 +115,7 @@ class LocalRunner:
             frozen,
         )
         try:
-            with torch.set_grad_enabled(torch.is_grad_enabled()):  # a student may switch it and never back
+            with Recording(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = containers.as_passed(frozen.settle(target(*given)))
                 if is_iterator(result):
                     result = containers.watch(frozen.watch(result))
@@ -209,6 +210,8 @@ class LocalRunner:
 
     def _own(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
         """Return what arrives in place of an argument; a list that stands in several places is one there as well."""
+        if type(argument) in _AS_THEY_ARE:
+            return argument
         if type(argument) not in (list, tuple, dict, set):
             return self._own_value(argument, name)
         if id(argument) not in copies:
@@ -231,8 +234,6 @@ class LocalRunner:
 
         The wrapper comes off the student's own functions. Networks and classes stay what they are.
         """
-        if type(argument) in _AS_THEY_ARE:
-            return argument
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
         if (isinstance(argument, deque | np.ndarray) and holds_container(argument)) or tables.is_table(argument):

@@ -8,7 +8,7 @@ the rubric's own has a stand-in there, with the same parameters, which calls it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import torch
@@ -65,27 +65,28 @@ def put_hook(layer: torch.nn.Module, kind: object, hook: HookHere, *, keywords: 
 @contextlib.contextmanager
 def without_their_hooks(layer: torch.nn.Module) -> Iterator[None]:
     """Let those of the student's on a layer itself rest: it is called from over there, where they run."""
-    before = {kind: dict(vars(layer)[kind]) for kind in HOOKS}
+    own = vars(layer)
+    before = [(hooks, dict(hooks)) for kind in HOOKS if (hooks := own[kind])]
     try:
-        for kind, hooks in before.items():
-            for key, hook in hooks.items():
+        for hooks, content in before:
+            for key, hook in content.items():
                 if isinstance(hook, HookHere):
-                    del vars(layer)[kind][key]
+                    del hooks[key]
         yield
     finally:
-        for kind, hooks in before.items():
-            vars(layer)[kind].clear()
-            vars(layer)[kind].update(hooks)
+        for hooks, content in before:
+            hooks.clear()
+            hooks.update(content)
 
 
-def _is_torchs_own(layer: torch.nn.Module, root: int) -> bool:
+def _is_torchs_own(layer: torch.nn.Module, root: int, theirs: Container[str]) -> bool:
     name = known_classes.name_of(type(layer))
     if name is None or any(_is_ours(hook, root) for hooks in HOOKS for hook in vars(layer)[hooks].values()):
         return False
     if any(vars(layer)[hooks] for hooks in OTHER_HOOKS):
         return False
     try:
-        Encoder().encode(_attributes(layer))
+        Encoder().encode({name: value for name, value in _attributes(layer).items() if name not in theirs})
     except WireError:  # such as a function that it applies
         return False
     return True
@@ -96,7 +97,13 @@ def _is_ours(hook: object, root: int) -> bool:
 
 
 def network_tree(
-    network: torch.nn.Module, encoder: Encoder, number: Callable[[torch.nn.Module], int], root: int
+    network: torch.nn.Module,
+    encoder: Encoder,
+    number: Callable[[torch.nn.Module], int],
+    root: int,
+    added: Callable[[torch.nn.Module], dict[str, Any]],
+    *,
+    is_known: bool,
 ) -> Tree:
     """Return the tree of a network: for each layer its class, mode and all that it holds.
 
@@ -105,17 +112,25 @@ def network_tree(
         encoder: encodes what it holds.
         number: returns the number of a layer that is called back, because its class or a hook is the rubric's.
         root: the number of the whole network.
+        added: returns the attributes of a layer that the student's code has added.
+        is_known: the code has it already, with these.
     """
-    is_torchs = _is_torchs_own(network, root)
+    theirs = added(network)
+    is_torchs = _is_torchs_own(network, root, theirs)
+    own = _attributes(network) if is_torchs else _settings(network)
     return [
         known_classes.name_of(type(network)) if is_torchs else type(network).__name__,
         network.training,
-        encoder.encode(_attributes(network) if is_torchs else _settings(network)),
+        encoder.encode({name: value for name, value in own.items() if name not in theirs} if theirs else own),
+        encoder.encode(theirs) if theirs and not is_known else None,
         [[name, function] for name, function in (_functions(network).items() if is_torchs else ())],
         [[name, encoder.encode(parameter)] for name, parameter in network._parameters.items()],
         [[name, encoder.encode(buffer)] for name, buffer in network._buffers.items()],
         [
-            [name, None if layer is None else network_tree(layer, encoder, number, root)]
+            [
+                name,
+                None if layer is None else network_tree(layer, encoder, number, root, added, is_known=is_known),
+            ]
             for name, layer in network._modules.items()
         ],
         None if is_torchs else [number(network), own_methods(network)],

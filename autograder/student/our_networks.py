@@ -6,6 +6,7 @@ made another one of, which cannot reach ours, refuses to run here. All that an a
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,9 +20,12 @@ from autograder.sandbox.network_changes import OF_EVERY_LAYER, is_setting
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import networks
+from autograder.student.kept import keep
 from autograder.student.replies import as_list, index_of
 
 MAX_HOOKS = 1 << 10
+_MAX_ADDED, _MAX_NAME = 256, 80
+"""How many attributes a layer may get, and how long their names may be."""
 
 
 class OurNetworks:
@@ -38,6 +42,7 @@ class OurNetworks:
         self._hooks: dict[int, dict[Any, Any]] = {}  # of the student's, by handle, with what removes them
         self._refusals: list[Any] = []
         self._taken: dict[int, StudentError] = {}
+        self._added: weakref.WeakKeyDictionary[torch.nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -50,8 +55,18 @@ class OurNetworks:
         """
         if number in self._taken:
             raise self._taken[number]
-        self._found[number], self._shapes[number] = network, networks.shape_of(network)
-        return networks.network_tree(network, encoder, self._number, number)
+        self._found[number] = network
+        return self._tree(number, network, encoder, is_known=False)
+
+    def _tree(self, number: int, network: torch.nn.Module, encoder: Encoder, *, is_known: bool) -> Tree:
+        self._shapes[number] = networks.shape_of(network)
+        return networks.network_tree(network, encoder, self._number, number, self._added_to, is_known=is_known)
+
+    def _added_to(self, layer: torch.nn.Module) -> dict[str, Any]:
+        """Return the attributes of a layer that the student's code has added, as it left them."""
+        added = self._added.get(layer)
+        held = vars(layer)
+        return {name: value for name, value in added.items() if held.get(name) is value} if added else {}
 
     def changes(
         self, tensors: list[torch.Tensor], number_of: Callable[[torch.Tensor], int | None]
@@ -70,7 +85,7 @@ class OurNetworks:
             if number not in self._taken and networks.shape_of(network) != self._shapes[number]:
                 encoder = Encoder()
                 encoder.tensors = tensors
-                tree = self.tree(number, network, encoder)
+                tree = self._tree(number, network, encoder, is_known=True)
                 links = [(index, number_of(tensor)) for index, tensor in enumerate(tensors)]
                 found.append([number, tree, [[index, link] for index, link in links if link is not None]])
         return found
@@ -82,6 +97,29 @@ class OurNetworks:
         layers, decoder = list(network.modules()), Decoder([])
         for index, name, tree in as_list(settings):
             _set(layers[index_of(index, layers)], name, decoder.decode(tree))
+        self._shapes[key] = networks.shape_of(network)
+
+    def add(self, number: object, index: object, name: object, value: object) -> None:
+        """Give a layer of one an attribute that the student's code has added to it.
+
+        Raises:
+            StudentError: the layer has one of this name, which is the rubric's.
+        """
+        network, key = self._find(number)
+        layers = list(network.modules())
+        layer = layers[index_of(index, layers)]
+        if not isinstance(name, str) or not name.isidentifier() or name.startswith("_") or len(name) > _MAX_NAME:
+            raise WireError("malformed attribute of a layer")
+        added = self._added.setdefault(layer, {})
+        if name not in added and (len(added) >= _MAX_ADDED or _has(layer, name)):
+            raise StudentError(
+                text(
+                    "the code sets `{name}` of a network that it was given, and the network here has a `{name}` of its"
+                    " own; give the attribute another name, or return the value",
+                    name=name,
+                )
+            )
+        added[name] = vars(layer)[name] = keep(value) if type(value) in (list, dict, set) else value
         self._shapes[key] = networks.shape_of(network)
 
     def set_hooks(self, number: object, told: object, find: Callable[[object], Callable[..., Any]]) -> None:
@@ -132,6 +170,13 @@ class OurNetworks:
         if type(number) is not int or number not in self._found:
             raise WireError("malformed number of a network")
         return self._found[number], number
+
+
+def _has(layer: torch.nn.Module, name: str) -> bool:
+    """Return whether a layer has anything of a name, without running what calculates it."""
+    held = vars(layer)
+    own = (held, held["_parameters"], held["_buffers"], held["_modules"], *map(vars, type(layer).__mro__))
+    return any(name in names for names in own)
 
 
 def set_modes(network: torch.nn.Module, modes: object) -> None:

@@ -28,6 +28,7 @@ from autograder.sandbox import frozen
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.plain_functions import as_raised, is_theirs
 from autograder.sandbox.rubric_objects import SPECIAL
+from autograder.student import memory_files
 
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 _INSTALLED = ("site-packages", "dist-packages")
@@ -40,6 +41,7 @@ _USUAL = frozenset(
     (bool, int, float, str, type(None), list, tuple, dict, set, types.FunctionType, np.ndarray, torch.Tensor)
 )
 """Types of almost all arguments, which have the answer at once: of these nothing is the rubric's own."""
+_MOCKS = "unittest.mock"
 _READ = property | types.MemberDescriptorType | types.GetSetDescriptorType
 
 
@@ -55,13 +57,18 @@ class Described(NamedTuple):
     special: tuple[str, ...]
 
 
+ITERATOR = Described((), ("__iter__", "__next__"))
+FILE = Described(memory_files.METHODS, memory_files.SPECIAL)
+
+
 def is_own(cls: type) -> bool:
     """Return whether a class is the rubric's own."""
-    return _is_own_module(cls.__module__)
+    return is_own_module(cls.__module__)
 
 
 @lru_cache(256)
-def _is_own_module(name: str) -> bool:
+def is_own_module(name: str) -> bool:
+    """Return whether neither Python, nor an installed library, nor this package has a module of this name."""
     if name in sys.builtin_module_names or name.partition(".")[0] == _OWN_PACKAGE:
         return False
     file = getattr(sys.modules.get(name), "__file__", None)
@@ -93,8 +100,12 @@ def asked_of(value: object) -> Described | None:
     cls: Any = type(value)
     if cls in _USUAL:
         return None
+    if cls.__module__ == _MOCKS:  # such as a model that counts how often it is asked
+        return Described((), ("__call__",) if callable(value) else ())
+    if memory_files.is_file(value):
+        return FILE
     if isinstance(value, Iterator) and not is_own(cls):
-        return Described((), ("__iter__", "__next__"))
+        return ITERATOR
     return _described(cls) if is_own(cls) and not is_theirs(value) and not isinstance(value, type) else None
 
 
@@ -103,7 +114,14 @@ def is_more_than_a_function(value: Any, described: Described | None) -> bool:
     if described is None:
         return False
     public = [name for above in type(value).__mro__ if is_own(above) for name in vars(above) if name[0] != "_"]
+    if type(value).__module__ == _MOCKS:
+        return bool(value._mock_children) or not _is_prepared(value)
     return described.special != ("__call__",) or bool(public or _instance(value))
+
+
+def _is_prepared(mock: Any) -> bool:
+    """Return whether a mock has been told what to do when it is called."""
+    return mock.side_effect is not None or mock._mock_return_value is not sys.modules[_MOCKS].DEFAULT
 
 
 def form_of(value: Any) -> str | None:
@@ -158,7 +176,9 @@ def contents(value: Any) -> Any:
 
 def holds_container(value: Any) -> bool:
     """Return whether a value is a list, dict, set or the like, or a record."""
-    return type(value) is not torch.Tensor and (frozen.holds_container(value) or form_of(value) is not None)
+    if type(value) in frozen.HOLDING_NOTHING:
+        return False
+    return frozen.holds_container(value) or form_of(value) is not None
 
 
 def held_by(value: Any) -> Any:
@@ -213,6 +233,8 @@ def asked(value: Any, what: object, name: object) -> Callable[..., Any]:
         return lambda: _read(value, name)
     if what != "call" or name not in (*found.methods, *found.special):
         raise WireError("malformed question about an object")
+    if found is FILE and name in found.methods:
+        return memory_files.method(value, name)
     if name in found.methods:
         return getattr(value, name)  # type: ignore[no-any-return]
     special = getattr(type(value), name)

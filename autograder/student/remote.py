@@ -10,6 +10,7 @@ Everything a worker sends is untrusted. Whatever is wrong with it raises `BadRep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +22,7 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
+from autograder.sandbox import trees
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
@@ -34,15 +36,15 @@ from autograder.sandbox.protocol import (
     VariableRequest,
 )
 from autograder.sandbox.tracing import Use
-from autograder.sandbox.trees import used_tensors
 from autograder.student.arriving import Arriving, ArrivingReader
 from autograder.student.callbacks import accept_passed
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
 from autograder.student.functions import Parameters, StudentFunction
+from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.kept import plain_outside
+from autograder.student.kept import is_kept, plain_outside
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.replies import (
@@ -53,7 +55,7 @@ from autograder.student.replies import (
     index_of,
     size_of,
 )
-from autograder.student.sending import Given, Sent, call_request, watch_containers
+from autograder.student.sending import Sent, call_request, watch_containers
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
@@ -196,8 +198,8 @@ class RemoteRunner(Arriving):
     def is_instance(self, function: Function, value: object) -> bool:
         """See `autograder.student.functions.Runner`."""
         reference = reference_to(value)
-        if reference is None:
-            return False
+        if reference is None:  # a named tuple is a value, which comes without its class
+            return trees.is_named_tuple(value, function.name) and self.host.classes.find(function.name) is not None
         self._require(function)
         operands = [value, StudentFunction(function, self)]
         try:
@@ -288,10 +290,12 @@ class RemoteRunner(Arriving):
             sent = Sent(self, origin)
             if function is not None:
                 given, note = Given.to_function(function, positional), None
+                later = partial(self.instances.changes_at, function.name)
             else:
                 step = operation or (target.step if target is not None else "")
                 changes = self.instances.changes_at(f"{origin}.{step}")
                 given, note = Given.to_object(changes, positional, keywords), changes.note
+                later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
             watch_containers(request, given)
             if target is None:
@@ -311,7 +315,7 @@ class RemoteRunner(Arriving):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-            effects = Effects(request, inputs, owners, given.values, given.names, note)
+            effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(
                     request,
@@ -356,10 +360,20 @@ class RemoteRunner(Arriving):
         effects.take(answer, received)
         if "kept" in answer:
             effects.adopt(answer, self.host.held.parameters)
+        kept = effects.kept_lists(answer) if "kept_lists" in answer else []
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
         result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
-        return effects.refill(answer, result)
+        if "attributes" in answer:
+            self.accept_attributes(answer, received, sent.origin)
+        result = effects.refill(answer, result)
+        for number, own in kept:
+            self.host.held.adopt_list(number, own)
+        if "refilled" in answer:
+            self.host.held.settle_lists()
+        if self.host.held.changed_although:
+            effects.note_all(self.host.held.changed_although)
+        return result
 
     def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
@@ -369,9 +383,14 @@ class RemoteRunner(Arriving):
             self.accept_tensor_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
-            return self._value(answer, received, leaves, target.origin, is_live=is_live)
-        effects.take(answer, received)
-        return effects.refill(answer, self._results(answer, received, leaves, target.origin, effects, is_live=is_live))
+            value = self._value(answer, received, leaves, target.origin, is_live=is_live)
+        else:
+            effects.take(answer, received)
+            whole = self._results(answer, received, leaves, target.origin, effects, is_live=is_live)
+            value = effects.refill(answer, whole)
+        if "attributes" in answer:
+            self.accept_attributes(answer, received, target.origin)
+        return value
 
     def lists_told(self, tensors: list[torch.Tensor]) -> list[list[object]]:
         """Return number and tree of the lists of objects that the rubric has changed; their tensors are added."""
@@ -380,8 +399,9 @@ class RemoteRunner(Arriving):
             sent = Sent(self, "")
             sent.tensors = tensors
             found.append([number, sent.encode_whole(plain_outside(held))])
-            self.instances.note_live(held.place)
-            held.note()
+            if is_kept(held):
+                self.instances.note_live(held.place)
+                held.note()
         return found
 
     def _value(
@@ -406,8 +426,9 @@ class RemoteRunner(Arriving):
         lists = as_list(answer["lists"]) if "lists" in answer else []
         pairs = as_list(answer["aliases"]) if "aliases" in answer else []
         aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
-        ends = []
-        for i in used_tensors([tree, lists] if lists else tree):
+        ends: list[int] = []
+        more_than_values = aliases or any([r.requires_grad for r in received])
+        for i in trees.used_tensors([tree, lists] if lists else tree) if more_than_values else ():
             own = received[index_of(i, tensors)]
             if i in aliases:
                 tensors[i] = aliases[i]

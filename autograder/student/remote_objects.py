@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any, NoReturn
 
@@ -102,6 +102,8 @@ class RemoteObject(Remote):
         reference = self._reference
         if name == "__signature__":
             return made_signature(reference.operate("signature", self))
+        if name == "__get__" and reference.kind == "function":  # which torch's schedulers bind to an optimiser again
+            return lambda instance, owner=None: self if instance is None else partial(self, instance)
         if name.startswith("__") and name not in _READ:
             raise AttributeError(name)
         try:
@@ -318,10 +320,14 @@ Coroutine.register(RemoteCoroutine)
 def _asked(name: str) -> Callable[..., Any]:
     def ask(self: RemoteObject, *operands: Any) -> Any:
         reference = self._reference
+        if name == "__enter__":
+            remember_call(call := Call(f"{reference.kind}.{name}", (), is_declared=False))
         try:
             answer = reference.operate(name, self, *operands)
         except StudentException as error:
             raise missing_attribute(error) if name in ("__setattr__", "__delattr__") else error from None
+        if name == "__enter__":
+            call.result = answer
         if name in _OF_ITS_KIND and reference.is_instance:
             return as_instance(answer)
         return reference.accept(f".{name}", answer)
@@ -378,14 +384,21 @@ _SPECIAL = _define()
 
 
 class RemoteClass(type):
-    """The class of a student's object on this side; of a declared one there is one hash on both sides."""
+    """The class of a student's object on this side: equal to the one that it stands for, with the hash of that."""
+
+    def __eq__(cls, other: object) -> Any:
+        return cls is other or (STANDS_FOR in vars(cls) and vars(cls)[STANDS_FOR] is other) or NotImplemented
 
     def __hash__(cls) -> int:
+        if STANDS_FOR in vars(cls):
+            return hash(vars(cls)[STANDS_FOR])
         return hash(vars(cls).get(DECLARED)) if DECLARED in vars(cls) else type.__hash__(cls)
 
 
 DECLARED = "__declared_as__"
 """The attribute of such a class with the declared name of the student's."""
+STANDS_FOR = "__stands_for__"
+"""The attribute of one with the class of a library's that it stands for: ``type(net.fc) == nn.Linear``."""
 
 
 def members_of(special: int, base: type) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from autograder.student.failures import missing_attribute
 from autograder.student.reference import Reference, Remote, note_step, plain_value, reference_to, unusable
 from autograder.student.remote_objects import (
     DECLARED,
+    STANDS_FOR,
     RemoteClass,
     RemoteCoroutine,
     RemoteGenerator,
@@ -286,7 +287,9 @@ def make(reference: Reference, looks: Looks) -> RemoteObject:
     special = looks.special
     if looks.is_iterator or special & _ITEMS:  # whoever has items alone is asked for all of them, which is bounded
         special |= _ITERATED
-    return _class_of(reference.kind, base, special, fields, _checked_name(looks.declared))(reference)
+    known = reference.cls
+    stands_for = known if known is not None and known.__name__ == reference.kind else None
+    return _class_of(reference.kind, base, special, fields, _checked_name(looks.declared), stands_for)(reference)
 
 
 def _checked_name(declared: Any) -> str | None:
@@ -301,12 +304,16 @@ _ITEMS, _ITERATED = 1 << SPECIAL.index("__getitem__"), 1 << SPECIAL.index("__ite
 
 
 @lru_cache(256)
-def _class_of(kind: str, base: Any, special: int, fields: Any, declared: str | None) -> type[RemoteObject]:
+def _class_of(
+    kind: str, base: Any, special: int, fields: Any, declared: str | None, stands_for: type | None
+) -> type[RemoteObject]:
     members = members_of(special, base)
     if fields is not None:
         members["__dataclass_fields__"] = made_fields(fields)
     if declared is not None:
         members[DECLARED] = declared
+    elif stands_for is not None:
+        members[STANDS_FOR] = stands_for
     doc = property(lambda self: self.__getattr__("__doc__"))
     made: Any = RemoteClass(kind, (base,), {"__slots__": (), "__module__": "__main__", "__doc__": doc, **members})
     return made  # type: ignore[no-any-return]

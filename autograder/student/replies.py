@@ -123,22 +123,30 @@ def _accept_use(operation: Any, label: Any, line: Any, expression: Any) -> Use:
     return Use(operation[:200], label[:200], as_line(line), expression[:MAX_SHOWN])
 
 
-def update_argument(argument: torch.Tensor, values: Any, gradient: Any) -> None:
-    """Take over a declared change; refuse another shape or dtype."""
+def update_argument(argument: torch.Tensor, values: Any, gradient: Any, *, may_convert: bool = False) -> None:
+    """Take over a declared change; refuse another shape or dtype, unless it may be one of other floating numbers."""
+    if may_convert and isinstance(values, torch.Tensor) and are_alike(argument, values):
+        argument.grad = None
+        argument.data = values  # as `Module.double` does
     for new in (values, gradient):
         expected = (argument.shape, argument.dtype)
         if new is not None and (not isinstance(new, torch.Tensor) or (new.shape, new.dtype) != expected):
             shape = tuple(argument.shape)
             raise BadReply(text("the call changed the shape or type of an argument of shape {shape}", shape=shape))
-    with torch.no_grad():
-        if not are_same(argument, values):  # autograd does not go back through what has been written to
-            argument.copy_(values)
-        if not argument.is_leaf:
-            return
-        if gradient is None or argument.grad is None:
-            argument.grad = gradient
-        else:
-            argument.grad.copy_(gradient)
+    if not are_same(argument, values):  # autograd does not go back through what has been written to
+        argument.detach().copy_(values)
+    if not argument.is_leaf:
+        return
+    if gradient is None or argument.grad is None:
+        argument.grad = gradient
+    else:
+        argument.grad.detach().copy_(gradient)
+
+
+def are_alike(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    """Return whether two have one shape and floating numbers of different precision."""
+    both = tensor.is_floating_point() and other.is_floating_point()
+    return both and tensor.shape == other.shape and tensor.dtype != other.dtype
 
 
 def update_flags(argument: torch.Tensor, requires_grad: object, is_leaf: object) -> None:

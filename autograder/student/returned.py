@@ -7,7 +7,6 @@ of numbers nothing is empty then, and where no object came from, none is asked a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -76,11 +75,11 @@ class Returned:
             )
 
 
-def _parts(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield a result, and what stands in it where a function returns several, each with where it stands."""
-    yield name, value
-    if type(value) is tuple:
-        yield from ((f"{name}[{i}]", part) for i, part in enumerate(value))
+def _parts(name: str, value: Any) -> list[tuple[str, Any]]:
+    """Return a result, and what stands in it where a function returns several, each with where it stands."""
+    if type(value) is not tuple:
+        return [(name, value)]
+    return [(name, value), *[(f"{name}[{i}]", part) for i, part in enumerate(value)]]
 
 
 def _holds_numbers(value: Any) -> bool:

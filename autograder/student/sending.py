@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
-from types import GeneratorType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
 
-from autograder.course.settings import Function
 from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
@@ -19,11 +17,11 @@ from autograder.sandbox.protocol import BackwardRequest, CallbackReply, Callback
 from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
-from autograder.student import networks, own_objects
+from autograder.student import iterators, networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
+from autograder.student.given import Given
 from autograder.student.host import Host
-from autograder.student.instances import Changes
 from autograder.student.kept import is_kept, plain
 from autograder.student.raised import ErrorClass, Raised
 from autograder.student.reference import reference_to
@@ -62,7 +60,10 @@ class Sent(Encoder):
         self._sender = runner
         self._runner: Any = runner  # which is compared with those of other things
         self.origin = origin
-        self._trained: list[torch.Tensor] = []
+        self.trained: set[int] = set()
+        """The indices of the tensors of networks and optimisers, which are passed to be trained."""
+        if own := runner.host.held.own_lists:
+            self.know({id(kept.value): {"h": number} for number, kept in own.items() if not kept.has_parted})
         self.owners: list[str] = []
         """What each of the first tensors was passed as: a declared parameter, or the number or name of an argument."""
 
@@ -71,10 +72,6 @@ class Sent(Encoder):
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback while the request is being answered."""
         return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
-
-    def may_change(self) -> set[int]:
-        """Return the indices of the tensors of networks and optimisers, which are passed to be trained."""
-        return {self.add(tensor) for tensor in self._trained}
 
     @property
     def _callbacks(self) -> Callbacks:
@@ -93,9 +90,9 @@ class Sent(Encoder):
             return self._encode_table(value)
         if isinstance(value, Raised | ErrorClass):
             return self._encode_error(value)
-        if isinstance(value, GeneratorType):  # passed on as what it is: something that can be iterated over once
-            return {"g": [self.encode(item) for item in value]}
         found = self._encode_ours(value)
+        if found is None and own_objects.asked_of(value) is own_objects.ITERATOR:
+            found = self._encode_iterator(value)
         if found is None:
             found = self._encode_object(value)
         if found is not None:
@@ -104,6 +101,12 @@ class Sent(Encoder):
         if type(value).__module__.startswith("matplotlib."):
             way = "let the function draw on one of its own and return it instead"
         raise WireError(f"a {type(value).__name__} cannot be sent to a student's process; {way}")
+
+    def _encode_iterator(self, value: Iterator[Any]) -> Tree:
+        at_once, others = iterators.part(value)
+        if others is None:  # passed on as what it is: something that can be iterated over once
+            return {"g": [self.encode(item) for item in at_once]}
+        return self._callbacks.add_object(others, own_objects.ITERATOR)
 
     def _encode_object(self, value: Any) -> Tree:
         """Return the tree of a function, or of an object of the rubric's own class."""
@@ -145,10 +148,10 @@ class Sent(Encoder):
         if isinstance(value, type):
             return _class_by_name(value)
         if isinstance(value, torch.nn.Module):
-            self._trained += networks.tensors_of(value)
+            self.trained.update(map(self.add, networks.tensors_of(value)))
             return self._callbacks.add_network(value, self)
         if isinstance(value, torch.optim.Optimizer):
-            self._trained += [parameter for group in value.param_groups for parameter in group["params"]]
+            self.trained.update(self.add(parameter) for group in value.param_groups for parameter in group["params"])
             return self._callbacks.add_optimiser(value, self)
         if isinstance(value, LRScheduler):
             return self._callbacks.add_scheduler(value, self)
@@ -160,31 +163,6 @@ class Sent(Encoder):
         if isinstance(value, KINDS):
             return {"G": self.encode(state_of(hand_over(value)))}
         return None
-
-
-class Given(NamedTuple):
-    """The arguments of one call.
-
-    Args:
-        values: those in order, then those by name.
-        names: of each, what messages call it.
-        may_change: the names of those that the call may change.
-    """
-
-    values: Sequence[Any]
-    names: Sequence[str]
-    may_change: Container[str]
-
-    @classmethod
-    def to_function(cls, function: Function, positional: Sequence[Any]) -> Given:
-        """Return those of a declared function."""
-        return cls(positional, function.parameters, function.changes)
-
-    @classmethod
-    def to_object(cls, changes: Changes, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Given:
-        """Return those of something that nobody declares: a method, an operator."""
-        names = [*map(str, range(1, len(positional) + 1)), *keywords]
-        return cls([*positional, *keywords.values()], names, changes)
 
 
 def watch_containers(request: CallRequest, given: Given) -> None:
@@ -210,18 +188,18 @@ def call_request(
     positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, given: Given, *, is_declared: bool
 ) -> CallRequest:
     """Return the request, and note which argument each tensor was passed as."""
-    trees, tensors, owners = [], sent.tensors, sent.owners
+    trees, tensors, owners, count = [], sent.tensors, sent.owners, 0
     sent.look_through(given.values)
     for value, name in zip(positional, given.names, strict=False):
         if is_declared:
             sent.parameter = name
         trees.append(sent.encode(value))
-        if len(tensors) > len(owners):
-            owners += [name] * (len(tensors) - len(owners))
+        before, count = count, len(tensors)
+        owners += [name] * (count - before)
     request: CallRequest = {
         "op": "call",
         "args": trees,
-        "inputs": len(tensors),
+        "inputs": count,
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
     }
@@ -234,13 +212,12 @@ def call_request(
             owners += [name] * (len(tensors) - len(owners))
         request["kwargs"] = {"m": pairs}
         request["inputs"] = len(tensors)
-    trained = sent.may_change()
+    trained = sent.trained
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
     if may_change and not is_declared:
         request["takes_over"] = [i for i in may_change if i not in trained]
-    found = [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf]
-    if grads := {str(i): sent.add(gradient) for i, gradient in found if gradient is not None}:
-        request["grads"] = grads
+    if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
+        request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
     return request

@@ -246,14 +246,23 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, bathc, rng)").replace(
         "\n\n\n@", "\nimport pytest\n@pytest.fixture\ndef batch():\n    return 3\n\n@", 1)},
      "double.shape: there is no fixture 'bathc'; did you mean batch? there are: student, variables, rng, batch"),
+    ({"visible": tiny.VISIBLE.replace("    checks.", "    assert type(x) is not student.double\n    checks.", 1)},
+     "write `type(x) != student.double`, or `isinstance` if classes below it will do"),
+    ({"visible": tiny.VISIBLE.replace("    checks.", "    V = student.double\n    assert V is x.__class__\n    checks.", 1)},
+     "write `x.__class__ == V`, or `isinstance`"),
+    ({"visible": tiny.VISIBLE.replace("(student, rng):", "(student, rng, monkeypatch):\n    monkeypatch.setattr(torch, 'add', None)", 1)},
+     "test_tiny.py:7: `monkeypatch.setattr(torch, 'add', None)` replaces it on this side only"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "test_tiny.py:5: double.shape: title.zh: this key is missing; the course is in zh, en"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [
     ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
+    ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)"), "hidden": tiny.HIDDEN.replace("- 0.1 *", "- 0.2 *")},
+     "; nor step.descends (line 11): after step("),
     ({"visible": tiny.VISIBLE.replace("checks.assert_shape(", "checks.assert_shap(")}, "double.shape: the reference does not meet it: AttributeError"),
     ({"visible": tiny.VISIBLE.replace("points=3", "points=4")}, "test_double: the grade cell is worth 6 points, its criteria 7"),
     ({"visible": tiny.VISIBLE.replace("checks.assert_shape(student.double(x), (3, 2))", "checks.assert_shape(x, (3, 2))")},
      "test_tiny.py:5: double.shape: the stub meets it"),
+    ({"visible": tiny.VISIBLE.replace("student.double(x)", "2 * x")}, "before anything is written; it also meets double.values"),
     ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")}, "assignment.yaml declares no function 'dubble'"),
     ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
     ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),

@@ -137,6 +137,17 @@ def test_a_frozen_argument_is_restored_in_this_process_too(tmp_path):
     assert results[1].outcome == "skipped"
 
 
+def test_what_a_criterion_asserts_of_its_argument_afterwards_sees_what_was_done_to_it(tmp_path):
+    visible = tiny.VISIBLE.replace(
+        "    checks.assert_shape(student.double(x), (3, 2))",
+        "    before = x.clone()\n    assert student.double(x).shape == (3, 2)\n    assert torch.equal(x, before)",
+    )
+    course = tiny.make(tmp_path, visible=visible.replace(', needs="double.shape"', ""))
+    for double, outcomes in ((lambda x: x.mul_(2), ["failed", "passed"]), (lambda x: 2 * x, ["passed"] * 2)):
+        judge = judged(course, {"double": double, "step": step})
+        assert [result.outcome for result in judge.exercises()[0].criteria[:2]] == outcomes
+
+
 def test_parametrised_criteria_share_their_points(tmp_path):
     visible = tiny.VISIBLE.replace("import torch\n", "import pytest, torch\n").replace(
         '@criterion("double", points=3', '@pytest.mark.parametrize("n", [1, 2, 4])\n@criterion("double", points=3'

@@ -1,16 +1,25 @@
 """Classes of the student's as a rubric uses them: exceptions are caught, words and numbers are words and numbers."""
 
+import collections
 import copy
 import enum
 import math
 
 import pytest
+import torch
+from torch import nn
 
 from autograder.base.errors import StudentError, StudentException
 from autograder.student.instances import Instances
 
 SOURCE = """
-import enum
+import collections, enum, torch
+from torch import nn
+Hypothesis = collections.namedtuple("Hypothesis", "value score")
+class Twice(torch.autograd.Function): pass
+class Linear2(nn.Linear): pass
+def best(): return [Hypothesis([2], 0.5)]
+def layers(): return nn.Sequential(nn.Linear(2, 3), nn.ReLU(), Linear2(3, 1))
 class TooSmall(ValueError):
     def __init__(self, words, least=3):
         super().__init__(words)
@@ -22,6 +31,7 @@ def check(kind):
     if kind == "far": raise FarTooSmall("far")
     if kind == "odd": raise Odd("odd", (1, 2))
     if kind == "key": raise KeyError("w")
+    if kind == "assert": assert kind == "x", "only x"
 def asks(f):
     try: return f(1)
     except TooSmall as error: return type(error).__name__, error.least
@@ -68,7 +78,7 @@ DECLARED = (
         "Stack(xs)",
         "Table(pairs)",
     ),
-    *("Point(xy)", "Level(n)", "Color(name)"),
+    *("Point(xy)", "Level(n)", "Color(name)", "Hypothesis(value, score)", "Twice()"),
 )
 
 
@@ -96,6 +106,8 @@ def test_an_exception_of_the_students_class_is_caught_with_what_it_holds(student
     with pytest.raises(KeyError) as caught:
         student.check("key")
     assert caught.value.args == ("w",)
+    with pytest.raises(AssertionError, match=r"^only x$"):
+        student.check("assert")
     returned = student.make("error")
     assert isinstance(returned, student.Odd)
     assert isinstance(returned, Exception)
@@ -112,6 +124,24 @@ def test_an_exception_of_the_students_class_is_made_and_raised_by_a_rubric(stude
     assert student.asks(refuse) == ("FarTooSmall", 3)
     with pytest.raises(student.TooSmall):
         raise error
+
+
+def test_layers_are_of_the_classes_of_torch_by_their_type(student):
+    kinds = [type(layer) for layer in student.layers()]
+    assert kinds[:2] == [nn.Linear, nn.ReLU]
+    assert kinds[0] in {nn.Linear, nn.Conv2d}
+    assert kinds[0] != nn.ReLU
+    assert kinds[2] != nn.Linear
+    assert issubclass(student.Twice, torch.autograd.Function)
+    assert not issubclass(student.Twice, nn.Module)
+
+
+def test_a_named_tuple_is_of_the_students_class(student):
+    (found,) = student.best()
+    assert isinstance(found, student.Hypothesis)
+    assert isinstance(student.Hypothesis([1], 0.1), student.Hypothesis)
+    assert not isinstance(collections.namedtuple("Hypothesis", "value score")([1], 0.1), student.Hypothesis)
+    assert not isinstance(([1], 0.1), student.Hypothesis)
 
 
 def test_what_a_submission_calls_its_exception_catches_nothing_else(open_student):

@@ -453,6 +453,9 @@ FORWARD = [0, "_forward_hooks", 5, False, False]
         *({"hooks": lie} for lie in (3, [[9, []]], [["0", []]], [[0, [FORWARD, []]]], [[0, [FORWARD] * 2000]])),
         *({"taken": lie} for lie in (3, [[9, "x"]], [["0", "x"]], [[[], "x"]])),
         *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
+        *({"attributes": lie} for lie in (3, [[]], [[9, 0, "best", 1]], [["0", 0, "best", 1]], [[0, 9, "best", 1]])),
+        *({"attributes": [[0, 0, lie, 1]]} for lie in ("_hooks", "__class__", "a b", "x" * 81, 3, "")),
+        *({"attributes": [[0, 0, "best", lie]]} for lie in ({"t": 9}, {"L": [1]}, {"L": 77}, {"zz": 1})),
         *(
             {"kept": [[0, 7]], "tensor_hooks": lie}
             for lie in (3, [[7]], [["7", []]], [[7, 3]], [[7, ["x"]]], [[7, [[]]]])
@@ -469,6 +472,18 @@ def test_what_is_said_of_a_network_of_ours_is_checked(open_runner, lie):
         student.f(net, y)
     assert {name: value for name, value in vars(net).items() if not name.startswith("_")} == before
     assert torch.equal(net(y), expected)
+
+
+@pytest.mark.parametrize("name", ["forward", "training", "weight", "in_features", "to", "T_destination"])
+def test_nothing_of_a_network_of_ours_is_replaced(open_runner, name):
+    net, y = torch.nn.Linear(2, 2), torch.ones(2, 2)
+    before, expected = dict(vars(net)), net(y)
+    with (
+        opened(open_runner, [answering(attributes=[[0, 0, name, 1]])]) as (_, student),
+        pytest.raises(StudentError, match=f"sets `{name}` of a network"),
+    ):
+        student.f(net, y)
+    assert (vars(net), net(y).tolist()) == (before, expected.tolist())
 
 
 @pytest.mark.parametrize(
@@ -668,6 +683,56 @@ def test_whatever_becomes_of_a_list_of_theirs(open_runner, acts, at):
     ):
         for value in inner_values(using_lists(student)):
             assert isinstance(value, (*PLAIN, Remote)), type(value)
+
+
+QUIET = {"tensors": [], "graph": None, "aliases": [], "changed": [], "result": 1}
+
+
+def kept(open_runner, kept_lists, *lies, changes=()):
+    """A list of ours, with one in it, that an answer says has been kept, and what the next ones say of it."""
+    things = [1, [2]]
+    acts = [answering(**QUIET, kept_lists=kept_lists), *(answering(**QUIET, **lie) for lie in lies)]
+    with opened(open_runner, acts, changes={"f": changes}) as (_, student):
+        student.f(things, 1)
+        for _ in lies:
+            student.f(1, 1)
+    return things
+
+
+def test_a_list_of_ours_that_was_kept_is_changed_only_where_it_may_be(open_runner):
+    lies = {"lists": [{"L": [7, [5, {"L": [8, [6]]}]]}]}, {"result": {"L": [7, [9]]}} | {"lists": []}
+    honest = [[[0], 7], [[0, 1], 8]]
+    assert kept(open_runner, honest, lies[0]) == [1, [2]]
+    assert kept(open_runner, honest, lies[0], changes=["x"]) == [5, [6]]
+
+
+@pytest.mark.parametrize("lie", [{"lists": [{"L": [7, {"m": []}]}]}, {"lists": [{"L": [7, 3]}]}], ids=json.dumps)
+def test_a_list_of_ours_that_was_kept_stays_one(open_runner, lie):
+    with pytest.raises(BadReply):
+        kept(open_runner, [[[0], 7]], lie, changes=["x"])
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *(3, [3], [[[0]]], [[[0], "7"]], [[[0], True]], [[[1], 7]], [[[0, 0], 7]], [[[-1], 7]], [[[], 7]], [["0", 7]]),
+        *([[[0], 7], [[0], 8]], [[[0], 7], [[0, 1], 7]]),
+    ],
+    ids=json.dumps,
+)
+def test_what_was_kept_is_a_list_that_was_passed(open_runner, lie):
+    with pytest.raises(BadReply):
+        kept(open_runner, lie)
+
+
+@settings(max_examples=100)
+@given(acts)
+def test_whatever_becomes_of_a_list_of_ours_it_stays_as_it_is(open_runner, acts):
+    things, first = [1, [2]], answering(**QUIET, kept_lists=[[[0], 7], [[0, 1], 8]])
+    with opened(open_runner, [first, *acts], call_s=SILENCE_S) as (_, student), contextlib.suppress(StudentError):
+        student.f(things, 1)
+        use(student, *arguments())
+    assert things == [1, [2]]
 
 
 @settings(max_examples=100)

@@ -16,6 +16,7 @@ FORBIDDEN = {
     "import torch\ntorch.ones(2).share_memory_()": PROCESS,
     "import torch\ntorch.save({}, 'models/best.pt')": FILES,
     "open('/content/x.json', 'w')": FILES,
+    "open('/tmp/pytest-of-root/pytest-0/test_a0/a.csv')": "no file of the tests is here, and none that is written",
     "open('/etc/passwd')": "none can be read but the data of the assignment",
     "from helpers import half": f"{NOTEBOOK}, not the files beside it, and no module `helpers` is installed",
     "import helpers.more": "paste its functions into the notebook",

@@ -43,6 +43,22 @@ class Transferred(nn.Module):
         nn.init.ones_(net[-1].weight)
     def forward(self, x): return self.net(x)
 
+class Trainer:
+    def __init__(self, net): self.net = net
+    def fit(self):
+        self.net.best_loss, self.net.history = 0.5, [1]
+    def more(self): self.net.history.append(len(self.net.history) + 1)
+    def told(self): return self.net.best_loss, list(self.net.history)
+def adorn(net):
+    net.best_loss, net.history, net.mask = 0.3, [1.0], torch.ones(2)
+    net.trainer, net.act = Trainer(net), lambda x: x + 1
+    net.children().__next__().frozen = True
+def adorn_more(net):
+    net.history.append(2.0)
+    net.best_loss /= 3
+def count(net): net.calls += 1
+def uncount(net): del net.calls
+def call_it_forward(net): net.name = "mine"
 def scale(net, factor): net.register_forward_hook(lambda layer, given, out: out * factor)
 def scale_first(net, factor):
     hook = lambda layer, given, named: ((given[0] * factor,), named)
@@ -66,6 +82,12 @@ def normalise(net): nn.utils.parametrizations.weight_norm(net[0])
 def register(net): net.register_buffer("steps", torch.zeros(1))
 def note(net): net.epochs = 3
 def assign(net): net[1].running_mean = torch.full((3,), 2.0)
+def convert(net, dtype):
+    net.to(getattr(torch, dtype))
+    return net(torch.ones(4, 2, dtype=getattr(torch, dtype))).sum()
+def first(net): return net[0]
+def count_layers(net): return len(net)
+def items(net): return [layer for layer in net]
 """
 DECLARED = ["Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
 
@@ -175,6 +197,39 @@ def test_a_copy_is_another_network(student, make):
     assert student.call(net, x).any()
 
 
+@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
+@pytest.mark.parametrize("make", [Own, lambda: sequence(nn.BatchNorm1d(3))])
+def test_a_network_has_the_precision_that_it_gets(student, make, dtype):
+    net = make()
+    weight = next(net.parameters())
+    result = student.convert(net, dtype)
+    result.backward()
+    kind = getattr(torch, dtype)
+    assert {t.dtype for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()} == {kind}
+    assert next(net.parameters()) is weight
+    assert net(torch.ones(4, 2, dtype=kind)).dtype == result.dtype == weight.grad.dtype == kind
+
+
+class Listed(nn.Sequential):
+    pass
+
+
+@pytest.mark.parametrize("how", ["first", "count_layers", "items"])
+def test_layers_of_a_class_of_ours_are_named(open_student, how):
+    with pytest.raises(StudentError, match=r"not there for a Listed of the tests.*`net.children\(\)`"):
+        getattr(open_student(SOURCE), how)(Listed(nn.Linear(1, 1)))
+
+
+def test_a_hook_of_ours_that_would_not_run_is_an_error(open_student):
+    student, net, x = open_student(SOURCE), sequence(), torch.ones(1, 2)
+    seen = []
+    net[0].weight.register_hook(lambda gradient: seen.append(gradient.tolist()))
+    student.call(net, x).sum().backward()
+    assert seen == [[[1, 1], [1, 1], [1, 1]]]
+    with pytest.raises(StudentError, match="the rubric has a hook on a parameter"):
+        student.go_back(net, x)
+
+
 LOST = [("replace", "other layers"), ("patch", "layer `0` got another `forward`"), ("register", "other buffers")]
 
 
@@ -224,3 +279,59 @@ def test_a_hook_on_a_parameter_runs_once_wherever_its_gradient_comes_from(studen
     student.scale_gradient(weight, 10.0)
     weight.sum().backward()
     assert weight.grad.tolist() == [10, 10]
+
+
+class Counting(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.calls = nn.Linear(2, 2), 0
+
+    @property
+    def name(self):
+        return "ours"
+
+    def forward(self, x):
+        self.calls += 1
+        return self.layer(x)
+
+
+@pytest.mark.parametrize("make", [Counting, lambda: nn.Sequential(nn.Linear(2, 2))])
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_attributes_that_the_code_adds_are_there(runner, make, request):
+    student, net = request.getfixturevalue(runner)(SOURCE, declare=["Trainer(net)"]), make()
+    student.adorn(net)
+    assert (net.best_loss, net.history, net.mask.tolist(), net.act(1)) == (0.3, [1.0], [1, 1], 2)
+    assert net.trainer.net is net
+    assert next(net.children()).frozen is True
+    net.history.append(1.5)
+    student.adorn_more(net)
+    assert (net.best_loss, net.history) == (pytest.approx(0.1), [1.0, 1.5, 2.0])
+    net.best_loss, net.history = 3.0, [0]
+    student.adorn_more(net)
+    assert net.best_loss == 1
+
+
+@pytest.mark.parametrize("make", [Counting, lambda: nn.Sequential(nn.Linear(2, 2))])
+def test_attributes_that_an_object_adds_later_are_there(open_student, make):
+    student, net = open_student(SOURCE, declare=["Trainer(net)"]), make()
+    trainer = student.Trainer(net)
+    trainer.fit()
+    history = net.history
+    trainer.more()
+    assert (net.best_loss, net.history) == (0.5, [1, 2])
+    assert net.history is history
+    net.best_loss = 9.0
+    history.append(5)
+    assert trainer.told() == (9.0, [1, 2, 5])
+    assert net(torch.ones(1, 2)).shape == (1, 2)
+
+
+def test_attributes_that_the_rubric_has_written_stay_its_own(open_student):
+    """They may be what it judges by."""
+    student, net = open_student(SOURCE), Counting()
+    for change, words in ((student.count, "another `calls`"), (student.uncount, "no `calls` any more")):
+        with pytest.raises(StudentError, match=words):
+            change(net)
+    with pytest.raises(StudentError, match="has a `name` of its own"):
+        student.call_it_forward(net)
+    assert (net.calls, net.name) == (0, "ours")

@@ -4,8 +4,11 @@ import argparse
 import dataclasses
 import enum
 import functools
+import io
+import itertools
 import threading
 import types
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from autograder.rubric.check_failures import CheckFailed
 from autograder.student import callbacks
 
 CODE = """
-import copy, dataclasses
+import copy, dataclasses, json
 import numpy as np
 import torch
 def lr(config): return config.lr, getattr(config, "missing", None), type(config).__name__
@@ -55,6 +58,25 @@ def first(data, n):
         found.append(item)
     return found
 def twice(items): return list(items), list(items)
+def save(net, out): torch.save(net.state_dict(), out)
+def load(src): return torch.load(src)
+def written(out):
+    with out:
+        out.write("a\\n")
+        json.dump({"b": 1}, out)
+        print("c", file=out)
+        out.writelines(["d", "e"])
+        return out.getvalue()
+def lines(file): return [line.strip() for line in file]
+def through(file):
+    np.save(file, np.arange(3))
+    file.seek(0)
+    return np.load(file)
+def fill(file):
+    file.seek(1 << 26)
+    file.write(b"x")
+def model(m): return m.predict([1, 2]), m.name, m.score(3)
+def call(f, x): return f(x)
 def guarded(manager):
     with manager: raise ValueError("inside")
 def add(a, b): return (a + b).x, (1 + a).x, a == b, a == 1
@@ -72,6 +94,9 @@ def filled(f):
     inner = items[0]
     f(tensor, array, items=items)
     return tensor, array, items, items[0] is inner
+def change_all(configs):
+    for config in configs: config.lr = 3
+def reverse(configs): configs.reverse()
 """
 DECLARED = ("Agent(world, config)",)
 
@@ -290,6 +315,18 @@ def test_what_a_function_does_to_a_configuration_is_as_with_a_list(open_student,
         assert config.sizes is sizes
 
 
+def test_one_in_a_list_that_is_changed_is_an_error(open_student):
+    student, configs = (
+        open_student(CODE, changes={"change_all": ["configs"], "reverse": ["configs"]}),
+        [Config(), Config(2)],
+    )
+    first, _ = configs
+    with pytest.raises(StudentError, match="a Config in a list that was passed has been changed, which would be lost"):
+        student.change_all(configs)
+    student.reverse(configs)
+    assert (configs, configs[1] is first) == ([Config(2), Config()], True)
+
+
 def test_methods_of_an_object_run_where_it_is(student):
     world = World()
     assert student.play(world) == (3, 6.0, 0, True, 3, "line", 8)
@@ -317,6 +354,53 @@ def test_special_methods_of_an_object_run_where_it_is(student):
     student.guarded(guard)
     assert guard.log == ["in", (ValueError, "inside")]
     assert student.add(Value(1), Value(2)) == (3, 2, False, True)
+
+
+def test_items_are_taken_as_they_are_asked_for_and_may_have_no_end(student):
+    taken = []
+
+    def lines():
+        for number in itertools.count():
+            taken.append(number)
+            yield number
+
+    assert student.first(lines(), 3) == [0, 1, 2]
+    assert len(taken) <= 4
+    assert student.first((n * n for n in itertools.count()), 3) == [0, 1, 4]
+    assert student.first(itertools.cycle([torch.ones(1), torch.zeros(1)]), 3)[2] == 1
+
+
+def test_files_in_memory_are_read_and_written(student):
+    net, file = torch.nn.Linear(2, 1), io.BytesIO()
+    student.save(net, file)
+    file.seek(0)
+    assert torch.equal(torch.load(file)["weight"], net.weight)
+    file.seek(0)
+    assert torch.equal(student.load(file)["weight"], net.weight)
+    assert student.written(io.StringIO()) == 'a\n{"b": 1}c\nde'
+    assert student.lines(io.StringIO("x\ny\n")) == ["x", "y"]
+    assert student.lines(io.BytesIO(b"x\ny\n")) == [b"x", b"y"]
+    assert student.through(io.BytesIO()).tolist() == [0, 1, 2]
+
+
+def test_a_file_in_memory_has_a_bound(remote):
+    file = io.BytesIO(b"abc")
+    with pytest.raises(OSError, match="64 MB at most"):
+        remote.fill(file)
+    assert file.getvalue() == b"abc"
+
+
+def test_mocks_count_how_often_they_are_asked(student):
+    model = mock.MagicMock()
+    model.name, model.score.return_value = "net", 0.5
+    model.predict.side_effect = len
+    assert student.model(model) == (2, "net", 0.5)
+    model.predict.assert_called_once_with([1, 2])
+    model.score.assert_called_with(3)
+    step = mock.Mock(side_effect=lambda x: x + 1)
+    assert [student.call(step, 1), student.call(step, 2)] == [2, 3]
+    assert step.call_args_list == [mock.call(1), mock.call(2)]
+    assert student.call(mock.Mock(return_value=7), 1) == 7
 
 
 def test_one_object_is_one_there_and_comes_back_as_itself(remote):
@@ -371,7 +455,7 @@ def test_a_question_that_nobody_may_ask_ends_the_worker(open_student, question):
 import gc
 def forge(world):
     ask = next(o for o in gc.get_objects() if type(o).__name__ == "AskingBack")
-    number = next(n for n, v in ask._handle.__self__._passed._found.items() if v is world)
+    number = ask._handle.__self__._passed.number_of(world)
     return ask.call_back(number, (), {{}}, asked={question!r})
 """
     )

@@ -1,19 +1,25 @@
 """What a rubric gives an object of the student's stays one thing on both sides: parameters, hooks, closures, seeds."""
 
+import itertools
+import random
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from autograder.base.errors import StudentError
+from autograder.sandbox.frames import WireError
 
 OBJECTS = """
+import random
 import numpy as np
 import torch
 from torch import nn
 
 class Descent:
     def __init__(self, params, lr):
-        self.params, self.lr, self.moved = list(params), lr, 0
+        self.params, self.lr, self.moved = [p["params"] if isinstance(p, dict) else p for p in params], lr, 0
     def zero_grad(self):
         for p in self.params: p.grad = None
     @torch.no_grad()
@@ -93,6 +99,8 @@ def double(make):
 def is_inference(f):
     with torch.inference_mode(): return f().is_inference()
 def made(): return torch.zeros(2)
+def are_deterministic():
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 def are_inference(): return torch.zeros(1).is_inference()
 class Best:
     def __init__(self): self.state = None
@@ -110,6 +118,7 @@ class Best:
         for values in self.state.values(): values.detach().zero_()
 def state_of(net): return net.state_dict()
 def draw(n): return torch.randn(n)
+def draw_otherwise(n): return np.random.rand(n).tolist(), random.random()
 def detached(x): return x.detach()
 """
 CLASSES = (
@@ -124,6 +133,10 @@ CLASSES = (
     "Best()",
 )
 CHANGES = {"Descent": ("params",), "Optimizer": ("params",)}
+
+
+def yielded(net):
+    yield from net.parameters()
 
 
 @pytest.fixture(params=["open_student", "open_local"])
@@ -165,6 +178,27 @@ def test_an_optimiser_of_theirs_trains_a_network_of_ours_and_one_of_theirs(stude
         trainer.fit(X, X[:, :1] * 5)
         assert not torch.equal(net.weight, before)
         before = net.weight.detach().clone()
+
+
+def test_the_rate_of_an_optimiser_of_theirs_is_ours_to_change(student):
+    weight = nn.Parameter(torch.ones(1))
+    optimiser = student.Optimizer([weight], 1.0)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda epoch: 0.5**epoch)
+
+    def closure():
+        optimiser.zero_grad()
+        loss = weight.sum()
+        loss.backward()
+        return loss
+
+    for expected in (0.0, -0.5):
+        optimiser.step(closure)
+        assert weight.item() == expected
+        scheduler.step()
+    for group in optimiser.param_groups:
+        group["lr"] = 2.0
+    optimiser.step(closure)
+    assert weight.item() == -2.5
 
 
 def test_gradients_may_be_cleared_between_a_loss_of_ours_and_its_backward_pass(student):
@@ -254,6 +288,26 @@ def test_an_attribute_that_was_calculated_has_its_gradient(student):
         assert not net(x).requires_grad
 
 
+@pytest.mark.parametrize(
+    "passed",
+    [
+        lambda net: filter(lambda p: p.requires_grad, net.parameters()),
+        lambda net: itertools.chain(net[0].parameters(), net[1].parameters()),
+        lambda net: (p for p in net.parameters() if p.requires_grad),
+        lambda net: iter(list(net.parameters())),
+        lambda net: map(dict, [[("params", p)] for p in net.parameters()]),
+        yielded,
+    ],
+)
+def test_parameters_are_trained_however_they_come(student, passed):
+    net, x = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1)), torch.ones(3, 2)
+    before = [p.detach().clone() for p in net.parameters()]
+    descent = student.Descent(passed(net), 0.5)
+    net(x).sum().backward()
+    descent.step()
+    assert all(not torch.equal(p, old) for p, old in zip(net.parameters(), before, strict=True))
+
+
 def test_a_seed_that_a_rubric_sets_holds_for_their_code(student):
     torch.manual_seed(3)
     first = student.draw(4)
@@ -261,6 +315,21 @@ def test_a_seed_that_a_rubric_sets_holds_for_their_code(student):
     assert torch.equal(student.draw(4), first)
     assert not torch.equal(student.draw(4), first)
     assert torch.equal(first, torch.randn(4, generator=torch.Generator().manual_seed(3)))
+
+
+def test_a_seed_of_numpy_or_python_holds_for_their_code_and_leaves_the_others_alone(student):
+    def drawn(*seeds):
+        for seed in seeds:
+            seed(3)
+        return *student.draw_otherwise(4), student.draw(1).item()
+
+    first = drawn(np.random.seed, random.seed, torch.manual_seed)
+    assert first[:2] == (np.random.RandomState(3).rand(4).tolist(), random.Random(3).random())
+    of_numpy, of_python = drawn(np.random.seed), drawn(random.seed)
+    assert [a == b for a, b in zip(first, of_numpy, strict=True)] == [True, False, False]
+    assert [a == b for a, b in zip(first, of_python, strict=True)] == [False, True, False]
+    np.random.seed(1 << 31)  # no message would carry any larger one
+    assert student.draw_otherwise(1)[0] == np.random.RandomState(1 << 31).rand(1).tolist()
 
 
 def test_a_network_of_ours_may_be_passed_twice_in_one_graph(open_student):
@@ -343,6 +412,22 @@ def test_modes_of_torch_hold_on_the_other_side(student):
     with torch.inference_mode():
         assert student.are_inference()
     assert not student.are_inference()
+    for warn_only in (True, False):
+        torch.use_deterministic_algorithms(True, warn_only=warn_only)
+        try:
+            assert student.are_deterministic() == (True, warn_only)
+        finally:
+            torch.use_deterministic_algorithms(False)
+        assert student.are_deterministic() == (False, False)
+
+
+def test_a_default_device_that_is_not_there_is_an_error(open_student):
+    student = open_student("import torch\ndef made(): return torch.zeros(2)")
+    with torch.device("cpu"):
+        assert student.made().device.type == "cpu"
+    with torch.device("meta"), pytest.raises(WireError, match="computes on the CPU"):
+        student.made()
+    assert student.made().device.type == "cpu"
 
 
 KEEPING = ["save", "save_parameters", "save_data", "save_arrays", "save_copies", "save_in_passing"]

@@ -659,6 +659,21 @@ def test_gradients_reach_the_parameters_of_a_module(open_student):
     torch.testing.assert_close(net.linear.weight, before - 0.1 * weight)
 
 
+@pytest.mark.parametrize(
+    ("body", "gradient"),
+    [
+        ("total += (x * x).sum()\n    return total", [2.0, 4.0]),  # the argument has a gradient afterwards
+        ("total.requires_grad_()\n    return (x * x).sum() + total", [2.0, 4.0]),
+        ("y = (x * x).sum() + total\n    x.requires_grad_(False)\n    return y", None),
+    ],
+)
+def test_arguments_that_get_or_lose_a_gradient_do_not_count_as_others(open_student, body, gradient):
+    student = open_student(f"def f(x, total):\n    {body}", declare=["f(x, total)"])
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    student.f(x, torch.zeros(())).backward()
+    assert (None if x.grad is None else x.grad.tolist()) == gradient
+
+
 def test_gradients_reach_parameters_when_no_argument_has_one(open_student):
     student = open_student(MODULES)
     net = student.make()

@@ -567,19 +567,20 @@ def f(kind):
         ("UnicodeDecodeError", ValueError),
         ("NotImplementedError", StudentException),
         ("derived", IndexError),
-        *[(kind, None) for kind in ("AssertionError", "own", "StopIteration", "AttributeError", "KeyboardInterrupt")],
+        ("AssertionError", AssertionError),
+        ("own", ValueError),
+        *[(kind, None) for kind in ("StopIteration", "AttributeError", "KeyboardInterrupt")],
         *[(kind, None) for kind in ("GeneratorExit", "SystemExit", "ExceptionGroup", "MemoryError")],
     ],
 )
-def test_an_exception_is_of_the_kind_that_was_raised_unless_python_or_pytest_would_swallow_it(
-    open_student, kind, expected
-):
+def test_an_exception_is_of_the_kind_that_was_raised_unless_python_would_swallow_it(open_student, kind, expected):
     with pytest.raises(StudentException) as caught:
         open_student(FAILING).f(kind)
     if expected is not None:
         assert isinstance(caught.value, expected)
+        assert isinstance(caught.value, AssertionError) == (kind == "AssertionError")
     else:
-        swallowed = (AssertionError, StopIteration, AttributeError, KeyboardInterrupt, GeneratorExit, SystemExit)
+        swallowed = (StopIteration, AttributeError, KeyboardInterrupt, GeneratorExit, SystemExit)
         assert not isinstance(caught.value, swallowed)
 
 

@@ -27,6 +27,8 @@ class Counted:
     def __call__(self, *x): return self.__wrapped__(*x)
 class Plain:
     def __call__(self, *x): return x
+    def __enter__(self): pass
+    def __exit__(self, *told): pass
 """
 X = torch.zeros(2, 3)
 
@@ -56,6 +58,12 @@ def test_a_message_names_the_last_call(student, call, words):
     assert str(raised.value) == f"after {words}: the result must have shape (1,), but has (2, 3)"
 
 
+def test_a_context_manager_that_forgets_itself_is_named(student):
+    with pytest.raises(AttributeError), criterion_scope(hidden=False), student.Plain() as entered:
+        entered.elapsed  # noqa: B018
+    assert (failed_call().words, failed_call().returned) == ("Plain.__enter__()", "None")
+
+
 def test_a_finding_names_the_last_call_of_a_function_that_is_declared(student):
     with criterion_scope(hidden=False), pytest.raises(CheckFailed) as raised:
         checks.assert_shape(student.Diffusion(2).add_noise(X), (1,))
@@ -74,9 +82,11 @@ def test_what_a_method_returned_is_what_stops_a_criterion(student):
 
 def test_an_object_has_the_name_that_it_was_given(student):
     def area(a, b=2):
+        """An area."""
         return a * b
 
     counted = student.Counted(area)
+    assert counted.__doc__ == "An area."
     assert (counted.__name__, describe(counted), describe(student.Plain())) == ("area", "area", "Plain")
     with pytest.raises(AttributeError):
         student.Plain().__name__  # noqa: B018

@@ -1,0 +1,54 @@
+"""The arguments of one call, and which of them may be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from autograder.course.settings import Function
+
+
+class Changes:
+    """What may be changed of the arguments of one method, which nobody declares: what the reference's method changes.
+
+    Args:
+        place: the declared function that its object came from, and how it was reached from there.
+        found: place and argument of everything that the reference has changed.
+        is_learning: whether everything may be changed, and is remembered.
+    """
+
+    def __init__(self, place: str, found: set[tuple[str, str]], *, is_learning: bool) -> None:
+        self.place, self._found, self._is_learning = place, found, is_learning
+
+    def __contains__(self, argument: object) -> bool:
+        return self._is_learning or (self.place, argument) in self._found
+
+    def note(self, argument: str) -> None:
+        """Note that an argument, which may be, was changed."""
+        if self._is_learning:
+            self._found.add((self.place, argument))
+
+
+class Given(NamedTuple):
+    """The arguments of one call.
+
+    Args:
+        values: those in order, then those by name.
+        names: of each, what messages call it.
+        may_change: the names of those that the call may change.
+    """
+
+    values: Sequence[Any]
+    names: Sequence[str]
+    may_change: Container[str]
+
+    @classmethod
+    def to_function(cls, function: Function, positional: Sequence[Any]) -> Given:
+        """Return those of a declared function."""
+        return cls(positional, function.parameters, function.changes)
+
+    @classmethod
+    def to_object(cls, changes: Changes, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Given:
+        """Return those of something that nobody declares: a method, an operator."""
+        names = [*map(str, range(1, len(positional) + 1)), *keywords]
+        return cls([*positional, *keywords.values()], names, changes)

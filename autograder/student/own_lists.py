@@ -1,0 +1,93 @@
+"""Lists, dicts and sets of the rubric's that the student's code has kept: each is one on both sides.
+
+What the rubric does to one is done there with the next message; see `sandbox.held_lists`. What the code does to one
+later is done here where the code may, as the reference's does, and is held against it elsewhere: then there are two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import Any
+
+import torch
+
+from autograder.base.errors import StudentError
+from autograder.base.i18n import text
+from autograder.sandbox.frames import WireError
+from autograder.sandbox.held_lists import fill, is_as_before, items_of
+from autograder.sandbox.links import are_same
+
+MAX_OWN = 1 << 10
+
+
+class OwnList:
+    """One of them.
+
+    Args:
+        value: it.
+        name: the parameter or argument that it was passed as.
+        may_change: has this name, if the code may change it.
+        note: is told the name where it was changed and may be.
+    """
+
+    def __init__(self, value: Any, name: str, may_change: Container[str], note: Callable[[str], None]) -> None:
+        self.value, self.name, self._may_change, self._note = value, name, may_change, note
+        self.has_parted = False
+        self.settle()
+
+    def settle(self) -> None:
+        """Note that the other side knows what it holds."""
+        self._known = items_of(self.value)
+
+    def is_changed(self) -> bool:
+        """Return whether the rubric has changed it since.
+
+        Raises:
+            StudentError: the code has changed it as well, and may not.
+        """
+        if is_as_before(self.value, self._known):
+            return False
+        if self.has_parted:
+            raise StudentError(
+                text(
+                    "an object that was given `{name}` has kept it and changes it later; it may do so only where"
+                    " assignment.yaml lists `{name}` under `changes` of its class",
+                    name=self.name,
+                )
+            )
+        return True
+
+    def take(self, content: Any) -> bool:
+        """Let it hold what the code's holds; return whether that is not allowed, and they are two from now on.
+
+        Raises:
+            WireError: it is of another kind.
+        """
+        if type(content) is not type(self.value):
+            raise WireError("a list that is none any more")
+        merged = _merged(self.value, content)
+        if is_as_before(merged, items_of(self.value)):
+            return False
+        if self.name not in self._may_change:
+            self.has_parted = True
+            return True
+        self._note(self.name)
+        fill(self.value, merged)
+        self.settle()
+        return False
+
+
+def _merged(value: Any, content: Any) -> Any:
+    """Return a content with what the value holds already where that is the same."""
+    if isinstance(value, dict):
+        return {key: _either(value.get(key), new) for key, new in content.items()}
+    if isinstance(value, set):
+        return value if value == content else content
+    before = [*value, *[None] * (len(content) - len(value))]
+    return [_either(old, new) for old, new in zip(before, content, strict=False)]
+
+
+def _either(old: Any, new: Any) -> Any:
+    if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
+        return old if are_same(old, new) else new
+    return old if type(old) is type(new) and type(old) in (bool, int, float, str) and old == new else new

@@ -1,0 +1,67 @@
+"""What a rubric's source tells before it runs; what becomes of it is tested where rubrics run."""
+
+import textwrap
+
+import pytest
+
+from autograder.base.errors import ConfigError
+from autograder.rubric.source_reading import looking_back, refuse_replacements
+
+LOOKS = {
+    "a copy": "before = X.clone()\nout = student.f(X)\nassert out.shape == X.shape\nassert torch.equal(X, before)",
+    "a list": "student.f([3, xs], k=1)\nassert xs == [1]",
+    "by name": "student.f(inputs=X)\nnp.testing.assert_allclose(X, before)",
+    "a check": "y = student.f(X)\nchecks.assert_close(X, before)",
+    "what it holds": "student.f(batch)\nassert batch.x.sum() == 3",
+    "a method": "net = student.Net()\nnet.fit(X)\nassert not X.any()",
+    "in a loop": "for X in cases:\n    student.f(X)\n    assert X[0] == 1",
+}
+DOES_NOT = {
+    "the result": "out = student.f(X)\nassert torch.equal(out, 2 * X)\nassert out.sum() == X.sum()",
+    "another name": "y = student.f(X)\nz = y + 1\nfor row, x in zip(z, X):\n    assert x == row",
+    "in one": "assert torch.equal(student.f(X), X)",
+    "before": "assert X.shape == (3, 2)\nstudent.f(X)",
+    "a copy is passed": "student.f(X.clone())\nassert X.sum() == 3",
+    "it asks itself": "checks.assert_unchanged(student.f, X)\nassert X.shape == (3, 2)",
+    "rebound": "X = student.f(X)\nassert X.sum() == 3",
+    "a context": "with student.opened(X) as found:\n    assert found == X",
+    "of ours": "g(X)\nassert X.sum() == 3",
+}
+
+
+@pytest.mark.parametrize(
+    ("body", "looks"), [*((body, True) for body in LOOKS.values()), *((body, False) for body in DOES_NOT.values())],
+    ids=[*LOOKS, *DOES_NOT],
+)  # fmt: skip
+def test_a_test_that_asserts_something_of_what_it_has_passed_looks_back(tmp_path, body, looks):
+    file = tmp_path / "test_it.py"
+    file.write_text(f"def test_it(student, X):\n{textwrap.indent(body, '    ')}\n")
+    assert looking_back(file) == ({"test_it"} if looks else set())
+
+
+IMPORTS = "import numpy as np\nimport torch.nn.functional as F\nimport helpers\nfrom unittest import mock\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_refused"),
+    [
+        ("monkeypatch.setattr(np.random, 'beta', f)", True),
+        ("monkeypatch.delattr(F, 'softmax')", True),
+        ("monkeypatch.setattr('builtins.input', f)", True),
+        ("with mock.patch('torch.softmax') as softmax: pass", True),
+        ("with mock.patch.object(F, 'softmax'): pass", True),
+        ("monkeypatch.setattr(net, 'rate', 3)", False),
+        ("monkeypatch.setattr(helpers, 'f', g)", False),
+        ("monkeypatch.setenv('HOME', '.')", False),
+        ("model = mock.Mock(return_value=3)", False),
+    ],
+)
+def test_what_is_replaced_where_no_code_of_theirs_runs_is_refused(tmp_path, source, is_refused):
+    file = tmp_path / "test_it.py"
+    file.write_text(f"{IMPORTS}def test_it(student, monkeypatch):\n    {source}\n")
+    if not is_refused:
+        refuse_replacements(file)
+        return
+    with pytest.raises(ConfigError, match="replaces it on this side only") as refused:
+        refuse_replacements(file)
+    assert refused.value.line == 6

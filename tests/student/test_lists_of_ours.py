@@ -1,0 +1,147 @@
+"""A list of the rubric's that an object of the student's has kept is one on both sides."""
+
+import pytest
+import torch
+
+from autograder.base.errors import StudentError
+from autograder.rubric import checks
+from autograder.rubric.check_failures import CheckFailed
+from autograder.student.calls import criterion_scope
+from autograder.student.instances import Instances
+
+SOURCE = """
+import torch
+class Stack:
+    def __init__(self, items): self.items = items
+    def push(self, item): self.items.append(item)
+    def told(self): return repr(self.items)
+    def use(self, items): self.items = items
+    def is_same(self, items): return self.items is items
+    def each(self):
+        for i in range(2):
+            self.items.append(i)
+            yield i
+    def call(self, f):
+        self.items.append(1)
+        f()
+        return list(self.items)
+class Trainer:
+    def __init__(self, config, callbacks, log):
+        self.config, self.callbacks, self.log = config, callbacks, log
+    def fit(self):
+        for callback in self.callbacks: callback(self.config["lr"])
+        self.log.setdefault("lr", []).append(self.config["lr"])
+        self.config["lr"] /= 2
+KEPT = []
+def keep(items): KEPT.append(items)
+def later(item): KEPT[0].append(item)
+def closure(items):
+    def add(item): items.append(item)
+    return add
+def hook(seen): return lambda layer, given, out: seen.append(tuple(out.shape))
+def sees(items): return list(items)
+"""
+COPIES = SOURCE.replace("self.items = items", "self.items = list(items)")
+DECLARED = ("Stack(items)", "Trainer(config, callbacks, log)")
+
+
+@pytest.fixture
+def student(open_student):
+    """As where the reference is judged."""
+    return open_student(SOURCE, declare=DECLARED, instances=Instances({"Stack", "Trainer"}))
+
+
+def test_what_is_done_to_it_on_either_side_is_done_on_the_other(student):
+    items = [1]
+    stack = student.Stack(items)
+    assert stack.items is items
+    stack.push(2)
+    assert items == [1, 2]
+    items.insert(0, 0)
+    assert stack.told() == "[0, 1, 2]"
+    assert list(stack.each()) == [0, 1]
+    assert items == [0, 1, 2, 0, 1]
+    items.clear()
+    assert stack.call(lambda: items.append(items[-1] + 1)) == [1, 2]
+    assert stack.is_same(items)
+    assert not stack.is_same([1, 2])
+
+
+def test_however_it_is_kept(student):
+    items, others = [], []
+    student.keep(items)
+    student.later(1)
+    student.closure(others)(2)
+    assert (items, others) == ([1], [2])
+    stack, items = student.Stack([]), {}
+    stack.items = items = [3]
+    stack.push(4)
+    assert items == [3, 4]
+    stack.use(other := [5])
+    stack.push(6)
+    assert (other, items) == ([5, 6], [3, 4])
+
+
+def test_settings_callbacks_and_what_they_see(student):
+    seen, rates, log, config, callbacks = [], [], {}, {"lr": 1.0}, []
+    trainer = student.Trainer(config, callbacks, log)
+    callbacks.append(rates.append)
+    config["lr"] = 4.0
+    trainer.fit()
+    trainer.fit()
+    assert (rates, log, config) == ([4.0, 2.0], {"lr": [4.0, 2.0]}, {"lr": 1.0})
+    net = torch.nn.Linear(2, 3)
+    net.register_forward_hook(student.hook(seen))
+    net(torch.ones(1, 2))
+    assert seen == [(1, 3)]
+
+
+def test_what_is_in_it_stays_what_it_is(student):
+    weight, row = torch.ones(2, requires_grad=True), [1]
+    items = [weight, row, {"row": row}]
+    stack = student.Stack(items)
+    stack.push(3)
+    assert items[0] is weight
+    assert items[1] is items[2]["row"] is row
+    row.append(2)
+    assert stack.told().endswith("[1, 2], {'row': [1, 2]}, 3]")
+
+
+@pytest.mark.parametrize("changes", [{"Stack": ["items"]}, {}])
+def test_it_is_changed_where_the_references_is_or_the_declaration_says_so(open_student, changes):
+    instances = Instances({"Stack"})
+    reference = COPIES if changes else SOURCE
+    open_student(reference, declare=DECLARED, instances=instances).Stack([]).push(1)
+    instances.is_learning = False
+    items = []
+    open_student(SOURCE, declare=DECLARED, instances=instances, changes=changes).Stack(items).push(1)
+    assert items == [1]
+
+
+def test_elsewhere_it_is_held_against_the_code_and_there_are_two(open_student):
+    instances = Instances({"Stack"})
+    open_student(COPIES, declare=DECLARED, instances=instances).Stack([]).push(1)
+    instances.is_learning = False
+    student, items = open_student(SOURCE, declare=DECLARED, instances=instances), [1]
+    stack = student.Stack(items)
+    items.append(2)
+    assert stack.told() == "[1, 2]"
+    with criterion_scope(hidden=False):
+        stack.push(3)
+        with pytest.raises(CheckFailed, match="changed its argument items in place"):
+            checks.assert_arguments_unchanged()
+    assert (items, stack.items) == ([1, 2], [1, 2, 3])
+    assert student.sees(items) == [1, 2]
+    items.append(4)
+    with pytest.raises(StudentError, match=r"kept it and changes it later.*`items` under `changes`"):
+        stack.told()
+
+
+def test_one_that_is_copied_or_not_kept_costs_nothing(open_student):
+    student = open_student(COPIES, declare=DECLARED)
+    items = [1]
+    stack = student.Stack(items)
+    student.sees(items)
+    assert not student.runner.host.held.own_lists
+    items.append(2)
+    assert stack.told() == "[1]"
