@@ -35,7 +35,7 @@ class Criterion:
         path: the rubric file.
         line: where the test begins.
         visible: whether students have the file.
-        looks_back: whether it asserts something of what it has passed; see `source_reading.looking_back`.
+        looks_at: the arguments that it asserts something of after it has passed them; see `source_reading`.
         declared: title and hint as the author wrote them.
     """
 
@@ -48,7 +48,7 @@ class Criterion:
     path: Path
     line: int
     visible: bool = True
-    looks_back: bool = False
+    looks_at: frozenset[tuple[str, int | str]] = frozenset()
     declared: Mapping[str, Title] = field(default_factory=dict)
 
     def check_languages(self, languages: Sequence[Language]) -> None:

@@ -175,7 +175,7 @@ class Judge:
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }
-        with criterion_scope(hidden=not judged.visible, looks_back=judged.looks_back):
+        with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at):
             test.function(**{name: fixtures[name]() for name in test.fixtures}, **test.case)
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:

@@ -118,7 +118,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     from autograder.student.calls import criterion_scope
 
-    with criterion_scope(hidden=not judged.visible, looks_back=judged.looks_back):
+    with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at):
         return (yield)
 
 
@@ -411,7 +411,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             points=declared.points / cases[declared.id],
             visible=visible,
             path=item.path,
-            looks_back=item.function.__name__ in looking_back(item.path),  # type: ignore[attr-defined]
+            looks_at=looking_back(item.path).get(item.function.__name__, frozenset()),  # type: ignore[attr-defined]
             id=declared.id if case is None else f"{declared.id}[{case.id}]",
         )
         _check(judge, judged, item, known)

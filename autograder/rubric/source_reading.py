@@ -7,10 +7,14 @@ import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
 from autograder.base import syntax
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
+
+if TYPE_CHECKING:
+    from autograder.student.calls import Looked
 
 _SIDES = frozenset({"student", "reference"})
 _LIBRARIES = frozenset({"torch", "np", "numpy", "pd", "pandas", "checks"})
@@ -21,8 +25,13 @@ _Display = ast.List | ast.Tuple | ast.Set
 
 
 @lru_cache(64)
+def _source(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+@lru_cache(64)
 def _tree(path: Path) -> ast.Module:
-    return syntax.parse(path.read_bytes())
+    return syntax.parse(_source(path))
 
 
 # -- comparisons that never hold ---------------------------------------------------------------------------------------
@@ -36,6 +45,8 @@ def refuse_identity_of_types(path: Path) -> None:
     Raises:
         ConfigError: it does; the first place is named.
     """
+    if b"type(" not in _source(path) and b"__class__" not in _source(path):
+        return
     for comparison, names in _comparisons(_tree(path), frozenset()):
         left, right = comparison.left, comparison.comparators[0]
         for kind, cls in ((left, right), (right, left)):
@@ -68,7 +79,7 @@ def _classes_in(function: ast.AST) -> frozenset[str]:
     )
 
 
-def _is_theirs(node: ast.expr) -> bool:
+def _is_theirs(node: ast.expr) -> TypeGuard[ast.Attribute]:
     return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _SIDES
 
 
@@ -95,6 +106,8 @@ def refuse_replacements(path: Path) -> None:
     Raises:
         ConfigError: it does; the first place is named.
     """
+    if b"patch" not in _source(path):
+        return
     libraries = {
         (alias.asname or alias.name).partition(".")[0]
         for node in ast.walk(_tree(path))
@@ -137,29 +150,45 @@ def _ends(function: ast.expr) -> tuple[str, str]:
 
 
 @lru_cache(64)
-def looking_back(path: Path) -> frozenset[str]:
-    """Return the names of the tests that assert something of an argument alone, after they have passed it.
+def looking_back(path: Path) -> dict[str, frozenset[Looked]]:
+    """Return the tests that assert something of an argument alone, after they have passed it: name, and which.
 
     Such an assert is about what the student's code has done to it: ``before = X.clone(); student.f(X);
     assert torch.equal(X, before)``. A test with `checks.assert_unchanged` says so itself.
     """
-    tests = [node for node in ast.walk(_tree(path)) if isinstance(node, _Function) and node.name.startswith("test")]
-    return frozenset(test.name for test in tests if _looks_back(test))
+    body = _tree(path).body
+    inside = [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
+    tests = [node for node in (*body, *inside) if isinstance(node, _Function) and node.name.startswith("test")]
+    return {test.name: looked for test in tests if (looked := _looked_at(test))}
 
 
-def _looks_back(test: ast.AST) -> bool:
-    nodes = sorted(_placed(test), key=lambda node: (node.lineno, node.col_offset))
-    if any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
-        return False
-    theirs, passed = set(_SIDES), set[str]()
+def _looked_at(test: ast.AST) -> frozenset[Looked]:
+    nodes = [node for node in ast.walk(test) if isinstance(node, ast.stmt | ast.expr)]
+    said = {node: _names(asserted) for node in nodes if (asserted := _asserted(node)) is not None}
+    said = {node: names for node, names in said.items() if not names & _SIDES}
+    if not said or any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
+        return frozenset()
+    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
+    theirs, looked = set(_SIDES), frozenset["Looked"]()
+    passed: dict[str, set[Looked]] = {}
     for node in nodes:
         theirs |= set().union(*(_names(target) for target, value in _bound_by(node) if theirs & _names(value)))
-        if isinstance(node, ast.Call) and _root(node.func) in theirs:
-            passed |= set().union(*map(_given, [*node.args, *(keyword.value for keyword in node.keywords)]))
-        asserted = _asserted(node)
-        if asserted is not None and _names(asserted) & passed and not _names(asserted) & theirs:
-            return True
-    return False
+        if isinstance(node, ast.Call) and _is_theirs(node.func):
+            for place, argument in _arguments(node):
+                for name in _given(argument):
+                    passed.setdefault(name, set()).add((node.func.attr, place))
+        if node in said and not said[node] & theirs:
+            looked = looked.union(*(passed.get(name, ()) for name in said[node]))
+    return looked
+
+
+def _arguments(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
+    """Position or name of each argument; what follows after ``*xs`` is at no known one."""
+    for place, argument in enumerate(call.args):
+        if isinstance(argument, ast.Starred):
+            break
+        yield place, argument
+    yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
 
 
 def _bound_by(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
@@ -185,10 +214,6 @@ def _asserted(node: ast.AST) -> ast.expr | None:
     return None
 
 
-def _placed(test: ast.AST) -> Iterator[ast.stmt | ast.expr]:
-    return (node for node in ast.walk(test) if isinstance(node, ast.stmt | ast.expr))
-
-
 def _names(node: ast.AST) -> set[str]:
     return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
 
@@ -205,4 +230,4 @@ def _given(node: ast.expr) -> set[str]:
         return set().union(*map(_given, node.elts))
     if isinstance(node, ast.Dict):
         return set().union(*map(_given, node.values))
-    return _given(node.value) if isinstance(node, ast.Starred) else {_root(node)} - {""}
+    return {_root(node)} - {""}

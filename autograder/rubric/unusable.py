@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from torch.autograd.gradcheck import GradcheckError
+
 from autograder.base.i18n import Text, same, text
 from autograder.results.grade_report import Diagnosis
 from autograder.rubric.classification import diagnosis
@@ -33,6 +35,11 @@ def unusable(error: BaseException, call: FailedCall, reason: str) -> tuple[Text,
     ('f(x: 1) returned float32 (), where several values are asked for', 'one-value-returned')
     """
     said = {"call": same(call.words), "kind": same(call.returned)}
+    if isinstance(error, GradcheckError):  # an assertion of torch's, in the words of its first line
+        found = str(error).partition("\n")[0].rstrip(",:. ")[:200]
+        return text(
+            "the gradient fails a check against finite differences ({found}); {call}", found=found, **said
+        ), None
     asked = _asked_for(error, call)
     if asked is None:
         cause = of_kind(None, "value") if call.returned == "None" else None

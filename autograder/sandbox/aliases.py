@@ -6,11 +6,13 @@ Code that walks through a value meets such a list wherever it stands, so both si
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from autograder.sandbox.frames import WireError
 
 _CHANGEABLE = (list, dict, set)
+_NESTED = (*_CHANGEABLE, tuple)
 WALKED = frozenset({list, dict, set, tuple})
 """Types that may hold such ones."""
 MAX_SIZE = 4 << 20
@@ -73,6 +75,39 @@ def all_in(value: Any) -> set[int] | None:
     return found
 
 
+def check_sizes(values: Iterable[Any]) -> None:
+    """Refuse lists and the like that hold themselves, or come to too much where they stand in several places.
+
+    >>> rows = [[0]]
+    >>> check_sizes([rows, rows[0]])
+    >>> rows.append(rows)
+    >>> check_sizes([rows])
+    Traceback (most recent call last):
+    autograder.sandbox.frames.WireError: a list that contains itself
+
+    Raises:
+        WireError: there is such a list.
+    """
+    sizes: dict[int, int] = {}
+    for value in values:
+        _check(value, sizes)
+
+
+def _check(value: Any, sizes: dict[int, int]) -> int:
+    known = sizes.get(id(value))
+    if known is not None:
+        if known == OPEN:
+            raise WireError("a list that contains itself")
+        return known
+    sizes[id(value)] = OPEN
+    inside = value.values() if isinstance(value, dict) else value
+    size = len(value) + sum(_check(inner, sizes) for inner in inside if isinstance(inner, _NESTED))
+    if size > MAX_SIZE:
+        raise WireError("one list stands for too much in too many places")
+    sizes[id(value)] = size
+    return size
+
+
 def size_of(value: Any) -> int:
     """Return how many values a list, dict or set holds, counted wherever they stand, and how long its words are.
 
@@ -87,7 +122,7 @@ def size_of(value: Any) -> int:
             size += len(value)
         elif isinstance(value, dict):
             pending += [*value.keys(), *value.values()]
-        elif type(value) in WALKED:
+        elif isinstance(value, _NESTED):
             pending += value
     return size
 

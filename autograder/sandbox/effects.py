@@ -45,13 +45,23 @@ class Effects:
         self._watched: list[Any] = []
         if self._places:
             self._given_back = message["given_back"]
-            self._containers = Containers([_held(arguments[place]) for place in self._places])
-            self._differ: set[int] = set()  # places of what is not the same on both sides any more
-            self._watched = _lists_in(self._containers)
-            self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
+            self._watch(arguments)
         self.goes_on = False
         """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
+
+    def _watch(self, arguments: Sequence[Any]) -> None:
+        """Watch lists and the like, of which the code may keep some."""
+        self._containers = Containers([_held(arguments[place]) for place in self._places])
+        self._differ: set[int] = set()  # places of what is not the same on both sides any more
+        self._before = self._containers.before()
+        self._watched = [held for held in self._before.values() if type(held) in (list, dict, set)]
+        self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
+
+    @property
+    def has_containers(self) -> bool:
+        """Whether there are lists and the like among the arguments."""
+        return bool(self._places)
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
@@ -78,8 +88,6 @@ class Effects:
             encoder: of the answer.
             encode: returns the tree of a result, with those of what is in it and known over there.
         """
-        if not self._places:
-            return encode(result, {})
         self._refilled = [self._places[i] for i in self._containers.changed()]
         self._differ.update(place for place in self._refilled if place not in self._given_back)
         beside = self._given_back if any(place in self._given_back for place in self._refilled) else ()
@@ -94,7 +102,7 @@ class Effects:
             return {}
         return {
             id(value): {"A": list(path)}
-            for path, value in reversed(self._containers.before().items())
+            for path, value in reversed(self._before.items())
             if path and self._places[path[0]] not in self._differ and is_container(value)
         }
 
@@ -123,7 +131,7 @@ class Effects:
             return []
         return [
             [list(path), lists.adopt(held)]
-            for path, held in {id(held): (path, held) for path, held in self._containers.before().items()}.values()
+            for path, held in {id(held): (path, held) for path, held in self._before.items()}.values()
             if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
         ]
 
@@ -134,6 +142,7 @@ class Effects:
             if moved := self._containers.moved():
                 answer["moved"] = moved
             self._containers = Containers(self._containers.values)
+            self._before = self._containers.before()
         if changed := self._frozen.changed:
             answer["changed"] = changed
         if self._slopes:
@@ -159,10 +168,6 @@ class Effects:
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
         places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
         return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
-
-
-def _lists_in(containers: Containers) -> list[Any]:
-    return [held for held in containers.before().values() if type(held) in (list, dict, set)]
 
 
 def _held(argument: Any) -> Any:

@@ -162,7 +162,9 @@ class Encoder:
 
     def look_through(self, value: Any) -> None:
         """Let each list be one in all that is encoded from now on of what is in a value."""
-        self._shared = aliases.shared_in(value) | self._known
+        self._shared = aliases.shared_in(value)
+        if self._known:
+            self._shared = {**self._shared, **self._known}
 
     def finish(self) -> None:
         """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""

@@ -287,9 +287,7 @@ class Worker(NotebookWorker):
         encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
         result = None  # or it would hold what it consists of
-        if kept_lists := effects.kept(self._lists):
-            answer["kept_lists"] = kept_lists
-        self._tell_lists(answer, encoder)
+        self._tell_kept(answer, encoder, effects)
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
@@ -551,6 +549,13 @@ class Worker(NotebookWorker):
     def _reply_with(self, run: Callable[[], Any], effects: Effects | None, *, is_live: bool) -> None:
         self._reply(*self._tried(run, effects), effects, is_live=is_live, is_item=True)
 
+    def _tell_kept(self, answer: CallReply, encoder: Encoder, effects: Effects) -> None:
+        """Put into an answer which lists of its call the code has kept, and what has become of others."""
+        if effects.has_containers and (kept := effects.kept(self._lists)):
+            answer["kept_lists"] = kept
+        if self._lists:
+            self._tell_lists(answer, encoder)
+
     def _tell_lists(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer what has become of lists that the rubric holds."""
         if not self._lists:
@@ -576,13 +581,16 @@ class Worker(NotebookWorker):
             is_live: lists, dicts and sets in it are one on both sides from now on.
             is_item: it is only what the message puts around items.
         """
+        has_containers = effects is not None and effects.has_containers
+        if not is_live and not has_containers:
+            return encoder.encode_whole(value)
 
         def encode(value: Any, known: Mapping[int, Tree]) -> Tree:
             if is_live and (tree := self._lists.encode(value, encoder, known, is_item=is_item)) is not None:
                 return tree
-            return encoder.encode_known(value, known) if known else encoder.encode_whole(value)
+            return encoder.encode_known(value, known) if has_containers else encoder.encode_whole(value)
 
-        return encode(value, {}) if effects is None else effects.encode(value, encoder, encode)
+        return effects.encode(value, encoder, encode) if effects is not None and has_containers else encode(value, {})
 
     def _reply(
         self,
@@ -598,7 +606,8 @@ class Worker(NotebookWorker):
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         answer: ValueReply = {"result": self._result_tree(value, effects, encoder, is_live=is_live, is_item=is_item)}
-        self._tell_lists(answer, encoder)
+        if self._lists:
+            self._tell_lists(answer, encoder)
         if effects is not None:
             effects.tell(answer, encoder)
         if is_live and not is_item and type(value) in (list, dict, set) and not self._lists.has(value):

@@ -110,6 +110,8 @@ class Arriving:
         reader.is_live = True
         for number, index, name, tree in as_list(answer.get("attributes", [])):
             self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
+        if reader.holds_lists:
+            self.host.held.check_lists()
 
     def accept_tensor_hooks(self, answer: Result, origin: str) -> None:
         """Put the student's hooks on tensors of ours, as an untrusted answer says."""
@@ -171,7 +173,9 @@ class Arriving:
         reader.is_live = True
         if not all(isinstance(tree, dict) and "L" in tree for tree in trees):
             raise WireError("malformed list of an object")
-        for held in reader.decode(trees):
+        found = reader.decode(trees)
+        self.host.held.check_lists()
+        for held in found:
             if is_kept(held):  # others are the rubric's own
                 self.instances.note_live(held.place)
                 self.instances.accept(held.place or "", held)
@@ -273,6 +277,11 @@ class ArrivingReader(Decoder):
     key_types = (*KEYS, Remote)
     is_live = False
     """Whether there may be lists that are one on both sides."""
+
+    @property
+    def holds_lists(self) -> bool:
+        """Whether there were any."""
+        return self._lists is not None
 
     def _held(self, inner: Tree, depth: int) -> Any:
         if not self.is_live:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,7 +14,9 @@ import torch
 from autograder.base.errors import StudentError
 
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
-_looks_back: ContextVar[bool] = ContextVar("looks_back", default=False)
+Looked = tuple[str, int | str]
+"""An argument that a criterion looks at after the call: the function's name, the argument's position or name."""
+_looks_at: ContextVar[frozenset[Looked]] = ContextVar("looks_at", default=frozenset())
 
 
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
@@ -101,14 +103,14 @@ def remember_call(call: Call) -> None:
 
 
 @contextmanager
-def criterion_scope(*, hidden: bool, looks_back: bool = False) -> Iterator[None]:
+def criterion_scope(*, hidden: bool, looks_at: frozenset[Looked] = frozenset()) -> Iterator[None]:
     """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden.
 
-    If it looks back at its arguments, functions may change them all, declared or not: what they have done shows then.
+    What it looks at afterwards may be changed, declared or not, so that it sees what was done.
     What it called last before it failed is known afterwards (`failed_call`).
     """
     hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
-    back = _looks_back.set(looks_back)
+    at = _looks_at.set(looks_at)
     _failed_call.set(FailedCall())
     try:
         yield
@@ -120,7 +122,7 @@ def criterion_scope(*, hidden: bool, looks_back: bool = False) -> Iterator[None]
         raise
     finally:
         _hide_values.reset(hide)
-        _looks_back.reset(back)
+        _looks_at.reset(at)
         _last_call.reset(last)
         _last_declared.reset(declared)
 
@@ -183,9 +185,12 @@ def values_are_hidden() -> bool:
     return _hide_values.get()
 
 
-def looks_back() -> bool:
-    """Does the criterion look at its arguments after it has passed them?"""
-    return _looks_back.get()
+def looked_at(function: str, parameters: Sequence[str]) -> frozenset[str]:
+    """Return the parameters of a function whose arguments the criterion looks at after the call."""
+    looks_at = _looks_at.get()
+    if not looks_at:  # as nearly always
+        return frozenset()
+    return frozenset(p for i, p in enumerate(parameters) if (function, i) in looks_at or (function, p) in looks_at)
 
 
 def last_call() -> Call | None:

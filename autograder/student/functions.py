@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from autograder.base.errors import StudentError, StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
-from autograder.student.calls import Call, looks_back, remember_call
+from autograder.student.calls import Call, looked_at, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.raised import ErrorClass
 from autograder.student.signatures import Facts, made_fields, made_signature
@@ -283,8 +283,8 @@ class StudentFunction:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
         function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
-        if looks_back():
-            function = replace(function, changes=frozenset(function.parameters))
+        if looked := looked_at(self.function.name, self.function.parameters):
+            function = replace(function, changes=function.changes | looked)
         try:
             result, changed = self.runner.call(function, passed, most=most)
         except StudentException as error:

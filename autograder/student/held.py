@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox import aliases
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import Request
@@ -177,6 +178,14 @@ class Held:
         if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
             raise WireError("malformed list of an object")
         self.own_lists[number] = own
+
+    def check_lists(self) -> None:
+        """Check what those that are one on both sides have come to hold, one inside the other.
+
+        Raises:
+            WireError: one holds itself, or stands for too much.
+        """
+        aliases.check_sizes([*self._lists.values(), *(own.value for own in self.own_lists.values())])
 
     def settle_lists(self) -> None:
         """Note that the other side knows what those of the rubric's hold that the code has kept."""

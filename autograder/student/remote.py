@@ -445,6 +445,8 @@ class RemoteRunner(Arriving):
         value = reader.decode(tree)
         if lists:
             self.accept_lists(lists, reader)
+        elif reader.holds_lists:
+            self.host.held.check_lists()
         return value
 
     def _attach(

@@ -23,6 +23,7 @@ from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTE
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
 from autograder.student.calls import Call, remember_call
 from autograder.student.failures import missing_attribute
+from autograder.student.inside_networks import collected
 from autograder.student.reference import (
     Reference,
     Remote,
@@ -221,6 +222,8 @@ class RemoteObject(Remote):
         reference = self._reference
         if positional or keywords:
             reference.runner.instances.returned.check_asked(reference.origin, reference.kind)
+        if reference.kind == "method" and (found := collected(reference.step, self, positional, keywords)) is not None:
+            return found
         given = (*(("", value) for value in positional), *keywords.items())
         remember_call(call := Call(reference.name, given, is_declared=False))
         try:

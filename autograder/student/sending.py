@@ -22,6 +22,7 @@ from autograder.student.callbacks import Callbacks
 from autograder.student.functions import StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
+from autograder.student.inside_networks import holds_theirs
 from autograder.student.kept import is_kept, plain
 from autograder.student.raised import ErrorClass, Raised
 from autograder.student.reference import reference_to
@@ -148,6 +149,11 @@ class Sent(Encoder):
         if isinstance(value, type):
             return _class_by_name(value)
         if isinstance(value, torch.nn.Module):
+            if holds_theirs(value):
+                raise WireError(
+                    f"a {type(value).__name__} that holds a layer of the student's cannot be sent to their process;"
+                    " let a function in an ordinary cell put it together, or send the layer alone"
+                )
             self.trained.update(map(self.add, networks.tensors_of(value)))
             return self._callbacks.add_network(value, self)
         if isinstance(value, torch.optim.Optimizer):

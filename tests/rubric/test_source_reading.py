@@ -10,10 +10,10 @@ from autograder.rubric.source_reading import looking_back, refuse_replacements
 LOOKS = {
     "a copy": "before = X.clone()\nout = student.f(X)\nassert out.shape == X.shape\nassert torch.equal(X, before)",
     "a list": "student.f([3, xs], k=1)\nassert xs == [1]",
-    "by name": "student.f(inputs=X)\nnp.testing.assert_allclose(X, before)",
+    "the first of two": "student.f(X, state)\nassert X.sum() == 3",
+    "by name": "student.f(a=3, X=X)\nnp.testing.assert_allclose(X, before)",
     "a check": "y = student.f(X)\nchecks.assert_close(X, before)",
     "what it holds": "student.f(batch)\nassert batch.x.sum() == 3",
-    "a method": "net = student.Net()\nnet.fit(X)\nassert not X.any()",
     "in a loop": "for X in cases:\n    student.f(X)\n    assert X[0] == 1",
 }
 DOES_NOT = {
@@ -36,7 +36,8 @@ DOES_NOT = {
 def test_a_test_that_asserts_something_of_what_it_has_passed_looks_back(tmp_path, body, looks):
     file = tmp_path / "test_it.py"
     file.write_text(f"def test_it(student, X):\n{textwrap.indent(body, '    ')}\n")
-    assert looking_back(file) == ({"test_it"} if looks else set())
+    place = "X" if "X=X" in body else 0
+    assert looking_back(file) == ({"test_it": {("f", place)}} if looks else {})
 
 
 IMPORTS = "import numpy as np\nimport torch.nn.functional as F\nimport helpers\nfrom unittest import mock\n"

@@ -33,6 +33,24 @@ def test_nothing_is_said_of_a_call_where_none_was():
     assert message.en == "what came back could not be judged (TypeError)"
 
 
+def test_a_gradient_that_fails_the_check_of_torch_is_called_that():
+    class Wrong(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return 2 * x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    with pytest.raises(RuntimeError) as raised, criterion_scope(hidden=True):
+        remember_call(Call("f", (("x", 1),), result=torch.ones(1)))
+        torch.autograd.gradcheck(Wrong.apply, (torch.ones(2, dtype=torch.float64, requires_grad=True),))
+    message, _ = unusable(raised.value, failed_call(), "GradcheckError")
+    words = "Jacobian mismatch for output 0 with respect to input 0"
+    assert message.en == f"the gradient fails a check against finite differences ({words}); f(x: 1)"
+
+
 @pytest.mark.parametrize(
     ("result", "use", "words", "cause"),
     [

@@ -174,7 +174,7 @@ def test_a_value_costs_its_rubric_no_more_than_it_may(open_student, capsys, name
         f"import torch, numpy as np\ndef f(): return {VALUES[name]}\ndef g(): return 1",
         call_s=2,
         cell_s=2,
-        submission_s=4,
+        submission_s=6,
         memory_mb=1024,
     )
     with bounded():

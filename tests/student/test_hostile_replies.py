@@ -706,6 +706,20 @@ def test_a_list_of_ours_that_was_kept_is_changed_only_where_it_may_be(open_runne
     assert kept(open_runner, honest, lies[0], changes=["x"]) == [5, [6]]
 
 
+@pytest.mark.parametrize(
+    "lies",
+    [
+        [{"lists": [{"L": [7, [{"L": 7}]]}]}],
+        [{"lists": [{"L": [7, [{"L": 8}]]}, {"L": [8, [{"L": 7}]]}]}],
+        [{"lists": [{"L": [7, [{"L": 8}] * 9000]}]}, {"lists": [{"L": [8, [1] * 9000]}]}],
+    ],
+    ids=["itself", "each other", "too much"],
+)
+def test_lists_that_hold_one_another_do_not_go_on_for_ever(open_runner, lies):
+    with pytest.raises(BadReply):
+        kept(open_runner, [[[0], 7], [[0, 1], 8]], *lies, changes=["x"])
+
+
 @pytest.mark.parametrize("lie", [{"lists": [{"L": [7, {"m": []}]}]}, {"lists": [{"L": [7, 3]}]}], ids=json.dumps)
 def test_a_list_of_ours_that_was_kept_stays_one(open_runner, lie):
     with pytest.raises(BadReply):
