@@ -255,8 +255,13 @@ def grade_all(
     from autograder.results.journal import Journal
 
     for path in paths:
-        if not path.exists():
-            raise UsageError(text("{path}: there is no such file or folder", path=path))
+        if path.exists():
+            continue
+        if len(path.parts) == 1 and (course.source / path).is_dir():  # as one says it to nbgrader
+            raise UsageError(
+                text("{name}: is an assignment, not a file or folder: autograder grade --assignment {name}", name=path)
+            )
+        raise UsageError(text("{path}: there is no such file or folder", path=path))
     if not paths and not course.submitted.is_dir():
         raise UsageError(
             text("{submitted}: there is no such folder; name the submissions to grade", submitted=course.submitted)

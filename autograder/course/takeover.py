@@ -94,14 +94,17 @@ class Plan:
         write_asked(self.file, "\n".join([*parts, "\n".join(self.lines) + "\n"]))
 
     def what_works(self) -> Iterator[Text]:
-        """Tell what each assignment of the course can do now."""
-        course = Course(self.root)
+        """Tell what the assignments of the course can do now."""
+        course, plain = Course(self.root), []
         for name in course.others(()):
             if (course.source / name / "assignment.yaml").is_file():
                 yield text("{name}: has a rubric; `autograder grade` grades it", name=name)
             elif any((course.source / name).glob("*.ipynb")):
-                yield text(
-                    "{name}: has no rubric; `autograder release`, `collect` and `export` work, and "
-                    "`autograder grade --assignment {name}` runs its tests with students' code confined",
-                    name=name,
-                )
+                plain.append(name)
+        if plain:
+            yield text(
+                "without a rubric: {names}; `autograder release`, `collect` and `export` work, and "
+                "`autograder grade --assignment {name}` runs the tests with students' code confined",
+                names=", ".join(plain),
+                name=plain[0],
+            )

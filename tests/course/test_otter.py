@@ -115,7 +115,7 @@ def swap(cells, at, cell):
         (question("name: q1", solution=[code("x = 1")], tests=[words("x")]), r"cell 6: only code cells can be tests"),
         (question("name: q1", solution=[code("x = 1")], tests=[code("%time x")]), r"cell 6: the test is not Python: .*no magics"),
         (question("name: q1; points: 1", solution=[code("x = 1")], tests=[code('""" # BEGIN TEST CONFIG\npoints: 2\n""" # END TEST CONFIG\nx')]), r"cell 1: the tests are worth 2 points, the question 1"),
-        ([raw("# ASSIGNMENT CONFIG", "files: [gone.csv]"), *question("name: q1", **ANSWERED)], r"`files` names gone\.csv, which is not there"),
+        ([raw("# ASSIGNMENT CONFIG", "files: [gone.csv, away.png]"), *question("name: q1", **ANSWERED)], r"`files` names what is not there: gone\.csv, away\.png$"),
         ([code("x = 1")], r"has no question of Otter's"),
     ],
 )  # fmt: skip

@@ -72,15 +72,13 @@ def files_of(master: Master) -> Files:
     """Return the files that a master notebook names.
 
     Raises:
-        UsageError: one is not there.
+        UsageError: some are not there.
     """
-    paths = {}
-    for name in _list(master.config.get("files")):
-        path = master.path.parent / name
-        if not path.exists():
-            words = text("{file}: `files` names {name}, which is not there", file=master.path, name=name)
-            raise UsageError(words)
-        paths[Path(name).as_posix()] = path
+    named = {name: master.path.parent / name for name in _list(master.config.get("files"))}
+    if missing := [name for name, path in named.items() if not path.exists()]:
+        words = text("{file}: `files` names what is not there: {names}", file=master.path, names=", ".join(missing))
+        raise UsageError(words)
+    paths = {Path(name).as_posix(): path for name, path in named.items()}
     places = {name: place_of(name) for name in paths}
     modules = {module for name, path in paths.items() for module in _modules(PurePosixPath(places[name]), path)}
     return Files(paths, places, frozenset(modules))
