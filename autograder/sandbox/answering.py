@@ -64,7 +64,7 @@ class Answering(NotebookWorker):
         self._going_back = GoingBack(self._back)
         self._count = 0
         self._links = Links(self._next_number)
-        self._lists = HeldLists(self._keep, self._links.has)
+        self._lists = HeldLists(self._keep)
         self._declared: dict[str, type] = {}
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
         self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
@@ -88,21 +88,14 @@ class Answering(NotebookWorker):
             self._lists.clear()
             self._passed.clear()
             self._last_inputs = []
-        if "parameters" in message or "lists" in message:
-            self._take_changes(message, [t.tensor for t in tensors])
+        if "parameters" in message:
+            self._links.take(message["parameters"], [t.tensor for t in tensors])
         if "networks" in message:
             self._refresh(message["networks"], [t.tensor for t in tensors])
         super()._answer(message, tensors)
 
-    def _take_changes(self, message: Request | CallbackReply, tensors: list[torch.Tensor]) -> None:
-        """Take over what the rubric has done to what is one on both sides."""
-        if "parameters" in message:
-            self._links.take(message["parameters"], tensors)
-        if "lists" in message:
-            self._lists.take(message["lists"], self._reader(tensors).decode)
-
     def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
-        """Put into a request what the student's code has done to that."""
+        """Put into a request what the student's code has done to what is one on both sides."""
         encoder = Encoder(self._handle, self._kept_classes)
         encoder.tensors = tensors
         if self._links and (changes := self._links.changes(encoder)):
@@ -201,7 +194,8 @@ class Answering(NotebookWorker):
             self._answer(cast("Request", message), received)
             message, received = self._receive()
         answer = cast("CallbackReply", message)
-        self._take_changes(answer, [r.tensor for r in received])
+        if "parameters" in answer:
+            self._links.take(answer["parameters"], [r.tensor for r in received])
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
         if "error" in answer:

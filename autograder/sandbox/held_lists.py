@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import torch
-
 from autograder.sandbox import aliases
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
-Decode = Callable[[Tree], Any]
 _MOST = 1024
 """How many there may be: each is looked at with every message."""
 
@@ -25,11 +22,10 @@ class HeldLists:
 
     Args:
         keep: returns the handle of an object, which it keeps.
-        has_tensor: returns whether a tensor is one on both sides.
     """
 
-    def __init__(self, keep: Callable[[Any], int], has_tensor: Callable[[torch.Tensor], bool]) -> None:
-        self._keep, self._has_tensor = keep, has_tensor
+    def __init__(self, keep: Callable[[Any], int]) -> None:
+        self._keep = keep
         self._found: dict[int, tuple[Any, list[Any]]] = {}  # by handle, with what the other side knows that it holds
 
     def __bool__(self) -> bool:
@@ -70,18 +66,14 @@ class HeldLists:
         changed = [held for held, before in self._found.values() if not is_as_before(held, before)]
         return [encoder.encode_numbered(one, aliases.all_in(one) or {id(one)}, self._number, {}) for one in changed]
 
-    def take(self, entries: list[list[Any]], decode: Decode) -> None:
-        """Let those that the other side has changed hold what they hold there: number and tree of each."""
-        for number, tree in entries:
-            if number in self._found:
-                held, content = self._found[number][0], decode(tree)
-                fill(held, content)
-                # what is not one on both sides yet goes back, to be so from now on
-                self._found[number] = held, [] if any(map(self._is_copy, items_of(held))) else items_of(held)
+    def fill(self, number: int, content: Any) -> None:
+        """Let one hold what it holds on the other side."""
+        held = self._found[number][0]
+        fill(held, content)
+        # a list that is not one on both sides yet goes back, to be so from now on
+        self._found[number] = held, [] if any(map(self._is_new, items_of(held))) else items_of(held)
 
-    def _is_copy(self, value: Any) -> bool:
-        if isinstance(value, torch.Tensor):
-            return not self._has_tensor(value)
+    def _is_new(self, value: Any) -> bool:
         return type(value) in (list, dict, set) and not self.has(value)
 
     def _number(self, held: Any) -> int:

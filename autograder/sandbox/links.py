@@ -18,7 +18,7 @@ from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import identical
 
-_MOST_HELD = 64
+MOST_HELD = 64
 _MOST = 1024
 """Tensors of one attribute, and of all, that are one on both sides: each is looked at with every message."""
 
@@ -126,7 +126,7 @@ class Links:
         self._hooked: dict[int, list[int]] = {}  # the handles of the hooks on each that has any
         self.arrays: dict[int, torch.Tensor] = {}
         """The tensors of arrays, by what `id` says of the array, which lives as long as its tensor."""
-        self._array_of: dict[int, int] = {}  # the other way, by number
+        self._array_of: dict[int, Any] = {}  # the other way, by number
 
     def __bool__(self) -> bool:
         return bool(self._tensors)
@@ -137,7 +137,7 @@ class Links:
         self._hooked.pop(number, None)
         self._states.pop(number, None)
         if number in self._array_of:
-            del self.arrays[self._array_of.pop(number)]
+            del self.arrays[id(self._array_of.pop(number))]
 
     def clear(self) -> None:
         """Let go of all."""
@@ -156,7 +156,7 @@ class Links:
             encoder: of the answer.
             first: the index of the first of these tensors.
         """
-        if len(encoder.tensors) > _MOST_HELD or len(self._tensors) > _MOST:
+        if len(encoder.tensors) > MOST_HELD or len(self._tensors) > _MOST:
             return self.link(encoder.tensors)
         others = {index for index, _ in self.shared(encoder.tensors)}
         for index, tensor in enumerate(encoder.tensors):
@@ -169,9 +169,7 @@ class Links:
                 or self.has(tensor)
             ):
                 continue
-            number, array = self.adopt(tensor), encoder.arrays.get(id(tensor))
-            if array is not None:
-                self.arrays[id(array)], self._array_of[number] = tensor, id(array)
+            self.adopt(tensor, encoder.arrays.get(id(tensor)))
         return self.link(encoder.tensors)
 
     def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
@@ -217,15 +215,26 @@ class Links:
         """Return whether a tensor is one of them."""
         return any(other is tensor for other in self._tensors.values())
 
-    def adopt(self, tensor: torch.Tensor) -> int:
-        """Link a tensor, such as one of the rubric's that the student's code has kept; return its number."""
+    def adopt(self, tensor: torch.Tensor, array: Any = None) -> int:
+        """Link a tensor, such as one of the rubric's that the student's code has kept; return its number.
+
+        Args:
+            tensor: it.
+            array: the array whose memory it has, if the code has that.
+        """
         number = self._number()
         self._tensors[number], self._states[number] = tensor, State(tensor)
+        if array is not None:
+            self.arrays[id(array)], self._array_of[number] = tensor, array
         return number
 
     def find(self, number: int) -> torch.Tensor:
         """Return the parameter of a number."""
         return self._tensors[number]
+
+    def array_at(self, number: int) -> Any:
+        """Return the array whose memory the tensor of a number has; None where there is none."""
+        return self._array_of.get(number)
 
     def take(self, entries: Tree, tensors: Sequence[torch.Tensor]) -> None:
         """Take over what the other side has done.

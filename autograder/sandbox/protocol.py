@@ -39,7 +39,6 @@ class _Request(TypedDict):
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
-        lists: number and tree of each list, dict or set of an object that the rubric has changed.
         heard: whether what the code prints meanwhile comes back.
     """
 
@@ -49,7 +48,6 @@ class _Request(TypedDict):
     forget: NotRequired[bool]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
-    lists: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
 
 
@@ -282,6 +280,24 @@ class TakeRequest(_Request):
 
 
 @final
+class FillRequest(_Request):
+    """Let a list, dict or set of the code's hold what the rubric has made of it. Answered by a `CallReply` of None.
+
+    Attributes:
+        object: its handle.
+        content: the tree of an ordinary one.
+        linked: index and number of the tensors in it that are one on both sides already.
+        fresh: indices of those that are to be so from now on; the answer gives their numbers.
+    """
+
+    op: Literal["fill"]
+    object: int
+    content: object
+    linked: list[list[int]]
+    fresh: list[int]
+
+
+@final
 class IterRequest(_Request):
     """Iterate over an object. Answered by a `ValueReply`, the handle of an iterator.
 
@@ -364,7 +380,16 @@ ObjectRequest = NextRequest | TakeRequest | IterRequest | GetRequest
 VariablesRequest = VariableRequest | TestRequest
 """Requests about variables of the notebook."""
 
-Request = LoadRequest | CallRequest | RecordRequest | VjpRequest | ObjectRequest | ParametersRequest | VariablesRequest
+Request = (
+    LoadRequest
+    | CallRequest
+    | RecordRequest
+    | VjpRequest
+    | ObjectRequest
+    | FillRequest
+    | ParametersRequest
+    | VariablesRequest
+)
 
 # -- worker to rubric process: untrusted -------------------------------------------------------------------------------
 
@@ -605,7 +630,6 @@ class CallbackResult(TypedDict):
         refilled: places of the arguments with lists and the like, one of which was changed, the tree of a list with
             these arguments, and their `frozen.Containers.moved`; absent where none was changed.
         parameters: what has been done to linked parameters, see `links`.
-        lists: as in a request.
     """
 
     result: object
@@ -614,7 +638,6 @@ class CallbackResult(TypedDict):
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
-    lists: NotRequired[list[list[object]]]
 
 
 @final
@@ -628,7 +651,6 @@ class CallbackError(TypedDict):
         changed: as in a `CallbackResult`, of what it did before.
         refilled: likewise.
         parameters: likewise.
-        lists: likewise.
     """
 
     kind: str
@@ -637,7 +659,6 @@ class CallbackError(TypedDict):
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
     parameters: NotRequired[list[object]]
-    lists: NotRequired[list[list[object]]]
 
 
 CallbackReply = CallbackResult | CallbackError

@@ -505,8 +505,7 @@ class Decoder:
             tensor._is_param = True  # so that it is an `nn.Parameter`
         return tensor
 
-    @staticmethod
-    def _array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         return tensor.numpy()
 
     def _bytes(self, index: Any) -> bytes:

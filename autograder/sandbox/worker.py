@@ -25,11 +25,13 @@ from autograder.sandbox.protocol import (
     CallReply,
     CallRequest,
     CellRequest,
+    FillRequest,
     FinishRequest,
     GetRequest,
     IterRequest,
     LoadRequest,
     NextRequest,
+    ObjectRequest,
     ParametersRequest,
     RecordRequest,
     Request,
@@ -90,20 +92,27 @@ class Worker(Answering):
                 self._record(message, tensors)
             case "vjp":
                 self._vjp(message, tensors)
-            case "next":
-                self._next(message)
-            case "take":
-                self._take(message)
-            case "iter":
-                self._iter(message)
-            case "get":
-                self._get(message)
+            case "next" | "take" | "iter" | "get":
+                self._look_at(message)
+            case "fill":
+                self._fill(message, tensors)
             case "parameters":
                 self._parameters(message)
             case "variable" | "test":
                 self._look_at_names(message)
             case _:
                 self._load(message)
+
+    def _look_at(self, message: ObjectRequest) -> None:
+        match message["op"]:
+            case "next":
+                self._next(message)
+            case "take":
+                self._take(message)
+            case "iter":
+                self._iter(message)
+            case _:
+                self._get(message)
 
     def _load(self, message: LoadRequest) -> None:
         match message["op"]:
@@ -309,6 +318,17 @@ class Worker(Answering):
         iterable, view = self._objects[message["object"]]
         self._notebook.enter(view)
         self._reply(iter(iterable), effects=self._effects.get(message["object"]))
+
+    def _fill(self, message: FillRequest, tensors: list[Received]) -> None:
+        """Fill a list as the rubric has filled its own; tensors and arrays in it stay one, or are so from now on."""
+        linked = {index: self._links.find(number) for index, number in message["linked"]}
+        _, values = as_arguments(tensors, going_back=self._going_back, linked=linked)
+        reader = self._reader(values)
+        found = ((linked[index], self._links.array_at(number)) for index, number in message["linked"])
+        reader.arrays = {id(tensor): array for tensor, array in found if array is not None}
+        self._lists.fill(message["object"], reader.decode(message["content"]))
+        kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
+        self._send_values(CallReply(result=None, kept=kept), Encoder())
 
     def _get(self, message: GetRequest) -> None:
         if "cls" in message:

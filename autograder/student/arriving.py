@@ -5,7 +5,6 @@ Everything here is untrusted: what is wrong with it raises `WireError`, or what 
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +32,7 @@ from autograder.student.handed import Handed
 from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.kept import is_kept
+from autograder.student.linked import join
 from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_objects import RemoteObject
 from autograder.student.remote_values import Looks, make, make_value
@@ -150,11 +150,10 @@ class Arriving:
         """
         self.host.checked(lambda: self._take_in(message, received, origin))
         reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
+        self.host.tell_lists()
         parameters = self.host.held.parameters
         if parameters and (changes := parameters.changes(tensors)):
             reply["parameters"] = changes
-        if self.host.held.has_lists and (lists := self.host.lists_told(tensors)):
-            reply["lists"] = lists
         return reply, tensors
 
     def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str) -> None:
@@ -291,8 +290,7 @@ class ArrivingReader(Decoder):
             return self._lists.note(inner, self._decode_other("L", [inner]))
         return super()._held(inner, depth)
 
-    @staticmethod
-    def _array_of(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         """Return the array of a tensor: one as long as somebody has it, so that what an object holds is one here."""
         known: Any = getattr(tensor, "_array", None)
         if known is None:
@@ -300,13 +298,8 @@ class ArrivingReader(Decoder):
         array = known()
         if array is None:
             array = tensor.numpy()
-            tensor._array = weakref.ref(array)  # type: ignore[attr-defined]
-            weakref.finalize(array, _let_go, tensor)  # what is one on both sides lives as long as its array
+            join(tensor, array)
         return array  # type: ignore[no-any-return]
-
-
-def _let_go(tensor: torch.Tensor) -> None:
-    pass
 
 
 _UNSAID: tuple[Any, ...] = (1 << SPECIAL.index("__call__"), None, None)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
@@ -147,15 +146,8 @@ class Held:
         """Release a graph of the worker's when who holds it here is gone."""
         weakref.finalize(holder, self._release_graph, self._epoch, number)
 
-    def add_to(
-        self,
-        request: Request,
-        tensors: list[torch.Tensor],
-        lists_told: Callable[[list[torch.Tensor]], list[list[object]]],
-    ) -> None:
-        """Put into a request what has been let go of, and what was done to parameters and lists."""
-        if self.has_lists and (lists := lists_told(tensors)):
-            request["lists"] = lists
+    def add_to(self, request: Request, tensors: list[torch.Tensor]) -> None:
+        """Put into a request what has been let go of, and what was done to parameters."""
         if self._released:
             request["free"], self._released = self._released, []
         if self.parameters and (changes := self.parameters.changes(tensors)):

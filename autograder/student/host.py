@@ -139,8 +139,8 @@ class Host:
         self.classes = Classes(self._functions)
         self.call_back: Callable[..., Any] | None = None
         """Answers a callback: takes the message, its tensors and the function that runs."""
-        self.lists_told: Callable[[list[torch.Tensor]], list[list[object]]] = lambda _: []
-        """Returns what the rubric has done to lists of objects; takes the tensors of the message, and adds to them."""
+        self.fill_lists: Callable[[], None] = lambda: None
+        """Lets lists of objects that the rubric has changed be so in the worker."""
 
     # -- life ----------------------------------------------------------------------------------------------------------
 
@@ -396,7 +396,8 @@ class Host:
         runs_code = request["op"] in _USING
         if runs_code and (self._seed is not None or SEEDS.count != self._seeds_heard):
             self._pass_seeds_on(request)
-        self.held.add_to(request, tensors, self.lists_told)
+        self.tell_lists()
+        self.held.add_to(request, tensors)
         if runs_code and sys.stdout is not self._stdout:
             request["heard"] = True
         if runs_code and callback is None and self.call_back is not None:
@@ -440,6 +441,11 @@ class Host:
             words = accept_printed(message)[: self._may_print]
             self._may_print -= len(words)
             sys.stdout.write(words)
+
+    def tell_lists(self) -> None:
+        """Tell the worker what the rubric has done to lists of objects, unless they are let go of in a moment."""
+        if self._seed is None and self.held.has_lists:
+            self.fill_lists()
 
     def _pass_seeds_on(self, request: Request) -> None:
         """Let the student's code draw from the criterion's seed, and as the rubric does that has seeded since."""

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.base.errors import StudentError
@@ -18,6 +19,16 @@ from autograder.student.replies import as_list, index_of
 
 MAX_LINKS = 4096
 MAX_HOOKS = 1 << 10
+
+
+def join(tensor: torch.Tensor, array: np.ndarray[Any, Any]) -> None:
+    """Let a tensor of an array's memory live as long as the array, and be found by it."""
+    tensor._array = weakref.ref(array)  # type: ignore[attr-defined]
+    weakref.finalize(array, _let_go, tensor)
+
+
+def _let_go(tensor: torch.Tensor) -> None:
+    pass
 
 
 class GradientHook:
@@ -129,6 +140,12 @@ class LinkedParameters:
                 hooks[handle] = tensor.register_hook(GradientHook(find(handle)))
         for handle in hooks.keys() - set(as_list(handles)):
             hooks.pop(handle).remove()
+
+    def arrays(self) -> dict[int, torch.Tensor]:
+        """Return the tensors of the arrays that are one on both sides, by what `id` says of the array."""
+        joined = ((getattr(tensor, "_array", None), tensor) for tensor in self._tensors.values())
+        found = ((refer(), tensor) for refer, tensor in joined if refer is not None)
+        return {id(array): tensor for array, tensor in found if array is not None}
 
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """Return the number of a tensor that is linked."""

@@ -25,8 +25,10 @@ from autograder.results.grade_report import Problem
 from autograder.sandbox import trees
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
+from autograder.sandbox.links import MOST_HELD
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
+    FillRequest,
     GetRequest,
     ObjectRequest,
     ParametersRequest,
@@ -45,6 +47,7 @@ from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.kept import is_kept, plain_outside
+from autograder.student.linked import join
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
 from autograder.student.replies import (
@@ -96,7 +99,7 @@ class RemoteRunner(Arriving):
             watched=watched,
         )
         self.host.call_back = self.call_back
-        self.host.lists_told = self.lists_told
+        self.host.fill_lists = self.fill_lists
         self.host.classes.object_of = self.stand_in_for
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
         self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
@@ -286,6 +289,7 @@ class RemoteRunner(Arriving):
         Returns:
             The result, and the declared parameters that were changed although they may not be.
         """
+        self.host.tell_lists()
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
             if function is not None:
@@ -392,17 +396,47 @@ class RemoteRunner(Arriving):
             self.accept_attributes(answer, received, target.origin)
         return value
 
-    def lists_told(self, tensors: list[torch.Tensor]) -> list[list[object]]:
-        """Return number and tree of the lists of objects that the rubric has changed; their tensors are added."""
-        found: list[list[object]] = []
+    def fill_lists(self) -> None:
+        """Let lists of objects that the rubric has changed be so in the worker."""
         for number, held in self.host.held.changed_lists():
-            sent = Sent(self, "")
-            sent.tensors = tensors
-            found.append([number, sent.encode_whole(plain_outside(held))])
             if is_kept(held):
                 self.instances.note_live(held.place)
                 held.note()
-        return found
+            self._fill(number, held)
+
+    def _fill(self, number: int, held: Any) -> None:
+        """Let one hold there what it holds here; its tensors and arrays are one on both sides, unless they are many."""
+        parameters = self.host.held.parameters
+        sent = Sent(self, "")
+        sent.known_arrays = parameters.arrays()
+        content = sent.encode_whole(plain_outside(held))
+        links = [(index, parameters.number_of(tensor)) for index, tensor in enumerate(sent.tensors)]
+        fresh = [index for index, link in links if link is None and index not in sent.made]
+        if not all(sent.tensors[index].is_leaf for index in fresh):
+            raise WireError(
+                f"a {type(held).__name__} of a student's object cannot hold a tensor with a graph that ends on this"
+                " side; put in `.detach()` of it, or what it was calculated from"
+            )
+        request: FillRequest = {
+            "op": "fill",
+            "object": number,
+            "content": content,
+            "linked": [[index, link] for index, link in links if link is not None],
+            "fresh": fresh if len(fresh) <= MOST_HELD else [],
+        }
+        words = text("the process did not answer")
+        answer, _ = self.host.ask(request, sent.tensors, on_timeout=words, callback=sent.call_back)
+
+        def adopt() -> None:
+            for index, link in as_list(answer.get("kept", [])):
+                if index not in request["fresh"]:
+                    raise WireError("malformed parameter")
+                tensor = sent.tensors[index]
+                parameters.adopt(link, tensor, None)
+                if (array := sent.arrays.get(id(tensor))) is not None:
+                    join(tensor, array)
+
+        self.host.checked(adopt)
 
     def _value(
         self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_live: bool

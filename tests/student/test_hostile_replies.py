@@ -655,7 +655,7 @@ LIST = {"L": [8, [{"L": [9, [1]]}, {"t": 0}]]}
 
 
 def using_lists(student):
-    """Read a list of an object, change it, and let what is one on both sides go its way."""
+    """Read a list of an object, change it, which is told before the next call, and let that go its way."""
     held = student.f(*arguments())[1].items
     inner = held[0]
     inner.append(2)
@@ -664,16 +664,29 @@ def using_lists(student):
 
 
 def test_a_list_of_theirs_is_used_without_an_error(open_runner):
-    acts = [lambda answer: answer, answering(result=LIST), answering(lists=[LIST, {"L": 9}])]
+    acts = [lambda answer: answer, answering(result=LIST), lambda answer: answer, answering(lists=[LIST, {"L": 9}])]
     with opened(open_runner, acts) as (_, student):
         held, inner = using_lists(student)
         assert (held[0] is inner, inner) == (True, [1])
 
 
+@pytest.mark.parametrize("kept", [3, [3], [[0]], [[1, 7]], [[0, "7"]], [[0, 8]], [[0, 7], [0, 7]]], ids=json.dumps)
+def test_what_is_put_into_a_list_of_theirs_gets_one_number(open_runner, kept):
+    acts = [lambda answer: answer, answering(result={"L": [8, []]}), answering(kept=kept)]
+    with opened(open_runner, acts) as (_, student):
+        held = student.f(*arguments())[1].items
+        held.append(torch.ones(2))
+        if kept == [[0, 8]]:  # numbers of lists are others
+            student.f(*arguments())
+            return
+        with pytest.raises(BadReply):
+            student.f(*arguments())
+
+
 @settings(max_examples=100)
-@given(acts, st.integers(0, 2))
+@given(acts, st.integers(0, 3))
 def test_whatever_becomes_of_a_list_of_theirs(open_runner, acts, at):
-    honest = [lambda answer: answer, answering(result=LIST), answering(lists=[LIST, {"L": 9}])]
+    honest = [lambda answer: answer, answering(result=LIST), lambda answer: answer, answering(lists=[LIST, {"L": 9}])]
     first, *others = acts
     changed = [lambda answer: first(honest[at](answer)), *others]
     expected = (StudentError, AttributeError, TypeError, IndexError, KeyError)

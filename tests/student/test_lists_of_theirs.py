@@ -2,9 +2,11 @@
 
 import gc
 
+import numpy as np
 import pytest
 import torch
 
+from autograder.sandbox.frames import WireError
 from autograder.student.instances import Instances
 
 SOURCE = """
@@ -47,11 +49,21 @@ TOLD = "([0.5], {1}, {'a': []}, [[1], [2]])"
 
 
 @pytest.fixture(params=["worker", "here"])
-def student(request):
-    """As where the reference is judged."""
-    if request.param == "here":
-        return request.getfixturevalue("open_local")(SOURCE, declare=DECLARED)
-    return request.getfixturevalue("open_student")(SOURCE, declare=DECLARED, instances=Instances({"Net", "Layer"}))
+def opened(request):
+    """Runs a source as where the reference is judged."""
+
+    def opened(source, declare):
+        if request.param == "here":
+            return request.getfixturevalue("open_local")(source, declare=declare)
+        instances = Instances({name.partition("(")[0] for name in declare if name[0].isupper()})
+        return request.getfixturevalue("open_student")(source, declare=declare, instances=instances)
+
+    return opened
+
+
+@pytest.fixture
+def student(opened):
+    return opened(SOURCE, DECLARED)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +117,70 @@ def test_tensors_and_objects_in_it(student):
     assert net.layers[0].norm() == 8
     net.layers.append(student.Layer())
     assert [layer.norm() for layer in net.layers] == [8, 2, 2]
+
+
+PARAMETERS = """
+import numpy as np
+import torch
+class Layer:
+    def __init__(self):
+        self.params = {"W": torch.zeros(2, requires_grad=True), "b": torch.zeros(1, requires_grad=True)}
+        self.arrays = {"W": np.zeros(2), "b": np.ones(1)}
+        self.b = self.arrays["b"]
+    def forward(self, x): return x @ self.params["W"] + self.params["b"]
+    @torch.no_grad()
+    def step(self):
+        for values in (self.params["W"], self.arrays["W"], self.b): values -= 1
+class Net(torch.nn.Linear): pass
+"""
+
+
+@pytest.fixture
+def layers(opened):
+    return opened(PARAMETERS, ["Layer()", "Net(n, m)"])
+
+
+@pytest.mark.parametrize("parameter", [False, True])
+def test_a_parameter_that_is_put_into_it_is_trained_there(layers, parameter):
+    layer, x = layers.Layer(), torch.ones(3, 2)
+    W = torch.nn.Parameter(torch.ones(2)) if parameter else torch.ones(2, requires_grad=True)
+    b = layer.params["b"]
+    layer.params["W"] = W
+    layer.forward(x).sum().backward()
+    assert (W.grad.tolist(), b.grad.tolist()) == ([3, 3], [3])
+    assert layer.params["W"] is W
+    assert layer.params["b"] is b
+    layer.step()
+    assert W.tolist() == [0, 0]
+    with torch.no_grad():
+        W += 5
+    assert layer.forward(x).tolist() == [10] * 3
+
+
+def test_an_array_that_is_put_into_it_is_one_on_both_sides(layers):
+    layer, W = layers.Layer(), np.ones(2)
+    b = layer.arrays["b"]
+    layer.arrays["W"] = W
+    layer.step()
+    assert (W.tolist(), b.tolist()) == ([0, 0], [0])
+    assert layer.arrays["W"] is W
+    W[0] = 7
+    layer.step()
+    assert (layer.arrays["W"].tolist(), layer.b.tolist()) == ([6, -1], [-1])
+
+
+def test_a_network_with_other_parameters_gives_them_gradients(layers):
+    net = layers.Net(2, 1)
+    given = {name: value.detach().clone().requires_grad_() for name, value in net.state_dict().items()}
+    torch.func.functional_call(net, given, (torch.ones(1, 2),)).sum().backward()
+    assert [value.grad.flatten().tolist() for value in given.values()] == [[1, 1], [1]]
+
+
+def test_a_graph_that_ends_here_cannot_be_put_into_it(open_student):
+    layer = open_student(PARAMETERS, declare=["Layer()"]).Layer()
+    layer.params["W"] = torch.ones(2, requires_grad=True) * 2
+    with pytest.raises(WireError, match="a dict of a student's object cannot hold a tensor with a graph"):
+        layer.forward(torch.ones(1, 2))
 
 
 def test_of_a_function_or_a_class_too(student):
