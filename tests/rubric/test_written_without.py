@@ -163,6 +163,10 @@ HONEST = {
 DISTURBING = {
     "the profile is ended": f"real = sys.setprofile\ndef softmax(X):\n    real(None)\n{BODY}",
     "the profile is another": f"real = sys.setprofile\ndef softmax(X):\n    real(lambda *_: None)\n{BODY}",
+    "the profile is put back": (
+        "end, ask = sys.setprofile, sys.getprofile\ndef softmax(X):\n    before = ask()\n    end(None)\n"
+        "    Y = X.softmax(1)\n    end(before)\n    return Y"
+    ),
     "the profile is C's": (
         f"real = cProfile.Profile.__base__\ndef by_hand(X):\n{BODY}\ndef softmax(X):\n    measured = real()\n"
         "    measured.enable()\n    Y = by_hand(X)\n    measured.disable()\n    return Y"
@@ -198,6 +202,10 @@ def open_version(request, open_runner):
 
     mine = torch.Tensor.__dict__.get("mine")
     yield open_version
+    profile = sys.getprofile()
+    if isinstance(profile, cProfile.Profile):  # left in force by a version that measures itself from outside
+        profile.disable()
+    sys.setprofile(None)
     if mine is None and "mine" in torch.Tensor.__dict__:
         del torch.Tensor.mine
     for runner in runners:
@@ -234,17 +242,6 @@ def test_what_torch_compiles_is_seen_like_anything_else(open_local, calculation,
         assert "runs `torch.softmax`" in refusal(student).text.en or "uses `torch.softmax`" in refusal(student).text.en
     else:
         checks.assert_written_without(student.softmax, "softmax", arguments=COUNTS)
-
-
-PUTTING_BACK = (
-    "end, ask = sys.setprofile, sys.getprofile\ndef softmax(X):\n    before = ask()\n    end(None)\n"
-    "    Y = X.softmax(1)\n    end(before)\n    return Y"
-)
-"""Ends the profile and puts it back. Python 3.11 itself crashes some time after that, so that only a worker does it."""
-
-
-def test_a_record_that_was_interrupted_is_no_proof(open_student):
-    assert "disturbs the record" in refusal(open_student(f"import sys\n{PUTTING_BACK}")).text.en
 
 
 @pytest.mark.parametrize("version", DISTURBING.values(), ids=DISTURBING)
