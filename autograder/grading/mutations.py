@@ -488,6 +488,10 @@ def _is_neutral(node: ast.BinOp) -> bool:
     return False
 
 
+_UNFILLED = frozenset({"empty", "empty_like", "new_empty"})
+"""What gives whatever the memory held: no version is wrong in the same way twice that leaves it so."""
+
+
 def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     is_starred = any(isinstance(argument, ast.Starred) for argument in node.args)
     if len(node.args) > 1 and not is_starred and _called(node.func) not in _SYMMETRIC:
@@ -497,7 +501,8 @@ def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
         other = ast.Attribute(node.func.value, _CALLS[node.func.attr], ast.Load())
         yield "call", ast.Call(other, node.args, node.keywords)
     if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
-        yield "method", node.func.value
+        if not (isinstance(node.func.value, ast.Call) and _called(node.func.value.func) in _UNFILLED):
+            yield "method", node.func.value
     elif node.args and not isinstance(node.args[0], ast.Starred) and _called(node.func) not in _CONVERSIONS:
         yield _ONLY_IN_LINES, node.args[0]
 
