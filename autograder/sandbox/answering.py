@@ -309,8 +309,6 @@ class Answering(NotebookWorker):
 
     def _tell_lists(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
         """Put into an answer what has become of lists that the rubric holds."""
-        if not self._lists:
-            return
         first = len(encoder.tensors)
         if lists := self._lists.changes(encoder):
             answer["lists"] = lists

@@ -55,16 +55,12 @@ class HeldLists:
         inside = aliases.all_in(value)
         if inside is None or len(self._found) > _MOST:
             return None
-        return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self._number, known)
-
-    def adopt(self, held: Any) -> int:
-        """Return the number of one of the rubric's that the student's code has kept."""
-        return self._number(held)
+        return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self.adopt, known)
 
     def changes(self, encoder: Encoder) -> list[Tree]:
         """Return the trees of those that have changed since the last message."""
         changed = [held for held, before in self._found.values() if not is_as_before(held, before)]
-        return [encoder.encode_numbered(one, aliases.all_in(one) or {id(one)}, self._number, {}) for one in changed]
+        return [encoder.encode_numbered(one, aliases.all_in(one) or {id(one)}, self.adopt, {}) for one in changed]
 
     def fill(self, number: int, content: Any) -> None:
         """Let one hold what it holds on the other side."""
@@ -76,7 +72,8 @@ class HeldLists:
     def _is_new(self, value: Any) -> bool:
         return type(value) in (list, dict, set) and not self.has(value)
 
-    def _number(self, held: Any) -> int:
+    def adopt(self, held: Any) -> int:
+        """Return the number of one that is known from now on, such as one of the rubric's that the code has kept."""
         number = self._keep(held)
         self._found[number] = held, items_of(held)
         return number

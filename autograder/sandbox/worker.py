@@ -48,24 +48,17 @@ from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.variables import shown_by
 from autograder.sandbox.watching import Watch
-from autograder.sandbox.wire import Connection, pack
+from autograder.sandbox.wire import pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
 
 
 class Worker(Answering):
-    """Answers one rubric process, message by message, until it hangs up.
+    """Answers one rubric process, message by message, until it hangs up; for its arguments see `Answering`."""
 
-    Args:
-        connection: to that.
-        confined: the kernel bounds what this process can do, which may be why something fails.
-    """
-
-    def __init__(self, connection: Connection, *, confined: bool = False) -> None:
-        super().__init__(connection, confined=confined)
-        self._watch: Watch | None = None
-        self._is_heard = False
+    _watch: Watch | None = None
+    _is_heard = False
 
     def _do(self, message: Request, tensors: list[Received]) -> None:
         for library, seed in message.get("seeds", {}).items():  # after all generators were seeded
