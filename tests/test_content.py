@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from autograder.base.environment import usable_cores
 from autograder.course import mutants
 from autograder.course.course import Course
 from autograder.course.jobs import find_jobs
@@ -39,7 +40,7 @@ def versions(assignment):
 
 @pytest.fixture(scope="module")
 def audited(assignment):
-    return audit.audit(assignment, processes=batch.default_jobs())
+    return audit.audit(assignment, processes=usable_cores())
 
 
 @pytest.mark.slow

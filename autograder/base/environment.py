@@ -1,4 +1,4 @@
-"""Environment variables set for a while."""
+"""What surrounds this process: variables set for a while, and the processor's cores."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def overridden(name: str, value: str) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -8,6 +8,7 @@ itself.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+| id='[0-9]+'")  # the second is that of a mock
 _MODULE_FILE = re.compile(r"(<module '[\w.]+') from '[^']*'>")
 _FOLDER = re.compile(r"(?:/[^\s/'\"]+)*/autograder-work-\w+")
+_STRING = re.compile(r'^msg(?:id|str) (".*")$', re.MULTILINE)
 _PACKAGE = Path(__file__).parents[1]
 CATALOGUE = _PACKAGE / "locale" / "zh_CN" / "LC_MESSAGES" / "autograder.po"
 Catalogue = Mapping[str, str]
@@ -112,7 +114,12 @@ def joined(parts: Iterable[Text], by: str = " ") -> Text:
 
 @cache
 def _chinese() -> Catalogue:
-    return _read(CATALOGUE)
+    """Read our own catalogue: plain pairs of strings, for which polib takes seven times as long."""
+    words = CATALOGUE.read_text(encoding="utf-8").replace('"\n"', "")
+    strings = json.loads(f"[{','.join(_STRING.findall(words))}]")
+    return {
+        english: chinese for english, chinese in zip(strings[::2], strings[1::2], strict=True) if english and chinese
+    }
 
 
 def _read(file: Path) -> Catalogue:

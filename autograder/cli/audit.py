@@ -169,14 +169,14 @@ def _asked_for(
 
 def _with_rubric(assignment: Assignment, order: _Order) -> _Prepared:
     """Prepare the audit of a rubric; its versions are edits of the author's own code, which may run unconfined."""
+    from autograder.base.environment import usable_cores
     from autograder.grading import audit as audits
-    from autograder.grading.batch import default_jobs
     from autograder.sandbox import confine
 
     def run(advance: Callable[[], None]) -> Audit:
         return audits.audit(
             assignment,
-            processes=order.jobs or default_jobs(),
+            processes=order.jobs or usable_cores(),
             keys=order.keys,
             chosen=order.chosen,
             confined=confine.is_available(assignment.settings.limits.scratch_mb),
@@ -188,14 +188,14 @@ def _with_rubric(assignment: Assignment, order: _Order) -> _Prepared:
 
 def _plain(course: Course, name: str, order: _Order) -> _Prepared:
     """Prepare the audit of the asserts in an assignment's notebooks."""
+    from autograder.base.environment import usable_cores
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.gradebook.plain_audit import PlainAudit
-    from autograder.grading.batch import default_jobs
 
     plain = PlainAudit(NbgraderCourse(course.root), name)
 
     def run(advance: Callable[[], None]) -> Audit:
-        processes = order.jobs or default_jobs()
+        processes = order.jobs or usable_cores()
         return plain.run(processes=processes, keys=order.keys, chosen=order.chosen, advance=advance)
 
     return _Prepared(plain.versions, run)

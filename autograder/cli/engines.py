@@ -74,15 +74,15 @@ class Place:
         if self.engine is EngineChoice.local:
             yield None, must_confine(unsafe=unsafe, scratch_mb=scratch_mb)
             return
+        from autograder.base.environment import usable_cores
         from autograder.base.extras import needs_extra
         from autograder.base.i18n import text
-        from autograder.grading.batch import default_jobs
 
         try:
             from autograder.grading.cluster import Cluster, Tls
         except ImportError as error:
             raise UsageError(needs_extra("--engine dask", "dask", error)) from error
-        cluster = Cluster(self.scheduler, processes or default_jobs(), must_confine=not unsafe, tls=Tls(*self.tls))
+        cluster = Cluster(self.scheduler, processes or usable_cores(), must_confine=not unsafe, tls=Tls(*self.tls))
         with cluster:
             if (warning := cluster.warning) is not None:
                 _tell(warning, language)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import atexit
 import gc
+import os
 import sys
+from contextlib import suppress
 
 COMMANDS = ("grade", "feedback")
 """Those that need nbgrader, take long to start, and may be run again if the process that took one over is killed."""
@@ -14,10 +16,26 @@ def main() -> None:
     """Run a command, here or in the process that stands by."""
     is_of_nbgrader = sys.argv[1:2] and sys.argv[1] in COMMANDS
     gc.set_threshold(200_000 if is_of_nbgrader else 50_000)  # most of what a command makes are modules, which stay
-    atexit.register(gc.freeze)  # nor does Python look for garbage among them at the end, which takes as long again
-    if is_of_nbgrader:  # others need not import what finds that process
-        _hand_over()
-    _run()
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # the first to be registered is the last that Python calls
+    try:
+        if is_of_nbgrader:  # others need not import what finds that process
+            _hand_over()
+        _run()
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            codes.append(ended.code or 0)
+        raise
+
+
+def _leave(codes: list[int]) -> None:
+    """End now, if a command has ended in order: to take apart what it has imported takes a tenth of a short one."""
+    gc.freeze()  # nor is any of that garbage
+    with suppress(OSError, ValueError, AttributeError):  # what Python says of streams that cannot be written it may say
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for code in codes:
+            os._exit(code)
 
 
 def _hand_over() -> None:

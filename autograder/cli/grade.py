@@ -188,9 +188,9 @@ def _grade_by_tests(
     """
     if not plain and not rest:
         return reports, [], None
+    from autograder.base.environment import usable_cores
     from autograder.base.i18n import same
     from autograder.gradebook.plain_grading import PlainGrading
-    from autograder.grading.batch import default_jobs
     from autograder.results.journal import Journal
 
     by_tests: list[GradeReport] = []
@@ -198,7 +198,7 @@ def _grade_by_tests(
     count = sum(map(len, (*plain.values(), *rest.values())))
     with (
         Journal(out) as journal,
-        PlainGrading(course, journal, processes=processes or default_jobs()) as grading,
+        PlainGrading(course, journal, processes=processes or usable_cores()) as grading,
         progress(count, language, quiet=quiet) as advance,
     ):
         for name, submissions in (plain | rest).items():
@@ -251,8 +251,6 @@ def grade_all(
         UsageError: there is nothing to grade.
     """
     from autograder.base.i18n import text
-    from autograder.grading import batch
-    from autograder.results.journal import Journal
 
     for path in paths:
         if path.exists():
@@ -276,10 +274,14 @@ def grade_all(
             if asked
             else text("no submissions found in {places}", places=places)
         )
+    from autograder.base.environment import usable_cores
+    from autograder.grading import batch
+    from autograder.results.journal import Journal
+
     reports = []
     with Journal(out) as journal, progress(len(jobs), language, quiet=quiet) as advance:
         todo = batch.grade_all(
-            course, jobs, journal, processes=processes or batch.default_jobs(), confined=confined, elsewhere=elsewhere
+            course, jobs, journal, processes=processes or usable_cores(), confined=confined, elsewhere=elsewhere
         )
         for report in todo:
             reports.append(report)

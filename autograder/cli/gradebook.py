@@ -230,9 +230,9 @@ def regrade(
     json_output: JsonOption = False,
 ) -> None:
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
+    from autograder.base.environment import usable_cores
     from autograder.base.i18n import text
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
-    from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import Regrading
 
     with errors_as_exit_codes(lang):
@@ -246,7 +246,7 @@ def regrade(
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
             moves = again.grade(
-                processes=jobs or default_jobs(),
+                processes=jobs or usable_cores(),
                 confined=confined,
                 advance=advance,
                 complete=partial(_regrade_rest, found, again, jobs, yes=yes, no_gradebook=no_gradebook),
@@ -265,9 +265,9 @@ def _regrade_rest(
     course: Course, again: Regrading, jobs: int | None, reports: list[GradeReport], *, yes: bool, no_gradebook: bool
 ) -> list[GradeReport]:
     """Return reports by a rubric with what the other notebooks of the assignment earn; with ``yes``, write that."""
+    from autograder.base.environment import usable_cores
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
     from autograder.gradebook.plain_grading import PlainGrading, find
-    from autograder.grading.batch import default_jobs
     from autograder.results.journal import Journal
 
     if no_gradebook or not again.assignment.other_notebooks or not is_nbgrader_course(course.root):
@@ -275,7 +275,7 @@ def _regrade_rest(
     name = again.assignment.name
     with (
         Journal(again.pending) as journal,
-        PlainGrading(course, journal, processes=jobs or default_jobs()) as grading,
+        PlainGrading(course, journal, processes=jobs or usable_cores()) as grading,
     ):
         return (grading.grade_rest if yes else grading.preview_rest)(name, find(course, name), reports)
 
@@ -301,9 +301,9 @@ def _regrade_by_tests(
     course: Course, name: str, jobs: int | None, results: Path, language: Language, *, yes: bool, as_json: bool
 ) -> None:
     """Regrade an assignment without a rubric, whose tests stand in the notebooks and whose scores in the gradebook."""
+    from autograder.base.environment import usable_cores
     from autograder.base.i18n import text
     from autograder.gradebook import plain_grading
-    from autograder.grading.batch import default_jobs
     from autograder.grading.regrade import keep_old, refuse_nothing
     from autograder.results.journal import Journal
     from autograder.results.moves import compare
@@ -312,7 +312,7 @@ def _regrade_by_tests(
     refuse_nothing(course, name, results, is_handed_in=bool(submissions))
     with (
         Journal(results) as journal,
-        plain_grading.PlainGrading(course, journal, processes=jobs or default_jobs()) as grading,
+        plain_grading.PlainGrading(course, journal, processes=jobs or usable_cores()) as grading,
         progress(len(submissions), language, quiet=as_json) as advance,
     ):
         before = dict(journal.reports)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import shlex
 import sys
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -177,4 +178,14 @@ def main() -> None:
     for stream in (sys.stdin, sys.stdout):  # a Windows console in China has no ŷ, which is no reason to stop
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
-    app()
+    _prepared(sys.argv[1:2])()
+
+
+def _prepared(beginning: list[str]) -> typer.Typer:
+    """Return the application, with one command only if the line begins with it: all take as long as importing typer."""
+    asked = [one for one in app.registered_commands if one.callback and [one.callback.__name__] == beginning]
+    if not asked:
+        return app
+    alone = copy(app)
+    alone.registered_commands, alone.registered_groups = asked, []
+    return alone

@@ -16,12 +16,20 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, NoReturn
 
 from autograder.base.garbage import without_collections
 from autograder.cli import handing_over
 from autograder.sandbox import standby
 from autograder.sandbox.serving import name_process
+
+_ON_DEMAND = (
+    *("nbgrader.apps.baseapp", "nbgrader.converters.autograde", "nbgrader.converters.generate_feedback"),
+    *("nbgrader.preprocessors.checkcellmetadata", "nbformat.v4.nbjson"),
+    *("sqlalchemy.dialects.sqlite", "sqlite3"),
+)
+"""What those that are imported below load once they are at work."""
 
 
 def leave_copy_behind(known: Mapping[str, Any], run: Callable[[], None]) -> None:
@@ -52,7 +60,13 @@ def _import() -> None:
         import autograder.gradebook.plain_grading
         import autograder.gradebook.preprocessors
         import autograder.gradebook.releasing
+        import autograder.gradebook.rendering
+        import autograder.grading.batch
         import autograder.report.terminal  # noqa: F401
+
+        for name in _ON_DEMAND:
+            import_module(name)
+        import_module("sqlalchemy.orm").configure_mappers()  # those of nbgrader's tables
 
 
 def _take_over(connection: socket.socket, run: Callable[[], None]) -> NoReturn:

@@ -24,8 +24,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
-
 from autograder.base.errors import ConfigError, LeakError
 from autograder.base.i18n import text
 from autograder.course import kit
@@ -187,6 +185,8 @@ def _explanations(file: Path) -> Iterator[str]:
     """Yield the sentences of a YAML file: every text of an explanation, in whatever languages."""
     if file.suffix != ".yaml":
         return
+    import yaml
+
     todo = [yaml.safe_load(file.read_text(encoding="utf-8"))]
     while todo:
         value = todo.pop()

@@ -19,15 +19,15 @@ from importlib.util import find_spec, resolve_name
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-PACKAGES = frozenset(
+MODULES = frozenset(
     (
         *("nbgrader", "nbgrader.apps", "nbgrader.auth", "nbgrader.converters", "nbgrader.plugins"),
         *("nbgrader.exchange", "nbgrader.exchange.abc", "nbgrader.exchange.default", "nbgrader.preprocessors"),
         *("nbconvert", "nbconvert.exporters", "nbconvert.filters", "nbconvert.preprocessors", "nbconvert.writers"),
-        *("nbclient", "jupyter_client", "nbformat", "nbformat.v4"),
+        *("nbclient", "jupyter_client", "nbformat", "nbformat.v4", "rapidfuzz", "rapidfuzz.fuzz"),
     )
 )
-"""Those whose ``__init__`` runs when somebody asks for a name of its own."""
+"""Those that run when somebody asks for a name of their own."""
 
 _CHECKERS = (
     *("fqdn", "isoduration", "rfc3339_validator", "rfc3986_validator", "rfc3987", "rfc3987_syntax"),
@@ -45,7 +45,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name not in PACKAGES and name not in _INSTEAD:
+        if name not in MODULES and name not in _INSTEAD:
             return None
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and isinstance(spec.loader, SourceFileLoader):
@@ -101,7 +101,7 @@ class _Names:
             value = getattr(importlib.import_module(place), there)
             setattr(self._module, name, value)
             return value
-        if not name.startswith("_") and find_spec(inner) is not None:
+        if "__path__" in vars(self._module) and not name.startswith("_") and find_spec(inner) is not None:
             return importlib.import_module(inner)
         is_own = not name.startswith("__") or name == "__all__" or name in self._source  # else Python asks every module
         if is_own and not hasattr(self._running, "begun"):
@@ -124,7 +124,8 @@ def taken(source: str, package: str) -> Iterator[tuple[str, tuple[str, str]]]:
     for node in syntax.parse(source).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             place = resolve_name("." * node.level + node.module, package)
-            yield from ((alias.asname or alias.name, (place, alias.name)) for alias in node.names if alias.name != "*")
+            if place != package:
+                yield from ((a.asname or a.name, (place, a.name)) for a in node.names if a.name != "*")
 
 
 def _import(instead: Mapping[str, object], name: str, *others: Any) -> object:

@@ -19,6 +19,7 @@ from nbgrader.preprocessors import Execute, SaveAutoGrades
 from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
+from autograder.base.environment import usable_cores
 from autograder.base.errors import ConfigError, GradebookError, SubmissionError
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
@@ -26,7 +27,6 @@ from autograder.course.jobs import Job
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair, rows
 from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
-from autograder.grading.batch import default_jobs, grade_all
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import RESULTS, Journal
 from autograder.sandbox import confine
@@ -186,7 +186,9 @@ class _Run:
         return autograded.make(job.path, report, source, assignment)
 
     def _grade_all(self, assignment: Assignment, student: str) -> None:
-        from autograder.quiz import assignment as quiz_assignment  # notebooks without a rubric do not need it
+        # notebooks without a rubric do not need these
+        from autograder.grading.batch import grade_all
+        from autograder.quiz import assignment as quiz_assignment
 
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
@@ -196,7 +198,7 @@ class _Run:
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
             raise GradebookError(refusal)
         with Journal(self._root / RESULTS) as journal:
-            reports = grade_all(course, jobs, journal, processes=default_jobs())
+            reports = grade_all(course, jobs, journal, processes=usable_cores())
             by_student = {report.student: report for report in reports}
             if assignment.other_notebooks:
                 _complete(course, assignment.name, journal, list(folders), list(by_student.values()))
@@ -229,7 +231,7 @@ def _complete(
 
     with (
         suppress(ConfigError),  # steps of the course's own, which `autograder grade` does not take either
-        plain_grading.PlainGrading(course, journal, processes=default_jobs()) as grading,
+        plain_grading.PlainGrading(course, journal, processes=usable_cores()) as grading,
     ):
         whole = grading.preview_rest(name, plain_grading.find(course, name, folders), reports)
         for report in whole:

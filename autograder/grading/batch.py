@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -21,11 +20,6 @@ from autograder.rubric.provenance import Provenance
 
 Grade = Callable[[Sequence[Job], Assignment, bytes], Iterator[GradeReport]]
 """Grades submissions of one assignment with the course's secret; yields reports in the order they are done."""
-
-
-def default_jobs() -> int:
-    """Return how many cores this process may use; each gets a rubric session."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def grade_all(

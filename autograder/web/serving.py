@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from autograder.base.environment import usable_cores
 from autograder.base.errors import UsageError
 from autograder.base.i18n import text
 from autograder.course.course import Course
-from autograder.grading.batch import Grade, default_jobs
+from autograder.grading.batch import Grade
 from autograder.sandbox import confine
 from autograder.web import writing
 from autograder.web.app import build
@@ -108,7 +109,7 @@ def serve(course: Course, how: Serving, tell: Callable[[str, str], None], sample
                 course,
                 database,
                 confined=True,
-                sessions=default_jobs(),
+                sessions=usable_cores(),
                 public_url=how.public_url,
                 samples=samples(database) if samples else {},
                 hosts=how.hosts,

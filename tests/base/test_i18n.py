@@ -9,6 +9,7 @@ import pytest
 from jinja2 import nodes
 
 import autograder
+from autograder.base import i18n
 from autograder.base.i18n import CATALOGUE, Text, choose_language, same, text
 from autograder.report.templates import environment
 
@@ -33,6 +34,10 @@ def fields(sentence):
 
 
 CATALOGUE_ENTRIES = {entry.msgid: entry.msgstr for entry in polib.pofile(str(CATALOGUE))}
+
+
+def test_our_catalogue_is_read_as_polib_reads_it():
+    assert i18n._chinese() == CATALOGUE_ENTRIES
 
 
 def test_every_sentence_is_translated_and_no_translation_is_left_over():

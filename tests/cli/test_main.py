@@ -14,7 +14,10 @@ from pathlib import Path
 import pytest
 import tiny_course as tiny
 from command_line import autograder
+from typer.testing import CliRunner
 
+from autograder.cli import main
+from autograder.cli.grade import grade
 from autograder.course import demo
 from autograder.results.grade_report import GradeReport
 
@@ -336,6 +339,14 @@ def test_help_groups_the_commands_by_reader(tmp_path):
         r"─ Students ─.*│ check .*│ submit .*─ Instructors ─.*│ grade .*─ Authors ─.*│ audit ", printed, re.DOTALL
     )
     assert "[FOLDER]" in (usage := autograder("submit", "--help", cwd=tmp_path)[0]) and "[[" not in usage
+
+
+def test_a_command_prepared_alone_is_the_one_among_all():
+    alone = main._prepared(["grade"])
+    assert [one.callback for one in alone.registered_commands] == [grade]
+    asked, runner = ["grade", "--help"], CliRunner()
+    assert runner.invoke(alone, asked).output == runner.invoke(main.app, asked).output
+    assert all(main._prepared(beginning) is main.app for beginning in ([], ["--version"], ["quiz"], ["gradee"]))
 
 
 def test_python_m_autograder_and_the_script_are_the_same(tmp_path):

@@ -27,7 +27,7 @@ def package(tmp_path, monkeypatch) -> ModuleType:
     (folder / "inside.py").write_text("from ondemand import beside\nown, another = [], []\n")
     (folder / "beside.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setattr(on_demand, "PACKAGES", on_demand.PACKAGES | {"ondemand"})
+    monkeypatch.setattr(on_demand, "MODULES", on_demand.MODULES | {"ondemand"})
     yield importlib.import_module("ondemand")
     for name in [name for name in sys.modules if name.startswith("ondemand")]:
         del sys.modules[name]
@@ -82,12 +82,14 @@ def test_a_module_that_would_hide_its_own_name_runs_the_package_at_once(package,
     assert importlib.import_module("ondemand").inside == []
 
 
-@pytest.mark.parametrize("name", sorted(on_demand.PACKAGES))
+@pytest.mark.parametrize("name", sorted(on_demand.MODULES))
 def test_names_are_those_that_the_whole_package_has(name):
     package = importlib.import_module(name)
     spec = package.__spec__
     whole = ModuleType(name)
-    vars(whole).update({key: vars(package)[key] for key in ("__path__", "__file__", "__package__", "__spec__")})
+    vars(whole).update(
+        {key: value for key, value in vars(package).items() if key.startswith("__") and key != "__getattr__"}
+    )
     spec.loader.exec_module(whole)
     from_modules = dict(on_demand.taken(spec.loader.get_source(name), name))
     assert from_modules
