@@ -63,7 +63,6 @@ from autograder.student.sending import Sent, call_request, watch_containers
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
-
 _requires_grad = attrgetter("requires_grad")
 
 
