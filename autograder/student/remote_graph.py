@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.protocol import Result, VjpRequest
 from autograder.sandbox.values import Decoder
 from autograder.student.host import Host
@@ -65,7 +65,7 @@ def _accept_products(
 ) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
     """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
     tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
-    products = Decoder([r.tensor for r in received]).decode(tree)
+    products = Decoder(tensors_of(received)).decode(tree)
     for product, leaf in zip(products, leaves, strict=True):
         if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
             raise WireError("malformed gradients")
