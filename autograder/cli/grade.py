@@ -76,7 +76,9 @@ def grade(
     with errors_as_exit_codes(lang):
         place.check()
         found, language = Course.find(course), choose(lang)
-        plain = {} if no_gradebook else _plain_handed_in(found, assignment, paths or [])
+        is_known = (found.root / CONFIG_FILE).is_file()  # to nbgrader, in whose gradebook the tests in notebooks count
+        runs_tests = is_known and not no_gradebook
+        plain = _plain_handed_in(found, assignment, paths or []) if runs_tests else {}
         rubrics = _with_rubric(found, assignment, is_needed=not plain)
         for one in rubrics:
             one.require_notebook()
@@ -97,14 +99,14 @@ def grade(
                 is_needed=not plain,
                 asked=assignment,
             )
-        rest = {} if no_gradebook else _rest_handed_in(found, rubrics, reports, paths or [])
+        rest = _rest_handed_in(found, rubrics, reports, paths or []) if runs_tests else {}
         reports, by_tests, outcome = _grade_by_tests(
             found, plain, rest, reports, jobs, out, quiet=json_output, language=language
         )
         show_reports([*reports, *by_tests], out, language, as_json=json_output)
         if not paths:
-            _tell_left_out(found, language)
-        if no_gradebook or not (found.root / CONFIG_FILE).is_file():
+            _tell_left_out(found, language, is_known=is_known)
+        if not runs_tests:
             _tell_not_run(rubrics, language)
         if not no_gradebook:
             if reports:
@@ -128,11 +130,9 @@ def _with_rubric(course: Course, assignment: str | None, *, is_needed: bool) -> 
 
 
 def _plain_handed_in(course: Course, assignment: str | None, paths: Sequence[Path]) -> dict[str, list[PlainSubmission]]:
-    """Return what was handed in to assignments without a rubric, if nbgrader knows the course."""
-    from autograder.course.configuration import CONFIG_FILE
-
+    """Return what was handed in to assignments without a rubric."""
     names = [name for name in course.plain() if assignment in (None, name)]
-    if not names or not (course.root / CONFIG_FILE).is_file():
+    if not names:
         return {}
     from autograder.gradebook import plain_grading
 
@@ -143,11 +143,9 @@ def _plain_handed_in(course: Course, assignment: str | None, paths: Sequence[Pat
 def _rest_handed_in(
     course: Course, rubrics: Sequence[Assignment], reports: Sequence[GradeReport], paths: Sequence[Path]
 ) -> dict[str, list[PlainSubmission]]:
-    """Return the submissions that may hold notebooks beside those that rubrics judge, if nbgrader knows the course."""
-    from autograder.course.configuration import CONFIG_FILE
-
+    """Return the submissions that may hold notebooks beside those that rubrics judge."""
     names = [one.name for one in rubrics if one.other_notebooks]
-    if not names or not (course.root / CONFIG_FILE).is_file():
+    if not names:
         return {}
     from autograder.gradebook import plain_grading
 
@@ -306,14 +304,13 @@ def show_reports(reports: list[GradeReport], out: Path, language: Language, *, a
     typer.echo(text("reports: {file}", file=str(out)).get(language))
 
 
-def _tell_left_out(course: Course, language: Language) -> None:
-    """Name what is nobody's, and assignments whose tests nothing can run."""
-    from autograder.course.configuration import CONFIG_FILE
+def _tell_left_out(course: Course, language: Language, *, is_known: bool) -> None:
+    """Name what is nobody's, and assignments whose tests nothing can run as nbgrader does not know the course."""
     from autograder.course.jobs import left_out
 
     for words in left_out(course.submitted, course.names()):
         typer.echo(words.get(language), err=True)
-    for name in course.plain() if not (course.root / CONFIG_FILE).is_file() else ():
+    for name in course.plain() if not is_known else ():
         if any(course.submitted.glob(f"*/{name}")):
             typer.echo(tell_nbgrader_is_needed(name).get(language), err=True)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import filecmp
+import json
 import tempfile
+import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
-from autograder.base.i18n import text
+from autograder.base.i18n import Text, joined, same, text
 from autograder.course import kit, submission
 from autograder.course.course import Course
 from autograder.gradebook import colab, due_dates, leaks, released_notebook
@@ -23,6 +25,7 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
 from autograder.gradebook.released_notebook import SourceNotebook
 
 if TYPE_CHECKING:
+    from nbformat import NotebookNode
     from nbgrader.api import Gradebook
 
 _ADD_KIT = "autograder.gradebook.carrying.AddKit"
@@ -180,16 +183,58 @@ def _generate(
     ):
         warnings.simplefilter("ignore", MissingIDFieldWarning)  # of a header's cells, which get their ids in `AddKit`
         nbgrader.log.lines.clear()
+        places: list[Text] = []
         try:
             converter = GenerateAssignment(coursedir=folders, parent=nbgrader.app, config=config)
             if not any(_is_add_kit(step) for step in converter.preprocessors):
                 converter.preprocessors = [*converter.preprocessors, _ADD_KIT]
+            converter.convert_single_notebook = _noting(places, converter.convert_single_notebook)
             converter.start()
         except (NbGraderException, SystemExit) as error:
-            reason = nbgrader.log.reason()
+            reason = joined((*places, nbgrader.log.reason()), ": ")
             words = text("{name}: nbgrader cannot convert the source: {reason}", name=name, reason=reason)
             raise GradebookError(words) from error
         return nbgrader.folder("release", ".", name).resolve()
+
+
+def _noting(places: list[Text], convert: Callable[[str], None]) -> Callable[[str], None]:
+    """Return what converts one notebook, and notes where it failed: nbgrader's own words seldom say so."""
+
+    def converting(file: str) -> None:
+        try:
+            convert(file)
+        except Exception as error:
+            places.append(same(Path(file).name))
+            if (cell := _cell_of(error)) is not None and (place := _place_of(cell, Path(file))) is not None:
+                places.append(place)
+            raise
+
+    return converting
+
+
+def _cell_of(error: BaseException | None) -> NotebookNode | None:
+    """Return the cell that one of nbgrader's steps was given when it failed, or when what it then reported did."""
+    if error is None:
+        return None
+    if (inner := _cell_of(error.__context__)) is not None:
+        return inner
+    frames = reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)])
+    given = (f.f_locals.get("cell") for f in frames if "cell" in f.f_code.co_varnames[: f.f_code.co_argcount])
+    return next((cell for cell in given if isinstance(cell, dict)), None)
+
+
+def _place_of(cell: NotebookNode, file: Path) -> Text | None:
+    """Return how an author finds a cell; None if it has no name, and its text has changed meanwhile."""
+    name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
+    if name:
+        return same(str(name))
+    code = [one for one in json.loads(file.read_text(encoding="utf-8"))["cells"] if one["cell_type"] == "code"]
+    found = [
+        number
+        for number, one in enumerate(code, 1)
+        if (one["id"] == cell.get("id") if "id" in one else "".join(one["source"]) == cell.get("source"))
+    ]
+    return text("code cell {number}", number=found[0]) if found else None
 
 
 def _stubs(nbgrader: NbgraderCourse) -> list[str]:

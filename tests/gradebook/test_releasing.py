@@ -215,6 +215,23 @@ def test_a_source_that_nbgrader_refuses_is_one_line(course):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda cell: cell["metadata"]["nbgrader"].update(points=-3), "tiny.ipynb: test_double: "),
+        (lambda cell: cell["metadata"]["nbgrader"].update(grade_id=""), "tiny.ipynb: code cell {number}: "),
+        (lambda cell: cell.update(source="### BEGIN SOLUTION\n### END SOLUTION"), "tiny.ipynb: test_double: "),
+    ],
+)
+def test_the_cell_that_nbgrader_refuses_is_named(course, change, place):
+    cells = json.loads((course.root / "solutions" / "tiny" / "tiny.ipynb").read_text(encoding="utf-8"))["cells"]
+    marks = [cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in cells]
+    number = [cell["cell_type"] for cell in cells[: marks.index("test_double") + 1]].count("code")
+    edit_source(course, lambda n: change(n["cells"][marks.index("test_double")]))
+    with pytest.raises(GradebookError, match=rf"cannot convert the source: {place.format(number=number)}\w"):
+        release(course)
+
+
 @pytest.mark.parametrize("name", sorted(Course(course_of.ROOT).assignments()))
 def test_what_is_committed_for_students_holds_no_secret(name):
     secrets = leaks.Secrets.of(course_of.ROOT / "solutions" / name, b"\0" * 32)
