@@ -1,8 +1,8 @@
 """Measures the grading of ordinary notebooks beside stock nbgrader's: ``python tests/benchmark_notebooks.py``.
 
 One assignment in numpy and matplotlib, no rubric. Asserts nothing; prints CPU seconds, those of all processes included:
-a submission alone, many, and what one of the many costs beyond the one alone. Of the processes that stand by, what they
-use meanwhile counts, too.
+a submission alone in turn with stock, a few times over, then many, and what one of the many costs beyond the one alone.
+Of the processes that stand by, what they use meanwhile counts, too.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
+from statistics import median
 
 sys.path.insert(0, str(Path(__file__).with_name("helpers")))
 
@@ -111,19 +112,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--students", type=int, default=100)
     parser.add_argument("--jobs", default="1")
+    parser.add_argument("--pairs", type=int, default=5, help="how often one alone is graded, by either in turn")
     parser.add_argument("--torch", action="store_true", help="the notebook imports torch, too")
     told = parser.parse_args()
     students, jobs, imports = told.students, told.jobs, IMPORTS + ("\nimport torch" if told.torch else "")
     with tempfile.TemporaryDirectory() as place:
         ours = make(Path(place, "ours"), students, (ROOT / CONFIG_FILE).read_text(encoding="utf-8"), imports)
         stock = make(Path(place, "stock"), students, STOCK, imports)
-        alone = [Path(copytree(course, f"{course}-one")) for course in (ours, stock)]
-        found: dict[str, float] = {}
         cold, one, runtime = {IDLE_S: "0"}, "submitted/s000/hw", Path(place)
-        with timed("autograder grade, one, nothing warm", found, runtime):
-            run(alone[0], "autograder", "grade", one, "--jobs", jobs, **cold)
-        with timed("nbgrader autograde, one", found, runtime):
-            run(alone[1], "nbgrader", "autograde", "hw", "--student=s000")
+        pairs, found = [], dict[str, float]()
+        for number in range(told.pairs):
+            alone = [Path(copytree(course, f"{course}-{number}")) for course in (ours, stock)]
+            with timed("autograder grade, one, nothing warm", found, runtime):
+                run(alone[0], "autograder", "grade", one, "--jobs", jobs, **cold)
+            with timed("nbgrader autograde, one", found, runtime):
+                run(alone[1], "nbgrader", "autograde", "hw", "--student=s000")
+            pairs.append(tuple(found.values()))
+        found.clear()
         warm = {IDLE_S: "60", "XDG_RUNTIME_DIR": place}
         run(alone[0], "autograder", "grade", "submitted/s001/hw", **warm)
         with timed("autograder grade, one, by the processes that stand by", found, runtime):
@@ -135,13 +140,12 @@ def main() -> None:
             run(ours, "autograder", "grade", "--jobs", jobs, **cold)
         with timed(f"nbgrader autograde, {students}", found, runtime):
             run(stock, "nbgrader", "autograde", "hw")
-        first, second, third, many, all_stock = found.values()
+        shares = [own / theirs for own, theirs in pairs]
+        first, second = (median(seconds) for seconds in zip(*pairs, strict=True))
+        third, many, all_stock = found.values()
         beyond, stock_beyond = ((a - b) / (students - 1) for a, b in ((many, first), (all_stock, second)))
-        print(
-            f"one: {first / second:.2f} of stock, warm {third / second:.2f}; beyond one: {beyond:.3f} of {stock_beyond:.2f} CPU s each, ",
-            end="",
-        )
-        print(f"{beyond / stock_beyond:.3f} of stock")
+        print(f"one: {median(shares):.2f} of stock ({min(shares):.2f} to {max(shares):.2f}), warm {third / second:.2f}")
+        print(f"beyond one: {beyond:.3f} of {stock_beyond:.2f} CPU s each, {beyond / stock_beyond:.3f} of stock")
 
 
 if __name__ == "__main__":
