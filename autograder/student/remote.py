@@ -26,6 +26,7 @@ from autograder.sandbox import trees
 from autograder.sandbox.frames import Received, WireError
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.links import MOST_HELD
+from autograder.sandbox.lists import like
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     FillRequest,
@@ -46,7 +47,7 @@ from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.kept import is_kept, plain_outside
+from autograder.student.kept import Live, kept_of
 from autograder.student.linked import join
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
@@ -399,9 +400,10 @@ class RemoteRunner(Arriving):
     def fill_lists(self) -> None:
         """Let lists of objects that the rubric has changed be so in the worker."""
         for number, held in self.host.held.changed_lists():
-            if is_kept(held):
-                self.instances.note_live(held.place)
-                held.note()
+            kept = kept_of(held)
+            if isinstance(kept, Live):
+                self.instances.note_live(kept.place)
+                kept.note()
             self._fill(number, held)
 
     def _fill(self, number: int, held: Any) -> None:
@@ -409,7 +411,7 @@ class RemoteRunner(Arriving):
         parameters = self.host.held.parameters
         sent = Sent(self, "")
         sent.known_arrays = parameters.arrays()
-        content = sent.encode_whole(plain_outside(held))
+        content = sent.encode_whole(like(held, held))
         links = [(index, parameters.number_of(tensor)) for index, tensor in enumerate(sent.tensors)]
         fresh = [index for index, link in links if link is None and index not in sent.made]
         if not all(sent.tensors[index].is_leaf for index in fresh):
