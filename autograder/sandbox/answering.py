@@ -320,6 +320,8 @@ class Answering(NotebookWorker):
         if graph_inputs is not None:
             message["graph"] = number = self._next_number()
             self._graphs[number] = (graph_inputs, list(encoder.tensors))
+            if retained := [i for i, tensor in enumerate(encoder.tensors) if tensor.retains_grad]:
+                message["retained"] = retained
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:

@@ -475,7 +475,7 @@ class RemoteRunner(Arriving):
         if "grads" in answer or "linked" in answer or "shared" in answer:
             self._take_leaves(answer, received, tensors, aliases)
         if ends and torch.is_grad_enabled():
-            self._attach(answer.get("graph"), ends, tensors, inputs, origin)
+            self._attach(answer, ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
         reader.ours, reader.is_live = aliases, is_live
         value = reader.decode(tree)
@@ -486,16 +486,20 @@ class RemoteRunner(Arriving):
         return value
 
     def _attach(
-        self, graph: object, ends: list[int], tensors: list[torch.Tensor], inputs: list[torch.Tensor], origin: str
+        self, answer: Result, ends: list[int], tensors: list[torch.Tensor], inputs: list[torch.Tensor], origin: str
     ) -> None:
         """Let the ends of a graph in the worker have a gradient here."""
+        graph = answer.get("graph")
         if type(graph) is not int:
             raise WireError("a result with a gradient but without a graph")
         # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
         leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
         results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
+        retained = as_list(answer.get("retained", []))
         for i, result in zip(ends, results, strict=True):
             tensors[i] = result
+            if i in retained:
+                result.retain_grad()
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
