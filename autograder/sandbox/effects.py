@@ -16,6 +16,7 @@ from autograder.sandbox import aliases, rubric_objects
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
 from autograder.sandbox.held_lists import HeldLists
+from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -53,7 +54,7 @@ class Effects:
         """Watch lists and the like, of which the code may keep some."""
         self._containers = Containers([_held(arguments[place]) for place in self._places])
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
-        self._watched = [held for held in self._containers.watched() if type(held) in (list, dict, set)]
+        self._watched = [held for held in self._containers.watched() if type(held) in CHANGEABLE]
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
 
     @property

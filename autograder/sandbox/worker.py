@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, cast
 
@@ -271,19 +272,24 @@ class Worker(Answering):
         roots, vectors = [outputs[i] for i in message["outputs"]], tensors_of(tensors)
         wanted = _differentiable(inputs)  # none that the code has detached since
         encoder = Encoder(self._handle)
+        seen = [outputs[i] for i in message.get("seen", ())]
         if message["create_graph"] and wanted:
             vectors = [v.requires_grad_() for v in vectors]
-            with self._going_back.from_there(), without_hooks(wanted):
+            with self._going_back.from_there(), without_hooks(wanted), _gradients_of(seen) as gradients:
                 products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
             reply = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, products)))
+            if seen:
+                reply["seen"] = encoder.encode(gradients)
             self._reply_tensors(reply, encoder, vectors + wanted if _have_gradients(encoder.tensors) else None)
             return
         before = [x.grad for x in wanted]
         for x in wanted:
             x.grad = None
-        with self._going_back.from_there(), without_hooks(wanted):
+        with self._going_back.from_there(), without_hooks(wanted), _gradients_of(seen) as gradients:
             torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
         answer = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, [x.grad for x in wanted])))
+        if seen:
+            answer["seen"] = encoder.encode(gradients)
         for x, gradient in zip(wanted, before, strict=True):
             x.grad = gradient  # the other side adds the new one
         self._send_values(answer, encoder)
@@ -364,6 +370,22 @@ def _have_gradients(tensors: list[torch.Tensor]) -> bool:
 
 def _differentiable(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
     return list(filter(_requires_grad, tensors))
+
+
+@contextlib.contextmanager
+def _gradients_of(tensors: list[torch.Tensor]) -> Iterator[list[torch.Tensor | None]]:
+    """Let a list hold the gradients of tensors once somebody has gone back through them."""
+    found: list[torch.Tensor | None] = [None] * len(tensors)
+
+    def note(place: int, gradient: torch.Tensor) -> None:
+        found[place] = gradient.detach()
+
+    hooks = [tensor.register_hook(partial(note, place)) for place, tensor in enumerate(tensors)]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _in_place_of(

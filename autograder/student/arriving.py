@@ -31,7 +31,7 @@ from autograder.student.effects import Effects
 from autograder.student.handed import Handed
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.kept import is_kept
+from autograder.student.kept import kept_of
 from autograder.student.linked import join
 from autograder.student.reference import Reference, Remote, reference_to
 from autograder.student.remote_objects import RemoteObject
@@ -173,9 +173,10 @@ class Arriving:
         found = reader.decode(trees)
         self.host.held.check_lists()
         for held in found:
-            if is_kept(held):  # others are the rubric's own
-                self.instances.note_live(held.place)
-                self.instances.accept(held.place or "", held)
+            kept = kept_of(held)
+            if kept is not None:  # others are the rubric's own
+                self.instances.note_live(kept.place)
+                self.instances.accept(kept.place or "", held)
 
     def _answer_back(
         self,

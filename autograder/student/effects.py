@@ -16,6 +16,7 @@ from autograder.base.i18n import text
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
+from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
@@ -130,7 +131,7 @@ class Effects:
         found, later = [], self._later()
         for path, number in as_list(answer["kept_lists"]):
             own = self.find(path)
-            if type(own) not in (list, dict, set):
+            if type(own) not in CHANGEABLE:
                 raise WireError("malformed path")
             name = self._names[self._containers[path[0]]]
             found.append((number, OwnList(own, name, (name,) if name in self._given.may_change else later, later.note)))

@@ -24,7 +24,7 @@ from autograder.student.functions import StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.inside_networks import holds_theirs
-from autograder.student.kept import is_kept, plain
+from autograder.student.kept import Kept, kept_of, plain
 from autograder.student.raised import ErrorClass, Raised
 from autograder.student.reference import reference_to
 
@@ -64,8 +64,8 @@ class Sent(Encoder):
         self.origin = origin
         self.trained: set[int] = set()
         """The indices of the tensors of networks and optimisers, which are passed to be trained."""
-        if own := runner.host.held.own_lists:
-            self.know({id(kept.value): {"h": number} for number, kept in own.items() if not kept.has_parted})
+        if runner.host.held.has_lists:
+            self.know(runner.host.held.trees_of_lists())
         self.owners: list[str] = []
         """What each of the first tensors was passed as: a declared parameter, or the number or name of an argument."""
 
@@ -121,12 +121,12 @@ class Sent(Encoder):
         return None if described is None else self._callbacks.add_object(value, described)
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
-        """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
+        """Return the tree of a container; a large one of the student's is theirs again, those inside it are copies."""
         if (reference := reference_to(value)) is not None and reference.runner is self._runner:
             return {"h": reference.number}
-        if not is_kept(value):
+        if not isinstance(value, Kept):
             return super()._encode_container(value, depth)
-        number = self._runner.host.held.number_of(value)
+        number = self._runner.host.held.number_of_large(value)
         return self.encode(plain(value), depth) if number is None else {"h": number}
 
     def _encode_table(self, value: Any) -> Tree:
@@ -179,7 +179,7 @@ def watch_containers(request: CallRequest, given: Given) -> None:
     places = [
         place
         for place, value in enumerate(given.values)
-        if own_objects.holds_container(value) and not is_kept(value) and reference_to(value) is None
+        if own_objects.holds_container(value) and kept_of(value) is None and reference_to(value) is None
     ]
     if places:
         request["containers"] = places
