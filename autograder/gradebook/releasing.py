@@ -220,7 +220,7 @@ def _cell_of(error: BaseException | None) -> NotebookNode | None:
         return inner
     frames = reversed([frame for frame, _ in traceback.walk_tb(error.__traceback__)])
     given = (f.f_locals.get("cell") for f in frames if "cell" in f.f_code.co_varnames[: f.f_code.co_argcount])
-    return next((cell for cell in given if isinstance(cell, dict)), None)
+    return next((cell for cell in given if hasattr(cell, "cell_type")), None)
 
 
 def _place_of(cell: NotebookNode, file: Path) -> Text | None:
