@@ -9,6 +9,7 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -205,8 +206,9 @@ def _noting(places: list[Text], convert: Callable[[str], None]) -> Callable[[str
             convert(file)
         except Exception as error:
             places.append(same(Path(file).name))
-            if (cell := _cell_of(error)) is not None and (place := _place_of(cell, Path(file))) is not None:
-                places.append(place)
+            # marks and cells may be anything
+            with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+                places.extend(_places_of(_cell_of(error), Path(file)))
             raise
 
     return converting
@@ -223,18 +225,18 @@ def _cell_of(error: BaseException | None) -> NotebookNode | None:
     return next((cell for cell in given if hasattr(cell, "cell_type")), None)
 
 
-def _place_of(cell: NotebookNode, file: Path) -> Text | None:
-    """Return how an author finds a cell; None if it has no name, and its text has changed meanwhile."""
-    name = cell.get("metadata", {}).get("nbgrader", {}).get("grade_id")
-    if name:
-        return same(str(name))
+def _places_of(cell: NotebookNode | None, file: Path) -> list[Text]:
+    """Return how an author finds a cell; nothing if it has no name, and its text has changed meanwhile."""
+    if cell is None:
+        return []
+    if name := cell.metadata.get("nbgrader", {}).get("grade_id"):
+        return [same(str(name))]
     code = [one for one in json.loads(file.read_text(encoding="utf-8"))["cells"] if one["cell_type"] == "code"]
-    found = [
-        number
+    return [
+        text("code cell {number}", number=number)
         for number, one in enumerate(code, 1)
-        if (one["id"] == cell.get("id") if "id" in one else "".join(one["source"]) == cell.get("source"))
-    ]
-    return text("code cell {number}", number=found[0]) if found else None
+        if (one["id"] == cell.get("id") if "id" in one else "".join(one["source"]) == cell.source)
+    ][:1]
 
 
 def _stubs(nbgrader: NbgraderCourse) -> list[str]:
