@@ -167,7 +167,8 @@ def _divide(cell: dict[str, Any]) -> tuple[list[str], str, str]:
     solutions = [region for kind, region in regions if kind == "SOLUTION"]
     marked = "".join(region for kind, region in regions if kind != "SOLUTION")
     rest = _REGION.sub("", source)
-    if cell.get("metadata", {}).get("nbgrader", {}).get("solution") and not solutions:
+    mark = cell.get("metadata", {}).get("nbgrader")
+    if isinstance(mark, dict) and mark.get("solution") and not solutions:  # anything else nbgrader refuses
         return [rest], marked, ""  # without a region all of it is replaced
     return solutions, marked, rest
 

@@ -221,6 +221,7 @@ def test_a_source_that_nbgrader_refuses_is_one_line(course):
         (lambda cell: cell["metadata"]["nbgrader"].update(points=-3), "tiny.ipynb: test_double: "),
         (lambda cell: cell["metadata"]["nbgrader"].update(grade_id=""), "tiny.ipynb: code cell {number}: "),
         (lambda cell: cell.update(source="### BEGIN SOLUTION\n### END SOLUTION"), "tiny.ipynb: test_double: "),
+        (lambda cell: cell["metadata"].update(nbgrader=["test_double"]), "tiny.ipynb: "),
     ],
 )
 def test_the_cell_that_nbgrader_refuses_is_named(course, change, place):
