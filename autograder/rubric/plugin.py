@@ -261,8 +261,10 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, pytest.skip.Exception):
         return "skipped", same(str(error)), None
     if judge.judges_reference:
+        from autograder.rubric.their_code import way_round
+
         words = error.text if isinstance(error, AutograderError) else same(str(error))
-        return "error", same(f"{type(error).__name__}: ") + words, None
+        return "error", same(f"{type(error).__name__}: ") + (way_round(error) or words), None
     if isinstance(error, AutograderError | OSError):
         # for the author: a report names no path or line of the course
         print(f"{judged.path}:{judged.line}: {judged.id}: {type(error).__name__}: {error}", file=sys.stderr)

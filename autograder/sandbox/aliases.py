@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.lists import BASES, CHANGEABLE, DICTS
 
-_CHANGEABLE = (list, dict, set)
-_NESTED = (*_CHANGEABLE, tuple)
-WALKED = frozenset({list, dict, set, tuple})
+_NESTED = (*BASES, tuple)
+WALKED = CHANGEABLE | {tuple}
 """Types that may hold such ones."""
 MAX_SIZE = 4 << 20
 """Characters and values that all the further ones may stand for."""
@@ -35,20 +35,19 @@ def shared_in(value: Any) -> dict[int, int]:
     >>> shared_in([[0], [0]])
     {}
     """
-    pending = [part for part in (value.values() if type(value) is dict else value) if type(part) in WALKED]
+    pending = _walked_in(value)
     if not pending:
         return {}
     seen = {id(value)}
     many: dict[int, int] = {}
     while pending:
         container = pending.pop()
-        if type(container) in _CHANGEABLE:
+        if type(container) in CHANGEABLE:
             if id(container) in seen:
                 many[id(container)] = MANY
                 continue
             seen.add(id(container))
-        inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in WALKED]
+        pending += _walked_in(container)
     return many
 
 
@@ -65,14 +64,20 @@ def all_in(value: Any) -> set[int] | None:
         container = pending.pop()
         if id(container) in found:
             continue
-        if type(container) in _CHANGEABLE:
+        if type(container) in CHANGEABLE:
             found.add(id(container))
         size += len(container)
         if len(found) > _MANY_HELD or size > _MUCH_HELD:
             return None
-        inner = container.values() if type(container) is dict else container
-        pending += [part for part in inner if type(part) in WALKED]
+        pending += _walked_in(container)
     return found
+
+
+def _walked_in(container: Any) -> list[Any]:
+    inner = container.values() if type(container) in DICTS else container
+    if WALKED.isdisjoint(map(type, inner)):  # as in most, which are long
+        return []
+    return [part for part in inner if type(part) in WALKED]
 
 
 def check_sizes(values: Iterable[Any]) -> None:
@@ -143,7 +148,7 @@ class Known:
         Raises:
             WireError: it is nothing that could change, or the number is taken.
         """
-        if type(number) is not int or number in self._found or not isinstance(value, _CHANGEABLE):
+        if type(number) is not int or number in self._found or not isinstance(value, BASES):
             raise WireError("malformed number of a list")
         self._found[number] = (value, size_of(value) if tree is None else self._size_of(tree))
         return value

@@ -18,10 +18,11 @@ from autograder.sandbox import (
 from autograder.sandbox.asking_back import AskingBack
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.effects import Effects
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.frozen import is_iterator
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Links
+from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import HungUp, NotebookWorker
 from autograder.sandbox.operations import has_operators, special_of
@@ -89,9 +90,9 @@ class Answering(NotebookWorker):
             self._passed.clear()
             self._last_inputs = []
         if "parameters" in message:
-            self._links.take(message["parameters"], [t.tensor for t in tensors])
+            self._links.take(message["parameters"], tensors_of(tensors))
         if "networks" in message:
-            self._refresh(message["networks"], [t.tensor for t in tensors])
+            self._refresh(message["networks"], tensors_of(tensors))
         super()._answer(message, tensors)
 
     def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
@@ -195,7 +196,7 @@ class Answering(NotebookWorker):
             message, received = self._receive()
         answer = cast("CallbackReply", message)
         if "parameters" in answer:
-            self._links.take(answer["parameters"], [r.tensor for r in received])
+            self._links.take(answer["parameters"], tensors_of(received))
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
         if "error" in answer:
@@ -259,7 +260,7 @@ class Answering(NotebookWorker):
             self._tell_lists(answer, encoder)
         if effects is not None:
             effects.tell(answer, encoder)
-        if is_live and not is_item and type(value) in (list, dict, set) and not self._lists.has(value):
+        if is_live and not is_item and type(value) in CHANGEABLE and not self._lists.has(value):
             answer["number"] = self._keep(value)
         if self._passed:
             self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=effects is None)
@@ -319,6 +320,8 @@ class Answering(NotebookWorker):
         if graph_inputs is not None:
             message["graph"] = number = self._next_number()
             self._graphs[number] = (graph_inputs, list(encoder.tensors))
+            if retained := [i for i, tensor in enumerate(encoder.tensors) if tensor.retains_grad]:
+                message["retained"] = retained
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autograder.sandbox import aliases
+from autograder.sandbox.lists import CHANGEABLE, fill, is_as_before, items_of
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
@@ -54,7 +55,9 @@ class HeldLists:
         """
         inside = aliases.all_in(value)
         if inside is None or len(self._found) > _MOST:
-            return None
+            if not self.has(value):
+                return None
+            inside = {id(value)}  # it has grown since, and is one on both sides all the same
         return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self.adopt, known)
 
     def changes(self, encoder: Encoder) -> list[Tree]:
@@ -70,31 +73,10 @@ class HeldLists:
         self._found[number] = held, [] if any(map(self._is_new, items_of(held))) else items_of(held)
 
     def _is_new(self, value: Any) -> bool:
-        return type(value) in (list, dict, set) and not self.has(value)
+        return type(value) in CHANGEABLE and not self.has(value)
 
     def adopt(self, held: Any) -> int:
         """Return the number of one that is known from now on, such as one of the rubric's that the code has kept."""
         number = self._keep(held)
         self._found[number] = held, items_of(held)
         return number
-
-
-def items_of(held: Any) -> list[Any]:
-    """Return what a list, dict or set holds."""
-    return [part for pair in held.items() for part in pair] if isinstance(held, dict) else list(held)
-
-
-def is_as_before(held: Any, before: list[Any]) -> bool:
-    """Return whether it holds the same objects as before, in the same order."""
-    if len(held) * (2 if isinstance(held, dict) else 1) != len(before):
-        return False
-    return all(now is old for now, old in zip(items_of(held), before, strict=True))
-
-
-def fill(held: Any, content: Any) -> None:
-    """Let a list, dict or set hold something else."""
-    if isinstance(held, list):
-        held[:] = content
-        return
-    held.clear()
-    held.update(content)

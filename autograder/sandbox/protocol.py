@@ -241,12 +241,14 @@ class VjpRequest(_Request):
         graph: the number under which the worker keeps the call's graph.
         outputs: indices of that call's result tensors.
         create_graph: whether the product is to be differentiated in turn.
+        seen: indices of result tensors of which the whole gradient is asked for; absent where there are none.
     """
 
     op: Literal["vjp"]
     graph: int
     outputs: list[int]
     create_graph: bool
+    seen: NotRequired[list[int]]
 
 
 @final
@@ -469,6 +471,7 @@ class ValueReply(_EffectsReply):
         shared: index of tensors that have the memory of a linked one, and the number of that.
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
+        retained: indices of tensors in it that keep their gradients.
         parameters: what has been done to linked parameters, see `links`.
         classes: after the last cell, the facts of declared names that are classes; absent without any.
     """
@@ -479,6 +482,7 @@ class ValueReply(_EffectsReply):
     linked: NotRequired[object]
     shared: NotRequired[object]
     graph: NotRequired[object]
+    retained: NotRequired[object]
     parameters: NotRequired[object]
     classes: NotRequired[object]
 
@@ -494,6 +498,7 @@ class CallReply(_EffectsReply):
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
+        retained: indices of tensors in it that keep their gradients.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
         shared: likewise.
@@ -505,6 +510,7 @@ class CallReply(_EffectsReply):
     kept: NotRequired[object]
     kept_lists: NotRequired[object]
     graph: NotRequired[object]
+    retained: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]
     shared: NotRequired[object]
@@ -518,13 +524,17 @@ class VjpReply(_Reply):
     Attributes:
         result: the tree of a list: for each input of the call that requires a gradient a tensor or None.
         graph: the number of their own graph, where they have one.
+        retained: indices of tensors in it that keep their gradients.
         grads: as in a `ValueReply`; absent without ``create_graph``.
         parameters: likewise.
         tensor_hooks: likewise.
+        seen: the tree of a list: for each of the request's `seen` a tensor, or None where nothing reached it.
     """
 
     result: object
+    seen: NotRequired[object]
     graph: NotRequired[object]
+    retained: NotRequired[object]
     grads: NotRequired[object]
     parameters: NotRequired[object]
     tensor_hooks: NotRequired[object]

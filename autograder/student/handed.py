@@ -11,7 +11,7 @@ import torch
 from autograder.sandbox.frozen import Containers, change_count, holds_container
 from autograder.sandbox.protocol import CallbackReply
 from autograder.sandbox.values import Encoder
-from autograder.student.kept import is_kept
+from autograder.student.kept import kept_of
 from autograder.student.reference import reference_to
 
 
@@ -33,7 +33,7 @@ class Handed:
         self._places = [
             place
             for place, value in enumerate(values)
-            if holds_container(value) and not is_kept(value) and reference_to(value) is None
+            if holds_container(value) and kept_of(value) is None and reference_to(value) is None
         ]
         self._containers = Containers([values[place] for place in self._places])
 

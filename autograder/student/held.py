@@ -16,9 +16,11 @@ import torch
 from autograder.sandbox import aliases
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.protocol import Request
+from autograder.sandbox.trees import Tree
 from autograder.student.callbacks import Callbacks
-from autograder.student.kept import Live, is_kept, keep, let_hold, live, refresh
+from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, keep, refresh
 from autograder.student.linked import LinkedParameters
 from autograder.student.own_lists import MAX_OWN, OwnList
 
@@ -32,12 +34,12 @@ class Held:
         self._counts: Counter[int] = Counter()  # of references to each object
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-        self._lists: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()  # and dicts and sets
+        self._lists: dict[int, Live] = {}  # and dicts and sets, until the message after the rubric lets go of them
+        self._large_lists: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.own_lists: dict[int, OwnList] = {}
         """Those of the rubric's that the worker's code has kept."""
         self.changed_although: list[str] = []
         """What the last of these were passed as that the code has changed although it may not."""
-        self._in_use: list[Any] = []  # until the next message: what is done to a list in passing goes with it
         self._members: dict[int, Any] = {}  # of enumerations, which nothing can refer to weakly
         self.parameters = LinkedParameters(self._released_one, self._retain)
         self.callbacks = Callbacks()
@@ -69,7 +71,7 @@ class Held:
             self._objects.clear()
             self._answering.clear()
             self._lists.clear()
-            self._in_use.clear()
+            self._large_lists.clear()
             self._members.clear()
 
     def find(self, number: int, *, answering: bool = False) -> Any:
@@ -95,20 +97,31 @@ class Held:
         Raises:
             WireError: it is none, or another one.
         """
-        if type(number) is not int or not (is_live or is_kept(content) or type(content) in (list, dict, set)):
+        if type(number) is not int or not (is_live or type(content) in CHANGEABLE):
             raise WireError("malformed list of an object")
         own = self.own_lists.get(number)
         if own is not None and not own.has_parted and is_live:
             if not own.take(content):
                 return own.value
             self.changed_although.append(own.name)
+        return self._live_list(number, content) if is_live else self._large_list(number, content)
+
+    def _live_list(self, number: int, content: Any) -> Any:
         held = self._lists.get(number)
-        if held is not None:
-            (let_hold if is_live else refresh)(held, content)
+        if held is None:
+            self._count(number)
+            held = self._lists[number] = Live(content)
         else:
-            self._lists[number] = held = live(content) if is_live else keep(content)
+            held.let_hold(content)
+        return held.value
+
+    def _large_list(self, number: int, content: Any) -> Any:
+        held = self._large_lists.get(number)
+        if held is None:
+            held = self._large_lists[number] = keep(content)
             self.watch(held, number)
-        self._in_use.append(held)
+        else:
+            refresh(held, content)
         return held
 
     def list_of(self, number: object) -> Any:
@@ -120,14 +133,19 @@ class Held:
         own = self.own_lists.get(number) if type(number) is int else None
         if own is not None and not own.has_parted:
             return own.value
-        found = self._lists.get(number) if type(number) is int else None
-        if found is None:
+        held = self._lists.get(number) if type(number) is int else None
+        if held is None:
             raise WireError("malformed list of an object")
-        return found
+        return held.value
 
-    def number_of(self, held: object) -> int | None:
-        """Return the number of a list, dict or set that is held; None for one that has none."""
-        return next((number for number, other in self._lists.items() if other is held), None)
+    def trees_of_lists(self) -> dict[int, Tree]:
+        """Return the tree of each list, dict or set that is one on both sides, by what `id` says of it."""
+        own = {id(kept.value): {"h": number} for number, kept in self.own_lists.items() if not kept.has_parted}
+        return own | {id(held.value): {"h": number} for number, held in self._lists.items()}
+
+    def number_of_large(self, held: Kept) -> int | None:
+        """Return the number of one of very many things; None for one inside such a one."""
+        return next((number for number, other in self._large_lists.items() if other is held), None)
 
     def watch(self, holder: object, number: int) -> None:
         """Release an object of the worker's when the last of those who hold it here is gone.
@@ -135,12 +153,15 @@ class Held:
         Raises:
             WireError: there are too many.
         """
+        self._count(number)
+        weakref.finalize(holder, self._let_go, self._epoch, number)
+
+    def _count(self, number: int) -> None:
         if len(self._counts) >= MAX_OBJECTS and number not in self._counts:
             raise WireError(f"more than {MAX_OBJECTS} objects of the student's process at a time")
         if not self._counts[number] and number in self._released:
             self._released.remove(number)
         self._counts[number] += 1
-        weakref.finalize(holder, self._let_go, self._epoch, number)
 
     def watch_graph(self, holder: object, number: int) -> None:
         """Release a graph of the worker's when who holds it here is gone."""
@@ -155,9 +176,8 @@ class Held:
         ours = self.callbacks.networks
         if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
             request["networks"] = changed
-        if self._in_use:
-            self._in_use.clear()  # those that nobody else holds are released
-            self._in_use = list(self._lists.values())
+        if self._lists:
+            self._release_lists()
 
     def adopt_list(self, number: object, own: OwnList) -> None:
         """Know a list, dict or set of the rubric's by a number: the student's code has kept it.
@@ -165,7 +185,7 @@ class Held:
         Raises:
             WireError: the number is taken, or there are too many.
         """
-        if type(number) is not int or number in self._lists or number in self.own_lists:
+        if type(number) is not int or number in self._lists or number in self._large_lists or number in self.own_lists:
             raise WireError("malformed list of an object")
         if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
             raise WireError("malformed list of an object")
@@ -177,7 +197,8 @@ class Held:
         Raises:
             WireError: one holds itself, or stands for too much.
         """
-        aliases.check_sizes([*self._lists.values(), *(own.value for own in self.own_lists.values())])
+        own = [kept.value for kept in self.own_lists.values()]
+        aliases.check_sizes([*(held.value for held in self._lists.values()), *own])
 
     def settle_lists(self) -> None:
         """Note that the other side knows what those of the rubric's hold that the code has kept."""
@@ -188,7 +209,7 @@ class Held:
     @property
     def has_lists(self) -> bool:
         """Whether any list, dict or set is one on both sides."""
-        return bool(self._in_use or self.own_lists)
+        return bool(self._lists or self.own_lists)
 
     def changed_lists(self) -> list[tuple[int, Any]]:
         """Return the number of each list, dict or set that the rubric has changed since the last message, and it.
@@ -199,8 +220,14 @@ class Held:
         own = [(number, kept) for number, kept in self.own_lists.items() if kept.is_changed()]
         for _, kept in own:
             kept.settle()
-        theirs = [(n, held) for n, held in self._lists.items() if isinstance(held, Live) and held.is_changed()]
+        theirs = [(number, held.value) for number, held in self._lists.items() if held.is_changed()]
         return theirs + [(number, kept.value) for number, kept in own]
+
+    def _release_lists(self) -> None:
+        """Let go of those that nobody else refers to; what was done to them before has been told."""
+        for number in [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]:
+            del self._lists[number]
+            self._let_go(self._epoch, number)
 
     def _let_go(self, epoch: int, number: int) -> None:
         if epoch != self._epoch or number not in self._counts:

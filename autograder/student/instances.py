@@ -7,8 +7,9 @@ from operator import is_
 from typing import Any
 
 from autograder.sandbox.frozen import HOLDING_NOTHING
+from autograder.sandbox.lists import BASES, fill
 from autograder.student.given import Changes
-from autograder.student.kept import is_kept, note_known
+from autograder.student.kept import Live, kept_of
 from autograder.student.reference import as_instance, note_place, reference_to
 from autograder.student.returned import Returned
 
@@ -57,7 +58,7 @@ class Instances:
             return value
         reference = reference_to(value)
         if reference is None:
-            holds_values = (self._classes or self.is_learning) and isinstance(value, list | tuple | dict | set)
+            holds_values = (self._classes or self.is_learning) and isinstance(value, (tuple, *BASES))
             return self._accept_inside(place, value) if holds_values else value
         is_of_one = reference.kind in self._classes
         if self.is_learning and is_of_one and place:
@@ -68,22 +69,24 @@ class Instances:
         return value
 
     def _accept_inside(self, place: str, value: Any) -> Any:
-        if is_kept(value):
-            place = note_place(value, place)
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                dict.__setitem__(value, key, self._accept(place, inner))
-            note_known(value)
-            return value
+        kept = kept_of(value)
+        if kept is not None:
+            if kept.place and kept.place != place:  # it is one list, whichever of the two it comes from
+                self.note_live(kept.place)
+                self.note_live(place)
+            place = note_place(kept, place)
         if isinstance(value, set):
             return value
-        found = [self._accept(place, inner) for inner in value]
-        if all(map(is_, found, value)):
+        inside = list(value.values() if isinstance(value, dict) else value)
+        found = [self._accept(place, inner) for inner in inside]
+        if all(map(is_, found, inside)):
             return value
-        if isinstance(value, list):
-            list.__setitem__(value, slice(None), found)
-            note_known(value)
-        return tuple(found) if type(value) is tuple else value
+        if isinstance(value, tuple):
+            return tuple(found) if type(value) is tuple else value
+        fill(value, dict(zip(value, found, strict=True)) if isinstance(value, dict) else found)
+        if isinstance(kept, Live):
+            kept.note()
+        return value
 
     def is_live(self, place: str) -> bool:
         """Return whether lists that come from a place are one on both sides, as where the reference's have changed."""

@@ -1,106 +1,120 @@
 """Lists, dicts and sets that an object of the student's holds, as a rubric reads them: one on this side for each there.
 
-What is done to one here is done there with the next message, and the other way round; see `sandbox.held_lists`. Where
-an object holds too many of them, a change made here would be lost, so it is an error that says how to make it.
+What is done to one here is done there with the next message, and the other way round; see `sandbox.held_lists`. It is
+an ordinary one, so that ``type(net.history) is list``. Where an object holds too many things, a change made here would
+be lost, so that is one that refuses to be changed, and says how to do so.
 """
 
 from __future__ import annotations
 
+import copy
+import sys
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, NoReturn
+from weakref import WeakValueDictionary
 
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.held_lists import fill, is_as_before, items_of
+from autograder.sandbox.lists import CHANGEABLE, fill, is_as_before, items_of, like
+
+
+class Live:
+    """What is known of one that may be changed here.
+
+    Args:
+        value: it.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.place: str | None = None
+        """How one gets to it; see `instances`."""
+        _live[id(value)] = self
+        self.note()
+
+    def is_changed(self) -> bool:
+        """Return whether the other side does not know yet what it holds."""
+        return not is_as_before(self.value, self._known)
+
+    def note(self) -> None:
+        """Note that the other side knows what it holds."""
+        self._known = items_of(self.value)
+
+    def let_hold(self, content: Any) -> None:
+        """Let it hold what its student's holds now.
+
+        Raises:
+            WireError: that is of another kind, which no object can become.
+        """
+        if type(self.value) is not type(content):
+            raise WireError("a list that is none any more")
+        fill(self.value, content)
+        if isinstance(content, defaultdict):
+            self.value.default_factory = content.default_factory
+        self.note()
+
+    def references(self) -> int:
+        """Return how many there are to it; one of them is ours."""
+        return sys.getrefcount(self.value)
+
+
+_live: WeakValueDictionary[int, Live] = WeakValueDictionary()  # by what `id` says of them
+HELD_BY_NOBODY = Live([]).references()
+"""What `Live.references` says of one that nothing else refers to."""
 
 
 class Kept:
-    """What all of them share."""
+    """One of very many things."""
 
     place: str | None = None
     """How one gets to it; see `instances`."""
 
     def __copy__(self) -> Any:
-        return plain_outside(self)
+        return like(self, self, _PLAIN[type(self)])
 
     def __deepcopy__(self, memo: object) -> Any:
         return plain(self)
 
     def __reduce_ex__(self, protocol: object) -> Any:
-        return _PLAIN[type(self)], (plain(self),)
+        return copy.copy, (plain(self),)
 
 
-class Live(Kept):
-    """One that may be changed here."""
-
-    known: list[Any]
-    """What it holds as far as the other side knows."""
-
-    def is_changed(self) -> bool:
-        """Return whether the other side does not know yet what it holds."""
-        return not is_as_before(self, self.known)
-
-    def note(self) -> None:
-        """Note that the other side knows what it holds."""
-        self.known = items_of(self)
-
-
-class LiveList(Live, list[Any]):
-    """A list that an object of the student's holds."""
-
-
-class LiveDict(Live, dict[Any, Any]):
-    """A dict that an object of the student's holds."""
-
-
-class LiveSet(Live, set[Any]):
-    """A set that an object of the student's holds."""
-
-
-class KeptList(Kept, list[Any]):
-    """A list of very many things."""
-
-
-class KeptDict(Kept, dict[Any, Any]):
-    """A dict of very many things."""
-
-
-class KeptSet(Kept, set[Any]):
-    """A set of very many things."""
-
-
-_LIVE: dict[type, Any] = {list: LiveList, dict: LiveDict, set: LiveSet}
-_FIXED: dict[type, Any] = {list: KeptList, dict: KeptDict, set: KeptSet}
-_PLAIN: dict[type, Any] = {cls: plain for kinds in (_LIVE, _FIXED) for plain, cls in kinds.items()}
 _CHANGING = {
-    KeptList: "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__",
-    KeptDict: "update pop popitem clear setdefault __setitem__ __delitem__ __ior__",
-    KeptSet: "add remove discard pop clear update difference_update intersection_update symmetric_difference_update"
+    list: "append extend insert remove pop clear sort reverse __setitem__ __delitem__ __iadd__ __imul__",
+    deque: "appendleft extendleft popleft rotate append extend insert remove pop clear reverse __setitem__ __delitem__"
+    " __iadd__ __imul__",
+    dict: "update pop popitem clear setdefault __setitem__ __delitem__ __ior__",
+    OrderedDict: "move_to_end",
+    Counter: "subtract __iadd__ __isub__ __iand__",
+    defaultdict: "__missing__",
+    set: "add remove discard pop clear update difference_update intersection_update symmetric_difference_update"
     " __ior__ __iand__ __isub__ __ixor__",
 }
 
 
-def is_kept(value: Any) -> bool:
-    """Return whether a value is one of them."""
-    return type(value) in _PLAIN
+def _refusing(kind: str, name: str) -> Callable[..., NoReturn]:
+    def refuse(self: Kept, *_: Any, **__: Any) -> NoReturn:
+        raise TypeError(
+            f"this {kind} of a student's object holds too much to be changed on this side ({name});"
+            " call a method of the object that does so, or set its attribute instead"
+        )
+
+    return refuse
 
 
-def live(content: Any) -> Any:
-    """Return a list, dict or set with a content."""
-    made: Live = _LIVE[type(content)](content)
-    made.note()
-    return made
+def _fixed(cls: type) -> type:
+    """Return the kind of a type, of the same name, whose instances hold very many things: they refuse to be changed."""
+    names = [name for above in cls.__mro__ if above in _CHANGING for name in _CHANGING[above].split()]
+    return type(cls.__name__, (Kept, cls), {name: _refusing(cls.__name__, name) for name in names})
 
 
-def let_hold(held: Any, content: Any) -> None:
-    """Let one that is held already hold what its student's holds now.
+_FIXED: dict[type, Any] = {cls: _fixed(cls) for cls in CHANGEABLE}
+_PLAIN: dict[type, Any] = {fixed: cls for cls, fixed in _FIXED.items()}
 
-    Raises:
-        WireError: it is of another kind now, which no object can become.
-    """
-    if _PLAIN.get(type(held)) is not type(content) or not isinstance(held, Live):
-        raise WireError("a list that is none any more")
-    fill(held, content)
-    held.note()
+
+def kept_of(value: Any) -> Live | Kept | None:
+    """Return what is known of a list, dict or set that is one of them; None for other values."""
+    return value if isinstance(value, Kept) else _live.get(id(value))
 
 
 def keep(content: Any, found: dict[int, Any] | None = None) -> Any:
@@ -112,19 +126,18 @@ def keep(content: Any, found: dict[int, Any] | None = None) -> Any:
     True
     """
     found = {} if found is None else found
-    if type(content) not in (list, dict, set):
+    if type(content) not in CHANGEABLE:
         return content
     if id(content) not in found:
-        found[id(content)] = _kept(content, found)
+        found[id(content)] = like(content, _each(content, lambda value: keep(value, found)), _FIXED[type(content)])
     return found[id(content)]
 
 
-def _kept(content: Any, found: dict[int, Any]) -> Any:
-    if type(content) is list:
-        return KeptList([keep(value, found) for value in content])
-    if type(content) is dict:
-        return KeptDict({key: keep(value, found) for key, value in content.items()})
-    return KeptSet(content)
+def _each(content: Any, change: Callable[[Any], Any]) -> Any:
+    """Return what a list, dict or set holds, with other values in it; the items of a set cannot change."""
+    if isinstance(content, dict):
+        return {key: change(value) for key, value in content.items()}
+    return content if isinstance(content, set) else [change(value) for value in content]
 
 
 def refresh(kept: Any, content: Any, found: dict[int, Any] | None = None) -> None:
@@ -140,20 +153,16 @@ def refresh(kept: Any, content: Any, found: dict[int, Any] | None = None) -> Non
         WireError: it is of another kind now, which no object can become.
     """
     found = {} if found is None else found
-    kind = _PLAIN.get(type(kept))
-    if kind is None or type(content) is not kind:
+    if _PLAIN[type(kept)] is not type(content):
         raise WireError("a list that is none any more")
     found[id(content)] = kept
-    if kind is list:
-        old = [*kept, *[None] * (len(content) - len(kept))]
-        list.__setitem__(kept, slice(None), [_refreshed(old[i], new, found) for i, new in enumerate(content)])
-    elif kind is dict:
-        merged = {key: _refreshed(kept.get(key), new, found) for key, new in content.items()}
-        dict.clear(kept)
-        dict.update(kept, merged)
+    if isinstance(content, dict):
+        fill(kept, {key: _refreshed(kept.get(key), new, found) for key, new in content.items()})
+    elif isinstance(content, set):
+        fill(kept, content)
     else:
-        set.clear(kept)
-        set.update(kept, content)
+        old = [*kept, *[None] * (len(content) - len(kept))]
+        fill(kept, [_refreshed(old[i], new, found) for i, new in enumerate(content)])
 
 
 def _refreshed(old: Any, new: Any, found: dict[int, Any]) -> Any:
@@ -163,43 +172,12 @@ def _refreshed(old: Any, new: Any, found: dict[int, Any]) -> Any:
     return old
 
 
-def note_known(value: Any) -> None:
-    """Note that the other side knows what a value holds, if it is one of them."""
-    if isinstance(value, Live):
-        value.note()
-
-
-def plain_outside(held: Any) -> Any:
-    """Return an ordinary list, dict or set with what one of them holds, or an ordinary one."""
-    return _PLAIN.get(type(held), type(held))(held)
-
-
 def plain(value: Any) -> Any:
     """Return an ordinary copy of one, and of those inside it.
 
-    >>> plain(live([live({"a": live([1])})]))
-    [{'a': [1]}]
+    >>> type(plain(keep([[1]]))[0]) is list
+    True
     """
-    if isinstance(value, list):
-        return list(map(plain, value))
-    if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items()}
-    return set(value) if is_kept(value) else value
-
-
-def _refusing(name: str) -> Callable[..., NoReturn]:
-    def refuse(self: Kept, *_: Any, **__: Any) -> NoReturn:
-        kind = _PLAIN[type(self)].__name__
-        raise TypeError(
-            f"this {kind} of a student's object holds too much to be changed on this side ({name});"
-            " call a method of the object that does so, or set its attribute instead"
-        )
-
-    return refuse
-
-
-for _kind in _PLAIN:
-    _kind.__name__ = _PLAIN[_kind].__name__  # Python's own messages name it
-for _kind, _names in _CHANGING.items():
-    for _name in _names.split():
-        setattr(_kind, _name, _refusing(_name))
+    if not isinstance(value, Kept) and type(value) not in CHANGEABLE:
+        return value
+    return like(value, _each(value, plain), _PLAIN.get(type(value)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import is_
@@ -30,6 +29,7 @@ from autograder.sandbox.frozen import (
     is_iterator,
 )
 from autograder.sandbox.generator_states import KINDS, hand_over
+from autograder.sandbox.lists import CHANGEABLE, DICTS, fill, like
 from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.plain_functions import is_theirs, make_here
 from autograder.sandbox.torch_modes import Recording
@@ -212,16 +212,17 @@ class LocalRunner:
         """Return what arrives in place of an argument; a list that stands in several places is one there as well."""
         if type(argument) in _AS_THEY_ARE:
             return argument
-        if type(argument) not in (list, tuple, dict, set):
+        if type(argument) is not tuple and type(argument) not in CHANGEABLE:
             return self._own_value(argument, name)
         if id(argument) not in copies:
             copies[id(argument)] = self._own_container(argument, name, copies)
         return copies[id(argument)]
 
     def _own_container(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
-        if type(argument) is dict:
-            return {key: self._own(inner, name, copies) for key, inner in argument.items()}
-        return type(argument)(self._own(inner, name, copies) for inner in argument)
+        if type(argument) in DICTS:
+            return like(argument, {key: self._own(inner, name, copies) for key, inner in argument.items()})
+        inside = [self._own(inner, name, copies) for inner in argument]
+        return tuple(inside) if type(argument) is tuple else like(argument, inside)
 
     def _own_record(self, argument: Any, name: str) -> Any:
         own = copy.copy(argument)
@@ -236,7 +237,7 @@ class LocalRunner:
         """
         if isinstance(argument, StudentFunction) and argument.runner is self:
             return self._find(argument.function.name)
-        if (isinstance(argument, deque | np.ndarray) and holds_container(argument)) or tables.is_table(argument):
+        if (isinstance(argument, np.ndarray) and holds_container(argument)) or tables.is_table(argument):
             return argument.copy()
         if isinstance(argument, dict) and type(argument) is not dict:
             return copy.copy(argument)
@@ -356,7 +357,7 @@ class _GivenContainers:
         stands = {
             id(own): found_at(held, path)
             for path, own in reversed(self._own.before().items())
-            if path and self._names[path[0]] not in self._frozen.changed and type(own) in (list, dict, set)
+            if path and self._names[path[0]] not in self._frozen.changed and type(own) in CHANGEABLE
         }
         return _with_passed(result, stands) if stands else result
 
@@ -375,18 +376,18 @@ class _GivenContainers:
 
 def _with_passed(value: Any, stands: dict[int, Any]) -> Any:
     """Return a value with other lists and the like in it, in place of those that `id` says; what holds them is kept."""
-    if id(value) in stands or type(value) not in (list, tuple, dict):
+    kind = type(value)
+    if id(value) in stands or kind is set or (kind is not tuple and kind not in CHANGEABLE):
         return stands.get(id(value), value)
     stands[id(value)] = value
-    inside = list(value.values() if type(value) is dict else value)
+    inside = list(value.values() if kind in DICTS else value)
     found = [_with_passed(inner, stands) for inner in inside]
     if all(map(is_, found, inside)):
         return value
-    if type(value) is dict:
-        value.update(zip(list(value), found, strict=True))
-    elif type(value) is list:
-        value[:] = found
-    return tuple(found) if type(value) is tuple else value
+    if kind is tuple:
+        return tuple(found)
+    fill(value, dict(zip(value, found, strict=True)) if kind in DICTS else found)
+    return value
 
 
 def _apart_from(tensors: list[torch.Tensor], value: Any) -> Any:

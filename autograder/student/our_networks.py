@@ -20,7 +20,7 @@ from autograder.sandbox.network_changes import OF_EVERY_LAYER, is_setting
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import networks
-from autograder.student.kept import keep
+from autograder.student.kept import keep, kept_of
 from autograder.student.replies import as_list, index_of
 
 MAX_HOOKS = 1 << 10
@@ -119,7 +119,7 @@ class OurNetworks:
                     name=name,
                 )
             )
-        added[name] = vars(layer)[name] = keep(value) if type(value) in (list, dict, set) else value
+        added[name] = vars(layer)[name] = keep(value) if kept_of(value) is None else value
         self._shapes[key] = networks.shape_of(network)
 
     def set_hooks(self, number: object, told: object, find: Callable[[object], Callable[..., Any]]) -> None:

@@ -14,8 +14,8 @@ import torch
 from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.held_lists import fill, is_as_before, items_of
 from autograder.sandbox.links import are_same
+from autograder.sandbox.lists import fill, is_as_before, items_of
 
 MAX_OWN = 1 << 10
 

@@ -12,7 +12,7 @@ from autograder.sandbox import known_classes, tables
 from autograder.sandbox.protocol import ObjectRequest
 from autograder.student.effects import Effects
 from autograder.student.host import Host
-from autograder.student.kept import Kept
+from autograder.student.kept import Kept, Live
 from autograder.student.returned import Returned
 
 _MAX_KIND = 80
@@ -201,7 +201,7 @@ def reference_to(value: Any) -> Reference | None:
     return value._reference if issubclass(type(value), Remote) else None
 
 
-def note_place(found: Reference | Kept, place: str) -> str:
+def note_place(found: Reference | Live | Kept, place: str) -> str:
     """Note where something came from; what has come from two places has none, lest one of them vouch for the other."""
     found.place = place if found.place in (None, place) else ""
     return found.place

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -23,9 +24,10 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import trees
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.links import MOST_HELD
+from autograder.sandbox.lists import like
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
     FillRequest,
@@ -46,7 +48,7 @@ from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.kept import is_kept, plain_outside
+from autograder.student.kept import Live, kept_of
 from autograder.student.linked import join
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import RemoteGraph
@@ -61,6 +63,8 @@ from autograder.student.replies import (
 from autograder.student.sending import Sent, call_request, watch_containers
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
+
+_requires_grad = attrgetter("requires_grad")
 
 
 class RemoteRunner(Arriving):
@@ -399,9 +403,10 @@ class RemoteRunner(Arriving):
     def fill_lists(self) -> None:
         """Let lists of objects that the rubric has changed be so in the worker."""
         for number, held in self.host.held.changed_lists():
-            if is_kept(held):
-                self.instances.note_live(held.place)
-                held.note()
+            kept = kept_of(held)
+            if isinstance(kept, Live):
+                self.instances.note_live(kept.place)
+                kept.note()
             self._fill(number, held)
 
     def _fill(self, number: int, held: Any) -> None:
@@ -409,7 +414,7 @@ class RemoteRunner(Arriving):
         parameters = self.host.held.parameters
         sent = Sent(self, "")
         sent.known_arrays = parameters.arrays()
-        content = sent.encode_whole(plain_outside(held))
+        content = sent.encode_whole(like(held, held))
         links = [(index, parameters.number_of(tensor)) for index, tensor in enumerate(sent.tensors)]
         fresh = [index for index, link in links if link is None and index not in sent.made]
         if not all(sent.tensors[index].is_leaf for index in fresh):
@@ -456,12 +461,12 @@ class RemoteRunner(Arriving):
         is_live: bool = False,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
-        tree, tensors = answer["result"], [r.tensor for r in received]
+        tree, tensors = answer["result"], tensors_of(received)
         lists = as_list(answer["lists"]) if "lists" in answer else []
         pairs = as_list(answer["aliases"]) if "aliases" in answer else []
         aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
         ends: list[int] = []
-        more_than_values = aliases or any([r.requires_grad for r in received])
+        more_than_values = aliases or any(map(_requires_grad, received))
         for i in trees.used_tensors([tree, lists] if lists else tree) if more_than_values else ():
             own = received[index_of(i, tensors)]
             if i in aliases:
@@ -473,7 +478,7 @@ class RemoteRunner(Arriving):
         if "grads" in answer or "linked" in answer or "shared" in answer:
             self._take_leaves(answer, received, tensors, aliases)
         if ends and torch.is_grad_enabled():
-            self._attach(answer.get("graph"), ends, tensors, inputs, origin)
+            self._attach(answer, ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
         reader.ours, reader.is_live = aliases, is_live
         value = reader.decode(tree)
@@ -484,16 +489,20 @@ class RemoteRunner(Arriving):
         return value
 
     def _attach(
-        self, graph: object, ends: list[int], tensors: list[torch.Tensor], inputs: list[torch.Tensor], origin: str
+        self, answer: Result, ends: list[int], tensors: list[torch.Tensor], inputs: list[torch.Tensor], origin: str
     ) -> None:
         """Let the ends of a graph in the worker have a gradient here."""
+        graph = answer.get("graph")
         if type(graph) is not int:
             raise WireError("a result with a gradient but without a graph")
         # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
         leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
         results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
+        retained = as_list(answer.get("retained", []))
         for i, result in zip(ends, results, strict=True):
             tensors[i] = result
+            if i in retained:
+                result.retain_grad()
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from autograder.sandbox.frames import Received, WireError
+from autograder.base.errors import StudentError
+from autograder.base.i18n import text
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.protocol import Result, VjpRequest
 from autograder.sandbox.values import Decoder
 from autograder.student.host import Host
@@ -29,6 +32,7 @@ class RemoteGraph(torch.autograd.Function):
     ) -> Any:
         """Put the results that a call gave into a graph of ours, as functions of the leaves."""
         ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
+        ctx.results = [weakref.ref(result) for result in results]
         ctx.save_for_backward(*leaves)
         ctx.set_materialize_grads(False)
         host.held.watch_graph(ctx, graph)
@@ -47,8 +51,14 @@ class RemoteGraph(torch.autograd.Function):
         create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
         outputs = [end for end, _ in given]
         request: VjpRequest = {"op": "vjp", "graph": ctx.graph, "outputs": outputs, "create_graph": create_graph}
+        seen = _looked_at(ctx)
+        if seen:
+            request["seen"] = list(seen)
         with ctx.host.calling(ctx.origin) as late:
             answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
+        if seen:
+            gradients = ctx.host.checked(lambda: _accept_seen(answer, received, seen))
+            _show(gradients, seen, dict(given), ctx.origin)
         products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
         if graph is not None and live:
             ends = [index for _, index in live]
@@ -60,12 +70,60 @@ class RemoteGraph(torch.autograd.Function):
         return (*nothing, *products)
 
 
+def _looked_at(ctx: Any) -> dict[int, torch.Tensor]:
+    """Return the results, by their index, of whose own gradient the rubric wants to know."""
+    results = ((end, result()) for end, result in zip(ctx.ends, ctx.results, strict=True))
+    return {end: t for end, t in results if t is not None and (t.retains_grad or t._backward_hooks)}
+
+
+def _accept_seen(answer: Result, received: list[Received], seen: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
+    """Return the whole gradients of results that an untrusted answer holds."""
+    gradients = Decoder(tensors_of(received)).decode(answer.get("seen"))
+    if not isinstance(gradients, list) or len(gradients) != len(seen):
+        raise WireError("malformed gradients")
+    found = {end: gradient for end, gradient in zip(seen, gradients, strict=True) if gradient is not None}
+    for end, gradient in found.items():
+        if (gradient.shape, gradient.dtype) != (seen[end].shape, seen[end].dtype):
+            raise WireError("malformed gradients")
+    return found
+
+
+def _show(
+    gradients: dict[int, torch.Tensor],
+    seen: dict[int, torch.Tensor],
+    ours: dict[int, torch.Tensor],
+    origin: str,
+) -> None:
+    """Add to `.grad` of results what other results have come to give them over there, after what our own graph gave.
+
+    Raises:
+        StudentError: a hook of the rubric's has not seen it.
+    """
+    for end, whole in gradients.items():
+        result, own = seen[end], ours.get(end)
+        if own is not None and torch.equal(own, whole):
+            continue
+        if result._backward_hooks:
+            raise StudentError(
+                text(
+                    "the rubric has a hook on a tensor that `{name}` returned, and another result is calculated from"
+                    " that tensor in the code's own process, where the hook does not run; `retain_grad()` and `.grad`"
+                    " see all",
+                    name=origin,
+                )
+            )
+        before = result.grad
+        if before is not None and own is not None:
+            before = before - own
+        result.grad = whole if before is None else before + whole
+
+
 def _accept_products(
     answer: Result, received: list[Received], leaves: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
     """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
     tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
-    products = Decoder([r.tensor for r in received]).decode(tree)
+    products = Decoder(tensors_of(received)).decode(tree)
     for product, leaf in zip(products, leaves, strict=True):
         if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
             raise WireError("malformed gradients")

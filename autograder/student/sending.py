@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frozen import HOLDING_NOTHING
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
 from autograder.sandbox.torch_modes import present_modes
@@ -23,7 +24,7 @@ from autograder.student.functions import StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.inside_networks import holds_theirs
-from autograder.student.kept import is_kept, plain
+from autograder.student.kept import Kept, kept_of, plain
 from autograder.student.raised import ErrorClass, Raised
 from autograder.student.reference import reference_to
 
@@ -63,8 +64,8 @@ class Sent(Encoder):
         self.origin = origin
         self.trained: set[int] = set()
         """The indices of the tensors of networks and optimisers, which are passed to be trained."""
-        if own := runner.host.held.own_lists:
-            self.know({id(kept.value): {"h": number} for number, kept in own.items() if not kept.has_parted})
+        if runner.host.held.has_lists:
+            self.know(runner.host.held.trees_of_lists())
         self.owners: list[str] = []
         """What each of the first tensors was passed as: a declared parameter, or the number or name of an argument."""
 
@@ -120,12 +121,12 @@ class Sent(Encoder):
         return None if described is None else self._callbacks.add_object(value, described)
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
-        """Return the tree of a container; one of the student's is theirs again, those inside it are copies."""
+        """Return the tree of a container; a large one of the student's is theirs again, those inside it are copies."""
         if (reference := reference_to(value)) is not None and reference.runner is self._runner:
             return {"h": reference.number}
-        if not is_kept(value):
+        if not isinstance(value, Kept):
             return super()._encode_container(value, depth)
-        number = self._runner.host.held.number_of(value)
+        number = self._runner.host.held.number_of_large(value)
         return self.encode(plain(value), depth) if number is None else {"h": number}
 
     def _encode_table(self, value: Any) -> Tree:
@@ -173,10 +174,12 @@ class Sent(Encoder):
 
 def watch_containers(request: CallRequest, given: Given) -> None:
     """Ask what a call does to lists, dicts and sets, where it gets any."""
+    if HOLDING_NOTHING.issuperset(map(type, given.values)):
+        return
     places = [
         place
         for place, value in enumerate(given.values)
-        if own_objects.holds_container(value) and not is_kept(value) and reference_to(value) is None
+        if own_objects.holds_container(value) and kept_of(value) is None and reference_to(value) is None
     ]
     if places:
         request["containers"] = places
@@ -219,7 +222,7 @@ def call_request(
         request["kwargs"] = {"m": pairs}
         request["inputs"] = len(tensors)
     trained = sent.trained
-    may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
+    may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
     if may_change and not is_declared:

@@ -1,6 +1,8 @@
 """A list, dict or set that an object of the student's holds is one on both sides, however it was reached."""
 
+import copy
 import gc
+from collections import Counter, OrderedDict, defaultdict, deque
 
 import numpy as np
 import pytest
@@ -103,6 +105,86 @@ def test_what_is_done_to_it_there_is_done_here(student):
     net.history = history
     net.step()
     assert history[-1] == 4
+
+
+QUEUES = """
+from collections import Counter, OrderedDict, defaultdict, deque
+import numpy as np
+class Agent:
+    def __init__(self):
+        self.buffer, self.counts = deque([1, 2], maxlen=3), Counter("aab")
+        self.order, self.values = OrderedDict(a=1, b=2), defaultdict(lambda: np.zeros(2))
+        self.groups = defaultdict(list)
+    def push(self, item): self.buffer.append(item)
+    def get_buffer(self): return self.buffer
+    def act(self, state): return int(self.values[state].argmax())
+    def grow(self): self.buffer, self.order = deque(range(1 << 15)), OrderedDict.fromkeys(range(1 << 15))
+    def keep(self, kept): self.kept = kept
+    def told(self):
+        kinds = self.buffer, self.counts, self.order, dict(self.groups), {k: v.tolist() for k, v in self.values.items()}
+        return repr(kinds)
+    def told_kept(self): return repr(self.kept)
+"""
+QUEUES_TOLD = f"(deque([1, 2], maxlen=3), Counter({{'a': 2, 'b': 1}}), {OrderedDict(a=1, b=2)!r}, {{}}, {{}})"
+
+
+@pytest.fixture
+def agent(opened):
+    return opened(QUEUES, ["Agent()"]).Agent()
+
+
+@pytest.mark.parametrize(
+    ("change", "before", "after"),
+    [
+        (lambda agent: agent.buffer.extend([3, 4]), "[1, 2]", "[2, 3, 4]"),
+        (lambda agent: agent.get_buffer().rotate(1), "[1, 2]", "[2, 1]"),
+        (lambda agent: agent.counts.update("bb"), "{'a': 2, 'b': 1}", "{'b': 3, 'a': 2}"),
+        (lambda agent: agent.counts.subtract("aa"), "{'a': 2, 'b': 1}", "{'b': 1, 'a': 0}"),
+        (lambda agent: agent.order.move_to_end("a"), repr(OrderedDict(a=1, b=2)), repr(OrderedDict(b=2, a=1))),
+        (lambda agent: agent.groups["x"].append(1), "{}, {}", "{'x': [1]}, {}"),
+        (lambda agent: agent.values["s"].put(1, 3), "{}, {}", "{}, {'s': [0.0, 3.0]}"),
+    ],
+)
+def test_queues_counters_and_the_like_are_one_as_well(agent, change, before, after):
+    change(agent)
+    assert agent.told() == QUEUES_TOLD.replace(before, after)
+
+
+def test_what_is_done_to_a_queue_there_is_done_here(agent):
+    buffer = agent.buffer
+    agent.push(3)
+    agent.push(4)
+    assert (buffer, buffer.maxlen, agent.get_buffer() is buffer) == (deque([2, 3, 4]), 3, True)
+    agent.values["s"][1] = 1
+    assert (agent.act("s"), agent.act("t"), sorted(agent.values)) == (1, 0, ["s", "t"])
+
+
+def test_it_is_an_ordinary_one(student, agent):
+    net = student.Net()
+    found = net.history, net.seen, net.pair[1], student.state(), agent.buffer, agent.counts, agent.order, agent.values
+    assert [type(one) for one in found] == [list, set, dict, list, deque, Counter, OrderedDict, defaultdict]
+    copied = copy.copy(agent.buffer)
+    copied.append(5)
+    assert (copied.maxlen, agent.buffer) == (3, deque([1, 2]))
+
+
+@pytest.mark.parametrize("kept", [deque([1], 4), Counter({1: 1}), defaultdict(list, {1: 1}), OrderedDict({1: 1})])
+def test_queues_and_the_like_of_the_rubrics_that_an_object_keeps(open_student, kept):
+    agent = open_student(QUEUES, declare=["Agent()"], instances=Instances({"Agent"})).Agent()
+    agent.keep(kept)
+    kept.update({2: 5}) if isinstance(kept, dict) else kept.append(2)
+    assert agent.told_kept() == repr(kept)
+    assert agent.kept is kept
+
+
+def test_a_list_that_grows_stays_one(student):
+    net = student.Net()
+    history = net.history
+    net.large()
+    assert net.history is history
+    history.append("last")
+    net.step()
+    assert net.get_history()[-2:] == ["last", (1 << 15) + 1]
 
 
 def test_tensors_and_objects_in_it(student):
@@ -213,6 +295,23 @@ def test_one_that_holds_very_much_says_so(open_student):
         with pytest.raises(TypeError, match=r"holds too much to be changed on this side .*instead"):
             change()
     assert len(net.history) == 1 << 15
+
+
+def test_queues_and_dicts_that_hold_very_much_say_so(open_student):
+    agent = open_student(QUEUES, declare=["Agent()"]).Agent()
+    agent.grow()
+    for change in (lambda: agent.buffer.popleft(), lambda: agent.order.move_to_end(3)):
+        with pytest.raises(TypeError, match=r"holds too much to be changed on this side .*instead"):
+            change()
+    assert (len(agent.buffer), list(agent.order)[:2]) == (1 << 15, [0, 1])
+
+
+def test_where_the_references_is_one_list_in_two_places_theirs_is(open_student):
+    instances = Instances({"Net", "Layer"})
+    for is_learning in (True, False):
+        instances.is_learning = is_learning
+        net = open_student(SOURCE, declare=DECLARED, instances=instances).Net()
+        assert net.get_history() is net.history
 
 
 def test_what_a_method_returns_is_a_copy_where_the_references_stays_as_it_is(open_student):
