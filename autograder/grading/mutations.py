@@ -57,7 +57,11 @@ _CALLS = {
     "sigmoid": "tanh",
     "tanh": "sigmoid",
 }
-_MODULES = ("torch", "nn", "math", "random", "np", "F")
+_MODULES = (
+    *("torch", "nn", "math", "random", "np", "F", "numpy", "pd", "pandas", "plt", "sns", "sp", "scipy", "nx", "tf"),
+    *("collections", "functools", "itertools", "json", "os", "re"),
+)
+"""What functions are called of without being methods: `pd.isna(x)` without its call is not `pd`."""
 _ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow)
 _AXES = ("dim", "axis", "start_dim", "end_dim")
 _PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)

@@ -405,10 +405,11 @@ def test_nothing_is_swapped_where_the_order_cannot_matter(expression, is_swapped
         ("return x.reshape(2, -1)", "`2`", True),
         ("return abs(-x)", "`-x`", False),
         ("return abs(-x + 1)", "`-x`", True),
+        ("return pd.isna(x) or y", "`pd`", False),
     ],
 )
 def test_nothing_is_changed_that_cannot_matter(body, part, is_changed):
-    """A value that is replaced before anybody reads it, a size that NumPy takes from the others, a sign under abs."""
+    """A value that is replaced before anybody reads it, a size that NumPy takes from the others, a sign under abs, a module."""
     made = generate("f", f"def f(x, y):\n    {body}", ["f"])
     assert any(part in version.id for version in made) == is_changed
 
