@@ -1,7 +1,7 @@
 """Loads no more of nbgrader, and of what it builds on, than is asked for.
 
 nbgrader's ``__init__`` imports a web server and every command, that of nbconvert every format it can write; to read a
-configuration and to write a gradebook takes a fifth of it. Here such a package is there before its ``__init__`` has
+configuration and to write a gradebook takes half of that. Here such a package is there before its ``__init__`` has
 run: a name that this would take from one of the package's modules comes from that module alone, and any other name
 runs it after all.
 """
