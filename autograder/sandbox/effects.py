@@ -131,7 +131,7 @@ class Effects:
         if inside is None:
             return []
         return [
-            [list(path), lists.adopt(held)]
+            [list(path), lists.adopt_theirs(held)]
             for path, held in {id(held): (path, held) for path, held in self._before.items()}.values()
             if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
         ]

@@ -47,6 +47,8 @@ from autograder.student.worker_settings import cell_seed_of
 
 _AS_THEY_ARE = frozenset((bool, int, float, str, type(None), torch.Tensor))
 """Types of arguments that arrive as they are."""
+_BARE = ("builtins", "itertools")
+"""Where iterators are from of which only items are asked for, such as generators: others have attributes and methods."""
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
@@ -118,7 +120,8 @@ class LocalRunner:
             with Recording(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = containers.as_passed(frozen.settle(target(*given)))
                 if is_iterator(result):
-                    result = containers.watch(frozen.watch(result))
+                    if type(result).__module__ in _BARE:
+                        result = containers.watch(frozen.watch(result))
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs

@@ -477,7 +477,7 @@ class RemoteRunner(Arriving):
         if ends and torch.is_grad_enabled():
             self._attach(answer, ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
-        reader.ours, reader.is_live = aliases, is_live
+        reader.ours, reader.is_live, reader.own_lists = aliases, is_live, self.host.held.own_lists
         value = reader.decode(tree)
         if lists:
             self.accept_lists(lists, reader)
