@@ -35,7 +35,7 @@ def shared_in(value: Any) -> dict[int, int]:
     >>> shared_in([[0], [0]])
     {}
     """
-    pending = [part for part in (value.values() if type(value) in DICTS else value) if type(part) in WALKED]
+    pending = _walked_in(value)
     if not pending:
         return {}
     seen = {id(value)}
@@ -47,8 +47,7 @@ def shared_in(value: Any) -> dict[int, int]:
                 many[id(container)] = MANY
                 continue
             seen.add(id(container))
-        inner = container.values() if type(container) in DICTS else container
-        pending += [part for part in inner if type(part) in WALKED]
+        pending += _walked_in(container)
     return many
 
 
@@ -70,9 +69,15 @@ def all_in(value: Any) -> set[int] | None:
         size += len(container)
         if len(found) > _MANY_HELD or size > _MUCH_HELD:
             return None
-        inner = container.values() if type(container) in DICTS else container
-        pending += [part for part in inner if type(part) in WALKED]
+        pending += _walked_in(container)
     return found
+
+
+def _walked_in(container: Any) -> list[Any]:
+    inner = container.values() if type(container) in DICTS else container
+    if WALKED.isdisjoint(map(type, inner)):  # as in most, which are long
+        return []
+    return [part for part in inner if type(part) in WALKED]
 
 
 def check_sizes(values: Iterable[Any]) -> None:

@@ -18,7 +18,7 @@ from autograder.sandbox import (
 from autograder.sandbox.asking_back import AskingBack
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.effects import Effects
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.frozen import is_iterator
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Links
@@ -90,9 +90,9 @@ class Answering(NotebookWorker):
             self._passed.clear()
             self._last_inputs = []
         if "parameters" in message:
-            self._links.take(message["parameters"], [t.tensor for t in tensors])
+            self._links.take(message["parameters"], tensors_of(tensors))
         if "networks" in message:
-            self._refresh(message["networks"], [t.tensor for t in tensors])
+            self._refresh(message["networks"], tensors_of(tensors))
         super()._answer(message, tensors)
 
     def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
@@ -196,7 +196,7 @@ class Answering(NotebookWorker):
             message, received = self._receive()
         answer = cast("CallbackReply", message)
         if "parameters" in answer:
-            self._links.take(answer["parameters"], [r.tensor for r in received])
+            self._links.take(answer["parameters"], tensors_of(received))
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
         if "error" in answer:

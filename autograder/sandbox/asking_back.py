@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from autograder.sandbox.called_graph import attach
-from autograder.sandbox.frames import Received
+from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import refill
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallbackResult
 from autograder.sandbox.torch_modes import present_modes
@@ -61,10 +61,10 @@ class AskingBack:
             request["network"] = [method, [layer.training for layer in network.modules()], state]
 
         def settle(answer: CallbackReply, received: list[Received]) -> None:
-            self._change(answer, [r.tensor for r in received], encoder.tensors, [*positional, *keywords.values()])
+            self._change(answer, tensors_of(received), encoder.tensors, [*positional, *keywords.values()])
 
         answer, received = self._exchange(request, encoder.tensors, settle)
-        tensors = [r.tensor for r in received]
+        tensors = tensors_of(received)
         if network is not None and "buffers" in answer:
             with torch.no_grad():
                 for buffer, new in zip(network.buffers(), Decoder(tensors).decode(answer["buffers"]), strict=True):
@@ -103,7 +103,7 @@ class AskingBack:
     ) -> tuple[list[torch.Tensor | None], int | None, list[int]]:
         answer, received = self._exchange(request, vectors)
         tree: Any = answer["result"]
-        products = Decoder([r.tensor for r in received]).decode(tree)
+        products = Decoder(tensors_of(received)).decode(tree)
         live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
         return products, answer.get("graph"), live
 

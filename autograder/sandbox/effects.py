@@ -35,12 +35,11 @@ class Effects:
         self._inputs, self._changes = inputs, message["changes"]
         self._takes_over = message.get("takes_over", ())
         self._arguments = arguments  # so that networks are there as long as an iterator may change them
-        self._frozen = Frozen({i: tensor for i, tensor in enumerate(inputs) if i not in self._changes})
-        self._slopes = {
-            i: _slope(tensor)
-            for i, tensor in enumerate(inputs)
-            if tensor.requires_grad and tensor.is_leaf and i not in self._changes
-        }
+        fixed = dict(enumerate(inputs))
+        for i in self._changes:
+            del fixed[i]
+        self._frozen = Frozen(fixed)
+        self._slopes = {i: _slope(tensor) for i, tensor in fixed.items() if tensor.requires_grad and tensor.is_leaf}
         self._places = message.get("containers", ())
         self._given_back: Sequence[int] = ()
         self._watched: list[Any] = []
@@ -55,8 +54,7 @@ class Effects:
         """Watch lists and the like, of which the code may keep some."""
         self._containers = Containers([_held(arguments[place]) for place in self._places])
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
-        self._before = self._containers.before()
-        self._watched = [held for held in self._before.values() if type(held) in CHANGEABLE]
+        self._watched = [held for held in self._containers.watched() if type(held) in CHANGEABLE]
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
 
     @property
@@ -103,7 +101,7 @@ class Effects:
             return {}
         return {
             id(value): {"A": list(path)}
-            for path, value in reversed(self._before.items())
+            for path, value in reversed(self._containers.before().items())
             if path and self._places[path[0]] not in self._differ and is_container(value)
         }
 
@@ -127,12 +125,12 @@ class Effects:
         kept = [one for one, count, before in zip(self._watched, now, self._references, strict=True) if count > before]
         if not kept:
             return []
-        inside = aliases.all_in(kept)
+        inside, before = aliases.all_in(kept), self._containers.before()
         if inside is None:
             return []
         return [
             [list(path), lists.adopt_theirs(held)]
-            for path, held in {id(held): (path, held) for path, held in self._before.items()}.values()
+            for path, held in {id(held): (path, held) for path, held in before.items()}.values()
             if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
         ]
 
@@ -143,7 +141,6 @@ class Effects:
             if moved := self._containers.moved():
                 answer["moved"] = moved
             self._containers = Containers(self._containers.values)
-            self._before = self._containers.before()
         if changed := self._frozen.changed:
             answer["changed"] = changed
         if self._slopes:
@@ -166,6 +163,8 @@ class Effects:
 
     def aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
+        if not encoder.has_any(self._inputs):
+            return []
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
         places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
         return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]

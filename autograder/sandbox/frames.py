@@ -15,8 +15,9 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _MAGIC = b"DLA\x01"
 _AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _from_json = json.JSONDecoder().raw_decode
+_tensor_of = attrgetter("tensor")
 
 
 class WireError(Exception):
@@ -56,13 +58,29 @@ class Received:
     is_leaf: bool
 
 
+def tensors_of(received: Iterable[Received]) -> list[torch.Tensor]:
+    """Return the tensors that have arrived."""
+    return list(map(_tensor_of, received))
+
+
 class Connection:
     """Frames over a stream socket, with absolute deadlines and caps on size."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
-        self.deadline: float | None = None  # time.monotonic() at which waiting ends
+        self._deadline: float | None = None
         self._ahead = b""  # received, not read yet
+
+    @property
+    def deadline(self) -> float | None:
+        """When waiting ends, by `time.monotonic`; None for never."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, moment: float | None) -> None:
+        if (moment is None) != (self._deadline is None):
+            self.socket.setblocking(moment is None)  # a timeout of its own would take a system call every time
+        self._deadline = moment
 
     def close(self) -> None:
         """Close the socket."""
@@ -75,24 +93,21 @@ class Connection:
             DeadlineError: the peer does not read.
             OSError: the peer is gone.
         """
+        if self._deadline is not None:
+            self._left()
         rest = memoryview(frame)
         while rest:
-            self._set_timeout()
             try:
                 rest = rest[self.socket.send(rest) :]
-            except TimeoutError:
-                raise DeadlineError from None
+            except BlockingIOError:
+                if not _is_ready(self.socket, self._left(), to_send=True):
+                    raise DeadlineError from None
 
     def is_late(self) -> bool:
         """Wait until something arrives or the deadline has passed; True where it has."""
-        if self._ahead or self.deadline is None:
+        if self._ahead or self._deadline is None:
             return False
-        left = max(0.0, self.deadline - time.monotonic())
-        if not hasattr(select, "poll"):  # on Windows, where `select` takes any number of a socket
-            return not select.select([self.socket], [], [], left)[0]
-        poll = select.poll()
-        poll.register(self.socket, select.POLLIN)
-        return not poll.poll(math.ceil(left * 1000))
+        return not _is_ready(self.socket, max(0.0, self._deadline - time.monotonic()))
 
     def pack(self, message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> bytes:
         """Return a frame.
@@ -153,32 +168,39 @@ class Connection:
         return ahead[_HEADER.size : begin], body
 
     def _receive_some(self, most: int) -> bytes:
-        self._set_timeout()
-        try:
-            content = self.socket.recv(most)
-        except TimeoutError:
-            raise DeadlineError from None
+        self._wait()
+        content = self.socket.recv(most)
         if not content:
             raise EOFError
         return content
 
     def _receive_into(self, room: memoryview) -> int:
-        self._set_timeout()
-        try:
-            count = self.socket.recv_into(room)
-        except TimeoutError:
-            raise DeadlineError from None
+        self._wait()
+        count = self.socket.recv_into(room)
         if not count:
             raise EOFError
         return count
 
-    def _set_timeout(self) -> None:
-        if self.deadline is None:
-            return
-        left = self.deadline - time.monotonic()
+    def _wait(self) -> None:
+        if self._deadline is not None and not _is_ready(self.socket, self._left()):
+            raise DeadlineError
+
+    def _left(self) -> float:
+        """Return how many seconds are left, where there is a deadline; raise `DeadlineError` if there are none."""
+        assert self._deadline is not None
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise DeadlineError
-        self.socket.settimeout(left)
+        return left
+
+
+def _is_ready(sock: socket.socket, within_s: float, *, to_send: bool = False) -> bool:
+    """Wait until there is something to receive, or room to send."""
+    if not hasattr(select, "poll"):  # on Windows, where `select` takes any number of a socket
+        return any(select.select([] if to_send else [sock], [sock] if to_send else [], [], within_s))
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT if to_send else select.POLLIN)
+    return bool(poll.poll(math.ceil(within_s * 1000)))
 
 
 def pack_frame(message: Mapping[str, object], buffers: Sequence[Any] = (), size: int = 0) -> bytes:

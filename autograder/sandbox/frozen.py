@@ -22,6 +22,8 @@ from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import as_array
 
 _CONTAINERS = (list, dict, set, deque, np.ndarray)
+_NESTED = (*_CONTAINERS, tuple)
+_PARTS = (*_NESTED, torch.Tensor)
 HOLDING_NOTHING = frozenset((torch.Tensor, bool, int, float, str, type(None), FunctionType))
 """Types of most arguments, and of most of what these hold: nothing inside of them can become another."""
 _Content = tuple[torch.Size, torch.dtype, bool, bytes]
@@ -40,7 +42,7 @@ class Frozen:
 
     def __init__(self, tensors: Mapping[int, torch.Tensor]) -> None:
         self._tensors = tensors
-        self._before = {index: _content(tensor) for index, tensor in tensors.items()}
+        self._before = list(map(_content, tensors.values()))
         self._counted: list[int] | None = None
         self._changed: set[int] = set()
 
@@ -54,7 +56,10 @@ class Frozen:
 
     def compare(self) -> None:
         """Compare all of them with what they were."""
-        self._changed |= {i for i, tensor in self._tensors.items() if _content(tensor) != self._before[i]}
+        now = list(map(_content, self._tensors.values()))
+        if now != self._before:
+            pairs = zip(self._tensors, self._before, now, strict=True)
+            self._changed.update(i for i, old, new in pairs if old != new)
 
     def compare_after_item(self) -> None:
         """Compare all of them, unless torch has counted no change since the item before."""
@@ -88,6 +93,10 @@ class Containers:
             if len(now) != len(before) or not (all(map(is_, now, before)) or all(map(_is_still, now, before))):
                 return True
         return False
+
+    def watched(self) -> Iterator[Any]:
+        """Return the lists and the like that are watched."""
+        return (container for kept in self._kept for container, _ in kept)
 
     def hold(self, value: Any) -> bool:
         """Return whether one of the lists and the like that are watched held a value."""
@@ -135,8 +144,8 @@ def _collect(value: Any, found: list[tuple[Any, list[Any]]]) -> None:
         value = value.values()
     elif not isinstance(value, list | tuple | deque):
         return
-    for inner in value:
-        if type(inner) not in HOLDING_NOTHING:
+    if not HOLDING_NOTHING.issuperset(map(type, value)):
+        for inner in value:
             _collect(inner, found)
 
 
@@ -181,7 +190,7 @@ def holds_container(value: Any) -> bool:
 
 def is_container(value: Any) -> bool:
     """Return whether a value is a list, dict or the like, or a tuple."""
-    return isinstance(value, (*_CONTAINERS, tuple))
+    return isinstance(value, _NESTED)
 
 
 def found_at(values: Sequence[Any], path: Sequence[int]) -> Any:
@@ -217,7 +226,7 @@ def _parts(
     """Yield a value and what it holds, but for numbers and words, each with its path."""
     yield path, value
     for place, inner in enumerate(children(value)):
-        if isinstance(inner, (*_CONTAINERS, tuple, torch.Tensor)):
+        if isinstance(inner, _PARTS):
             yield from _parts(inner, children, (*path, place))
 
 

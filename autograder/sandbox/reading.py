@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from autograder.sandbox import data_sets, tables
-from autograder.sandbox.frames import Received
+from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.passed_graph import GoingBack, with_graph
@@ -77,13 +77,15 @@ def as_arguments(
         going_back: goes on over there where the student's code goes back through such a graph.
         linked: those that are here already, by index.
     """
-    leaves = [one.tensor.requires_grad_() if one.requires_grad else one.tensor for one in received]
+    leaves = tensors_of(received)
+    with_slope = [i for i, one in enumerate(received) if one.requires_grad]
+    for index in with_slope:
+        leaves[index].requires_grad_()
     for index in linked:
         leaves[index] = linked[index]
     values = list(leaves)
-    graphs = [i for i, one in enumerate(received) if one.requires_grad and not one.is_leaf and i not in linked]
-    if graphs:
-        parameters = [i for i, found in enumerate(received) if found.requires_grad and found.is_leaf]
+    if graphs := [i for i in with_slope if not received[i].is_leaf and i not in linked]:
+        parameters = [i for i in with_slope if received[i].is_leaf]
         for index in graphs:
             own = leaves[index]
             values[index] = with_graph(going_back, index, leaves, parameters) if going_back else own.clone()

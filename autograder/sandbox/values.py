@@ -40,6 +40,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.trees import Tree, checked_shape, is_plain_name, named_tuple
 
 MAX_DEPTH = 32
+_MAX_TREE_DEPTH = 3 * MAX_DEPTH  # a dict is three levels of the tree
 MAX_DICT = 1 << 16
 """Entries of a dict or a set."""
 MAX_FIELDS = 64
@@ -113,10 +114,10 @@ class Encoder:
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
-        if (key := id(tensor)) not in self._index:
-            self._index[key] = len(self.tensors)
+        index = self._index.setdefault(id(tensor), count := len(self.tensors))
+        if index == count:
             self.tensors.append(tensor)
-        return self._index[key]
+        return index
 
     def encode_whole(self, value: Any) -> Tree:
         """Return the tree of a value in which one list may stand in several places."""
@@ -161,9 +162,9 @@ class Encoder:
         """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""
         self._hook = None
 
-    def index_of(self, tensor: torch.Tensor) -> int | None:
-        """Return the index of a tensor, or None if it was not added."""
-        return self._index.get(id(tensor))
+    def has_any(self, tensors: Iterable[torch.Tensor]) -> bool:
+        """Return whether one of these was added."""
+        return not self._index.keys().isdisjoint(map(id, tensors))
 
     def encode(self, value: Any, depth: int = 0) -> Tree:
         """Return the tree of one value.
@@ -171,8 +172,6 @@ class Encoder:
         Raises:
             WireError: it cannot be sent.
         """
-        if depth > MAX_DEPTH:
-            raise WireError(f"the value is nested more than {MAX_DEPTH} levels deep")
         kind = type(value)  # most values are of these types themselves, which is faster to see
         if kind is torch.Tensor:
             return {"t": self.add(value)} if value.layout is _STRIDED else self._encode_sparse(value, depth)
@@ -182,6 +181,8 @@ class Encoder:
             return value if math.isfinite(value) else {"f": repr(value)}
         if kind is int:
             return value if -(1 << 63) <= value < 1 << 63 else {"i": _hexadecimal(value)}
+        if depth >= MAX_DEPTH:
+            raise WireError(f"the value is nested more than {MAX_DEPTH} levels deep")
         if self._shared and id(value) in self._shared:
             return self._encode_shared(value, depth)
         if kind is list:
@@ -371,12 +372,13 @@ class Decoder:
             raise WireError(f"malformed value ({type(error).__name__})") from error
 
     def _decode(self, tree: Tree, depth: int) -> Any:
-        if depth > 3 * MAX_DEPTH:  # a dict is three levels of the tree
-            raise WireError("the value is nested too deep")
-        if type(tree) is list:
-            return [self._decode(t, depth + 1) for t in tree]
-        if type(tree) is not dict:
+        kind = type(tree)
+        if kind is not list and kind is not dict:
             return tree
+        if depth > _MAX_TREE_DEPTH:
+            raise WireError("the value is nested too deep")
+        if kind is list:
+            return [self._decode(t, depth + 1) for t in tree]
         ((tag, inner),) = tree.items()
         if tag == "t":
             return self._tensor(inner)
@@ -481,7 +483,7 @@ class Decoder:
         raise WireError(f"unknown tag {tag[:20]!r}")
 
     def _tensor(self, index: Any) -> torch.Tensor:
-        if type(index) is not int or not 0 <= index < len(self.tensors):
+        if type(index) is not int or index < 0:
             raise WireError("malformed tensor index")
         tensor = self.tensors[index]
         self._weight += tensor.nbytes or bounds.weight(tensor)

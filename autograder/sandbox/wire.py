@@ -9,7 +9,8 @@ Reading trusts nothing: malformed input raises `WireError`, and nothing else.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,6 @@ from autograder.sandbox.values import DTYPE_NAMES, DTYPES
 MAX_TENSORS = 4096
 
 _ZEROS = bytes(PADDING)
-_STRIDED, _BOOL = torch.strided, torch.bool
 _VIEWED_AS = {
     torch.bfloat16: torch.int16,
     torch.float8_e4m3fn: torch.uint8,
@@ -46,7 +46,7 @@ class Connection(frames.Connection):
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
         """Receive one frame; see `frames.Connection.receive`."""
         message, body = self.receive_frame()
-        return message, list(_unpack(message.pop("tensors", None), body))
+        return message, _unpack(message.pop("tensors"), body) if "tensors" in message else []
 
 
 def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> bytes:
@@ -55,26 +55,38 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
     Raises:
         WireError: it is too large, or a tensor cannot be sent.
     """
-    entries: list[list[Any]] = []
+    if len(tensors) > MAX_TENSORS:
+        raise WireError(f"more than {MAX_TENSORS} tensors cannot be sent")
+    entries: list[tuple[str, torch.Size, bool, bool, int]] = []
     buffers: list[Any] = []
-    size = 0
+    total = 0
     for tensor in tensors:
-        dtype, shape = tensor.dtype, list(tensor.shape)
-        if dtype not in DTYPE_NAMES:
-            raise WireError(f"a tensor of {dtype} cannot be sent; send one of int64 or float32 instead")
-        count = tensor.numel() * tensor.itemsize
-        if not count and bounds.seems_vast(shape):
-            raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")
-        padding = -count % PADDING
-        size += count + padding
-        if size > MAX_BODY or len(tensors) > MAX_TENSORS:
+        shape = tensor.shape
+        name, size, padding = _measured(tensor.dtype, shape)
+        total += size + padding
+        if total > MAX_BODY:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
-        entries.append([DTYPE_NAMES[dtype], shape, tensor.requires_grad, tensor.is_leaf, count])
+        entries.append((name, shape, tensor.requires_grad, tensor.is_leaf, size))
         array = as_array(tensor)
         buffers.append(array if array.flags.c_contiguous else array.tobytes())
         if padding:
             buffers.append(_ZEROS[:padding])
-    return frames.pack_frame({**message, "tensors": entries}, buffers, size)
+    return frames.pack_frame({**message, "tensors": entries} if entries else message, buffers, total)
+
+
+@lru_cache(maxsize=256)  # a call's tensors are mostly like those of the calls before
+def _measured(dtype: torch.dtype, shape: torch.Size) -> tuple[str, int, int]:
+    """Return the name of a tensor's type, how many bytes it has, and how many zeros follow these.
+
+    Raises:
+        WireError: none of this type or shape can be sent.
+    """
+    if dtype not in DTYPE_NAMES:
+        raise WireError(f"a tensor of {dtype} cannot be sent; send one of int64 or float32 instead")
+    size = shape.numel() * dtype.itemsize
+    if not size and bounds.seems_vast(shape):
+        raise WireError(f"a tensor of shape {tuple(shape)} cannot be sent")
+    return DTYPE_NAMES[dtype], size, -size % PADDING
 
 
 def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
@@ -84,11 +96,16 @@ def as_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         WireError: it has no values.
     """
     try:
-        if tensor.layout is not _STRIDED:
-            tensor = tensor.detach().to_dense()
-        if tensor.dtype in _VIEWED_AS:
-            tensor = tensor.detach().view(_VIEWED_AS[tensor.dtype])
         return tensor.numpy(force=True)
+    except (RuntimeError, TypeError, NotImplementedError):
+        return _unusual_array(tensor)
+
+
+def _unusual_array(tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    """Return the values of a tensor that torch itself turns into no array."""
+    try:
+        strided = tensor.detach().to_dense()
+        return strided.view(_VIEWED_AS.get(strided.dtype, strided.dtype)).numpy(force=True)
     except (RuntimeError, TypeError, NotImplementedError) as error:
         if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # nothing public tells
             words = "torch.func does not reach code in another process; call the function on plain tensors instead"
@@ -101,35 +118,45 @@ def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
     return old.shape == new.shape and old.dtype == new.dtype and as_array(old).tobytes() == as_array(new).tobytes()
 
 
-def _unpack(entries: Any, body: memoryview) -> Iterator[Received]:
-    if entries is None:
-        return
-    if not isinstance(entries, list) or len(entries) > MAX_TENSORS:
+def _unpack(entries: Any, body: memoryview) -> list[Received]:
+    if type(entries) is not list or len(entries) > MAX_TENSORS:
         raise WireError("malformed table of tensors")
-    begin = 0
+    received, begin = [], 0
     for entry in entries:
         try:
             name, shape, requires_grad, is_leaf, size = entry
-            stored = _STORED_AS[name]
+            dtype, stored, own_size, may_have_slope = _layout(name, *shape)
         except (TypeError, ValueError, KeyError):
             raise WireError("malformed table of tensors") from None
-        checked_shape(shape)
-        if type(size) is not int or size != math.prod(shape) * stored.itemsize:
+        if size != own_size or type(shape) is not list:
             raise WireError("a tensor's shape and size disagree")
-        end = begin + size
+        end = begin + own_size
         if end > body.nbytes:
             raise WireError("a tensor ends beyond its frame")
-        tensor = _tensor(DTYPES[name], shape, stored, body[begin:end])
-        has_slope = requires_grad is True and (tensor.is_floating_point() or tensor.is_complex())
-        yield Received(tensor, has_slope, is_leaf is True)
-        begin = end + -size % PADDING
+        tensor = _tensor(dtype, shape, stored, body, begin) if own_size else torch.empty(shape, dtype=dtype)
+        received.append(Received(tensor, may_have_slope and requires_grad is True, is_leaf is True))
+        begin = end + -own_size % PADDING
+    return received
 
 
-def _tensor(dtype: torch.dtype, shape: list[int], stored: np.dtype[Any], raw: memoryview) -> torch.Tensor:
+@lru_cache(maxsize=256, typed=True)  # likewise; `True` is no size
+def _layout(name: str, *shape: int) -> tuple[torch.dtype, np.dtype[Any], int, bool]:
+    """Return the type of an untrusted tensor, how it is stored, how many bytes it has, and if it may have a gradient.
+
+    Raises:
+        WireError: no tensor has this shape.
+        KeyError: or this type.
+    """
+    dtype, stored = DTYPES[name], _STORED_AS[name]
+    size = math.prod(checked_shape([*shape])) * stored.itemsize
+    return dtype, stored, size, dtype.is_floating_point or dtype.is_complex
+
+
+def _tensor(dtype: torch.dtype, shape: list[int], stored: np.dtype[Any], body: memoryview, begin: int) -> torch.Tensor:
     try:
-        tensor = torch.from_numpy(np.ndarray(shape, stored, raw)) if raw else torch.empty(shape, dtype=dtype)
+        tensor = torch.from_numpy(np.ndarray(shape, stored, body, begin))
     except (RuntimeError, ValueError) as error:
         raise WireError("malformed shape") from error
     if tensor.dtype is dtype:
         return tensor.clone()
-    return tensor.ne(0) if dtype is _BOOL else tensor.view(dtype).clone()
+    return tensor.ne(0) if dtype is torch.bool else tensor.view(dtype).clone()

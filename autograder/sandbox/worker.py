@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, cast
 
 import torch
@@ -17,7 +18,7 @@ from autograder.sandbox import (
 from autograder.sandbox.answering import Answering
 from autograder.sandbox.cells import Failure, Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
-from autograder.sandbox.frames import Received
+from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.links import Given, without_hooks
@@ -53,6 +54,7 @@ from autograder.sandbox.wire import pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
+_requires_grad, _hooks_of = attrgetter("requires_grad"), attrgetter("_backward_hooks")  # every tensor is asked
 
 
 class Worker(Answering):
@@ -234,7 +236,7 @@ class Worker(Answering):
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
         """Link the arguments on which the code has put hooks, and an object's parameters that were not given."""
         inputs = given[: message["inputs"]]
-        if any([tensor._backward_hooks for tensor in inputs]):
+        if any(map(_hooks_of, inputs)):
             hooked = [(i, t) for i, t in enumerate(inputs) if t.is_leaf and t._backward_hooks]
             answer["kept"] = [[i, self._links.adopt(t)] for i, t in hooked if not self._links.has(t)]
         if "object" in message:
@@ -267,7 +269,7 @@ class Worker(Answering):
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
         inputs, outputs = self._graphs[message["graph"]]
-        roots, vectors = [outputs[i] for i in message["outputs"]], [t.tensor for t in tensors]
+        roots, vectors = [outputs[i] for i in message["outputs"]], tensors_of(tensors)
         wanted = _differentiable(inputs)  # none that the code has detached since
         encoder = Encoder(self._handle)
         seen = [outputs[i] for i in message.get("seen", ())]
@@ -363,11 +365,11 @@ class Worker(Answering):
 
 
 def _have_gradients(tensors: list[torch.Tensor]) -> bool:
-    return any([tensor.requires_grad for tensor in tensors])
+    return any(map(_requires_grad, tensors))
 
 
 def _differentiable(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
-    return [tensor for tensor in tensors if tensor.requires_grad]
+    return list(filter(_requires_grad, tensors))
 
 
 @contextlib.contextmanager

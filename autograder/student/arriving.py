@@ -13,7 +13,7 @@ import torch
 
 from autograder.base.errors import StudentCrash
 from autograder.sandbox import aliases, known_classes, plain_functions, tables
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.operations import SPECIAL
 from autograder.sandbox.protocol import (
     BackwardRequest,
@@ -106,7 +106,7 @@ class Arriving:
 
     def accept_attributes(self, answer: Result, received: list[Received], origin: str) -> None:
         """Give networks of ours the attributes that the student's code has added, as an untrusted answer says."""
-        reader = ArrivingReader([r.tensor for r in received], lambda tag, inner: self.decode_handle(tag, inner, origin))
+        reader = ArrivingReader(tensors_of(received), lambda tag, inner: self.decode_handle(tag, inner, origin))
         reader.is_live = True
         for number, index, name, tree in as_list(answer.get("attributes", [])):
             self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
@@ -160,11 +160,9 @@ class Arriving:
         """Take over what an untrusted callback brings along."""
         self.host.pass_on(message)
         if "parameters" in message:
-            self.host.held.parameters.take(as_list(message["parameters"]), [r.tensor for r in received])
+            self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
         if "lists" in message:
-            reader = ArrivingReader(
-                [r.tensor for r in received], lambda tag, inner: self.decode_handle(tag, inner, origin)
-            )
+            reader = ArrivingReader(tensors_of(received), lambda tag, inner: self.decode_handle(tag, inner, origin))
             self.accept_lists(as_list(message["lists"]), reader)
 
     def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
@@ -235,7 +233,7 @@ class Arriving:
         origin: str,
         parameter: str,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
-        records, tensors = message.get("grad_enabled") is True, [r.tensor for r in received]
+        records, tensors = message.get("grad_enabled") is True, tensors_of(received)
         leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
         decoder = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
         positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))

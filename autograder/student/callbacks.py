@@ -11,7 +11,7 @@ import torch
 from torch.func import functional_call
 
 from autograder.sandbox import plain_functions
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import without_hooks
 from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
@@ -170,7 +170,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
             raise WireError("malformed request for gradients")
         roots = [graph.outputs[index_of(i, graph.outputs)] for i in outputs]
         # behind them come parameters that were changed since the last message, as by `zero_grad`
-        vectors, encoder = [r.tensor for r in received[: len(outputs)]], Encoder()
+        vectors, encoder = tensors_of(received[: len(outputs)]), Encoder()
         if message["create_graph"] is True and graph.leaves:
             vectors = [vector.requires_grad_() for vector in vectors]
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
@@ -284,7 +284,7 @@ def accept_passed(answer: Result, received: list[Received], callbacks: Callbacks
 
 def _accept_states(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Let optimisers of ours remember what those over there do; the answer says what."""
-    decoder = Decoder([r.tensor for r in received])
+    decoder = Decoder(tensors_of(received))
     for number, tree in as_list(answer.get("states", [])):
         optimiser = callbacks.optimisers[number]
         settings, state = decoder.decode(tree)
@@ -304,7 +304,7 @@ def _accept_states(answer: Result, received: list[Received], callbacks: Callback
 
 def _accept_schedules(answer: Result, received: list[Received], callbacks: Callbacks) -> None:
     """Let schedulers of ours go on from where those over there are; the answer says where."""
-    decoder = Decoder([r.tensor for r in received])
+    decoder = Decoder(tensors_of(received))
     for number, tree in as_list(answer.get("schedules", [])):
         scheduler, new = callbacks.schedulers[number], decoder.decode(tree)
         own = schedule_of(scheduler)

@@ -14,7 +14,7 @@ import torch
 from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox import aliases, frozen
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
 from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.protocol import CallRequest, Result
@@ -63,7 +63,7 @@ class Effects:
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""
         if "updates" in answer and (updates := as_list(answer["updates"])):
-            decoder = Decoder([r.tensor for r in received])
+            decoder = Decoder(tensors_of(received))
             for index, values, gradient, requires_grad, is_leaf in updates:
                 if index not in self._changes and index not in self._takes_over:
                     raise WireError("a change of an argument that may not change")
@@ -74,7 +74,7 @@ class Effects:
                 update_argument(self.inputs[index], decoder.decode(values), slope, may_convert=may_convert)
                 update_flags(self.inputs[index], requires_grad, is_leaf)
         if "slopes" in answer:
-            self._take_slopes(as_list(answer["slopes"]), Decoder([r.tensor for r in received]))
+            self._take_slopes(as_list(answer["slopes"]), Decoder(tensors_of(received)))
         if "changed" in answer:
             for index in as_list(answer["changed"]):
                 if index not in self._changes and index not in self._takes_over:

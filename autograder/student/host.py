@@ -27,7 +27,7 @@ from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
 from autograder.sandbox.bounds import MAX_HEARD
 from autograder.sandbox.cells import Failure
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Callback, WorkerProcess, Workers
 from autograder.sandbox.protocol import (
@@ -414,7 +414,7 @@ class Host:
             self.checked(lambda: self._take_asides(answer))
         if "parameters" in answer:
             changed = as_list(answer["parameters"])
-            self.checked(lambda: self.held.parameters.take(changed, [r.tensor for r in received]))
+            self.checked(lambda: self.held.parameters.take(changed, tensors_of(received)))
         if "failure" in answer:
             raise self._exception(name, answer, partial(settle, answer, received) if settle else None)
         if "result" not in answer or "failed" in answer:

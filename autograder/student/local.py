@@ -48,7 +48,7 @@ from autograder.student.worker_settings import cell_seed_of
 _AS_THEY_ARE = frozenset((bool, int, float, str, type(None), torch.Tensor))
 """Types of arguments that arrive as they are."""
 _BARE = ("builtins", "itertools")
-"""Where iterators are from of which only items are asked for, such as generators: others have attributes and methods."""
+"""Where iterators are from of which only items are asked for, such as generators; others have attributes, methods."""
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:

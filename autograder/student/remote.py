@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +24,7 @@ from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.sandbox import trees
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.links import MOST_HELD
 from autograder.sandbox.lists import like
@@ -62,6 +63,8 @@ from autograder.student.replies import (
 from autograder.student.sending import Sent, call_request, watch_containers
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
+
+_requires_grad = attrgetter("requires_grad")
 
 
 class RemoteRunner(Arriving):
@@ -458,12 +461,12 @@ class RemoteRunner(Arriving):
         is_live: bool = False,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
-        tree, tensors = answer["result"], [r.tensor for r in received]
+        tree, tensors = answer["result"], tensors_of(received)
         lists = as_list(answer["lists"]) if "lists" in answer else []
         pairs = as_list(answer["aliases"]) if "aliases" in answer else []
         aliases = {index_of(out, tensors): inputs[index_of(i, inputs)] for out, i in pairs}
         ends: list[int] = []
-        more_than_values = aliases or any([r.requires_grad for r in received])
+        more_than_values = aliases or any(map(_requires_grad, received))
         for i in trees.used_tensors([tree, lists] if lists else tree) if more_than_values else ():
             own = received[index_of(i, tensors)]
             if i in aliases:

@@ -10,7 +10,7 @@ import torch
 
 from autograder.base.errors import StudentError
 from autograder.base.i18n import text
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.protocol import Result, VjpRequest
 from autograder.sandbox.values import Decoder
 from autograder.student.host import Host
@@ -78,7 +78,7 @@ def _looked_at(ctx: Any) -> dict[int, torch.Tensor]:
 
 def _accept_seen(answer: Result, received: list[Received], seen: dict[int, torch.Tensor]) -> dict[int, torch.Tensor]:
     """Return the whole gradients of results that an untrusted answer holds."""
-    gradients = Decoder([r.tensor for r in received]).decode(answer.get("seen"))
+    gradients = Decoder(tensors_of(received)).decode(answer.get("seen"))
     if not isinstance(gradients, list) or len(gradients) != len(seen):
         raise WireError("malformed gradients")
     found = {end: gradient for end, gradient in zip(seen, gradients, strict=True) if gradient is not None}
@@ -123,7 +123,7 @@ def _accept_products(
 ) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
     """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
     tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
-    products = Decoder([r.tensor for r in received]).decode(tree)
+    products = Decoder(tensors_of(received)).decode(tree)
     for product, leaf in zip(products, leaves, strict=True):
         if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):
             raise WireError("malformed gradients")

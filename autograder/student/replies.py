@@ -14,7 +14,7 @@ import torch
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
 from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
@@ -109,7 +109,7 @@ def accept_ran(tree: Any) -> Ran:
 
 def accept_uses(answer: Result, received: list[Received]) -> list[Use] | None:
     """Return the uses in an untrusted answer; None if it says that the record was disturbed."""
-    uses = Decoder([r.tensor for r in received]).decode(answer["result"])
+    uses = Decoder(tensors_of(received)).decode(answer["result"])
     if uses is None:
         return None
     if not isinstance(uses, list) or len(uses) > MAX_USES:

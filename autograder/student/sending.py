@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from autograder.sandbox import data_sets, known_classes, tables
 from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frozen import HOLDING_NOTHING
 from autograder.sandbox.generator_states import KINDS, hand_over, state_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallRequest
 from autograder.sandbox.torch_modes import present_modes
@@ -173,6 +174,8 @@ class Sent(Encoder):
 
 def watch_containers(request: CallRequest, given: Given) -> None:
     """Ask what a call does to lists, dicts and sets, where it gets any."""
+    if HOLDING_NOTHING.issuperset(map(type, given.values)):
+        return
     places = [
         place
         for place, value in enumerate(given.values)
@@ -219,7 +222,7 @@ def call_request(
         request["kwargs"] = {"m": pairs}
         request["inputs"] = len(tensors)
     trained = sent.trained
-    may_change = [i for i, owner in enumerate(owners) if owner in given.may_change]
+    may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
     if may_change and not is_declared:

@@ -18,7 +18,7 @@ from autograder.results.shown import (
     MAX_WORDS,
     Shown,
 )
-from autograder.sandbox.frames import Received, WireError
+from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.values import Decoder
 
 _MAX_THINGS = 1000
@@ -40,7 +40,7 @@ def accept_shown(tree: Any, received: Sequence[Received], exercise_of: Mapping[s
     Raises:
         WireError: it is malformed.
     """
-    things = Decoder([one.tensor for one in received]).decode(tree)
+    things = Decoder(tensors_of(received)).decode(tree)
     if not isinstance(things, list):
         raise WireError("malformed list")
     return tuple(_bounded(_things(things[:_MAX_THINGS], exercise_of)))
