@@ -61,6 +61,7 @@ class Answering(NotebookWorker):
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
+        self._warned: list[list[str]] = []  # likewise
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._going_back = GoingBack(self._back)
         self._count = 0
@@ -220,6 +221,9 @@ class Answering(NotebookWorker):
         if self._said:
             message["printed"] = "".join(self._said)
             self._said.clear()
+        if self._warned:
+            message["warned"] = list(self._warned)
+            self._warned.clear()
         if self._back.dropped:
             message["dropped"], self._back.dropped = self._back.dropped, []
         super()._send(message, tensors)

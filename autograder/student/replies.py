@@ -16,7 +16,7 @@ from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
-from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
+from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder
@@ -87,14 +87,6 @@ def as_parameters(tree: Any) -> Parameters | None:
     if type(required) is not int or len(names) > MAX_PARAMETERS:
         raise WireError("malformed parameters")
     return Parameters(tuple(names), required, more is True)
-
-
-def accept_printed(message: Reply | CallbackRequest | BackwardRequest) -> str:
-    """Return what an untrusted message says that the code has printed."""
-    printed = message.get("printed", "")
-    if not isinstance(printed, str) or len(printed) > MAX_HEARD:
-        raise WireError("malformed output")
-    return printed
 
 
 def accept_ran(tree: Any) -> Ran:
