@@ -423,7 +423,8 @@ class Host:
         if "parameters" in answer:
             changed = as_list(answer["parameters"])
             self.checked(lambda: self.held.parameters.take(changed, tensors_of(received)))
-        self._listening.warn()
+        if self._listening.warnings:
+            self._listening.warn()
 
     def _exception(
         self, name: str, answer: FailureReply | ValueReply | CallReply, settle: Callable[[], object] | None

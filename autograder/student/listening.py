@@ -21,7 +21,8 @@ class Listening:
 
     def __init__(self) -> None:
         self._stdout, self._filters = sys.stdout, warnings.filters
-        self._warnings: list[tuple[str, type[Warning]]] = []
+        self.warnings: list[tuple[str, type[Warning]]] = []
+        """Those that have come and have not been passed on."""
         self.begin_criterion()
 
     def begin_criterion(self) -> None:
@@ -51,13 +52,11 @@ class Listening:
         if "warned" in message:
             found = [(str(words), _category(name)) for name, words in as_list(message["warned"])]
             if warnings.filters is not self._filters:
-                self._warnings += found[: MAX_WARNINGS - len(self._warnings)]
+                self.warnings += found[: MAX_WARNINGS - len(self.warnings)]
 
     def warn(self) -> None:
         """Warn as the code did. Where the rubric's filters say so, a warning is an exception."""
-        if not self._warnings:
-            return
-        found, self._warnings = self._warnings, []
+        found, self.warnings = self.warnings, []
         for words, category in found:
             warnings.warn_explicit(words[:MAX_HEARD], category, "<student>", 1, module="__main__")
 
