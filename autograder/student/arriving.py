@@ -260,6 +260,11 @@ class Arriving:
             handed.tell(failed, encoder)
             return failed, encoder.tensors
         answer: CallbackResult = {"result": encoder.encode(result)}
+        if encoder.trained:
+            raise TypeError(
+                "a function of the rubric's gives the student's code a network or an optimiser, which could not be"
+                " trained there; pass that itself, or let a function in an ordinary cell make it"
+            )
         if handed is not None:
             handed.tell(answer, encoder)
         if buffers:

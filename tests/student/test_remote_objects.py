@@ -1134,6 +1134,12 @@ def save(net):
     torch.save(net.state_dict(), file)
     file.seek(0)
     return file
+import contextlib
+@contextlib.contextmanager
+def logged(log):
+    yield
+    log.append("left")
+def watch(layer, seen): layer.register_forward_hook(lambda layer, given, out: seen.append(tuple(out.shape)))
 class Countdown:
     def __init__(self, n): self.n = n
     def __iter__(self): return self
@@ -1152,3 +1158,19 @@ def test_what_is_more_than_an_iterator_is_asked_for_the_rest(request, runner):
         assert torch.equal(torch.load(student.save(net))["weight"], net.weight)
     down = student.countdown(3)
     assert (next(down), down.n, list(down), down.n) == (2, 2, [1, 0], -1)
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_list_that_may_be_changed_is_changed_after_the_call_as_well(request, runner):
+    changes = {"logged": ["log"], "watch": ["layer", "seen"]}
+    student, log, seen, layer = (
+        request.getfixturevalue(runner)(ADVANCED, changes=changes),
+        [],
+        [],
+        torch.nn.Linear(2, 1),
+    )
+    with student.logged(log):
+        log.append("in")
+    student.watch(layer, seen)
+    layer(torch.ones(3, 2))
+    assert (log, seen) == (["in", "left"], [(3, 1)])
