@@ -56,10 +56,11 @@ def test_who_hands_a_command_over_loads_next_to_nothing():
     assert not {"typer", "rich", "pydantic", "yaml", "traitlets"} & loaded
 
 
-def test_nbgrader_is_loaded_without_grammars_of_addresses():
-    loaded = loaded_after("import autograder.gradebook, nbgrader")
-    assert "jsonschema" in loaded
-    assert "lark" not in loaded
+def test_of_nbgrader_only_what_grading_needs_is_loaded():
+    needed = "import autograder.gradebook, nbgrader.apps.baseapp, nbgrader.api, nbgrader.converters.autograde"
+    loaded = loaded_after(needed)
+    assert {"sqlalchemy", "jsonschema"} <= loaded
+    assert not {"jupyter_server", "setuptools", "requests", "bleach", "lark", "jinja2"} & loaded
 
 
 def test_the_pytest_plugin_does_not_load_torch():

@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 
 from __future__ import annotations
 
-import gc
 import io
 import shlex
 import sys
@@ -178,5 +177,4 @@ def main() -> None:
     for stream in (sys.stdin, sys.stdout):  # a Windows console in China has no ŷ, which is no reason to stop
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
-    gc.set_threshold(50_000)  # most of what a command makes are modules, which stay: nbgrader starts a third faster
     app()

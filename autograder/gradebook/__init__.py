@@ -1,7 +1,5 @@
 """nbgrader's gradebook, folders and commands around our engine; nbgrader itself is imported when something is done."""
 
-import sys
+from autograder.gradebook import on_demand
 
-# for addresses with letters of every language jsonschema would build 38 grammars, which is half of nbgrader's start;
-# no notebook's schema asks for any
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+on_demand.begin()

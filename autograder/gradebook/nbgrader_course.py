@@ -58,7 +58,6 @@ class NbgraderCourse:
         self.root = root.resolve()
         with without_collections():
             from nbgrader.apps.baseapp import NbGrader
-
         self.app = NbGrader()
         self.app.load_cwd_config = False  # the course's own file counts, wherever the command was started
         self.app.raise_config_file_errors = True

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def on_release(nbgrader: NbgraderCourse, name: str) -> list[Text]:
 
 
 def warnings(assignment: PlainAssignment, root: Path, runner: NotebookRunner | None) -> list[Text]:
-    """Return a warning for each cell in which the source's own solution does not get full marks.
+    """Return a warning for each reason why the source's own solution does not get full marks.
 
     Args:
         assignment: the assignment.
@@ -61,7 +62,7 @@ def warnings(assignment: PlainAssignment, root: Path, runner: NotebookRunner | N
     executed = assignment.run_source(runner)
     if executed.report.status != "graded":
         return []
-    found = list(_missed(assignment, executed))[:_MOST]
+    found = list(_told(assignment, executed))[:_MOST]
     _remember(assignment, root, found)
     return found
 
@@ -94,7 +95,51 @@ def _remember(assignment: PlainAssignment, root: Path, found: Sequence[Text]) ->
 # -- what is missed ----------------------------------------------------------------------------------------------------
 
 
-def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[Text]:
+@dataclass(frozen=True)
+class _Missed:
+    """A grade cell whose points the source's own solution does not get.
+
+    Args:
+        name: its ``grade_id``.
+        earned: what it earns; None if a person has to say.
+        points: what it is worth.
+        reason: why.
+    """
+
+    name: str
+    earned: float | None
+    points: float
+    reason: Text
+
+
+def _told(assignment: PlainAssignment, executed: Executed) -> Iterator[Text]:
+    """Yield a warning for each reason why the source's own solution misses points, with the cells that it costs."""
+    every = list(_missed(assignment, executed))
+    for waits, reason in dict.fromkeys((one.earned is None, one.reason.en) for one in every):
+        missed = [one for one in every if (one.earned is None, one.reason.en) == (waits, reason)]
+        names = [f"`{one.name}`" for one in missed]
+        told = {
+            "assignment": assignment.name,
+            "cells": ", ".join(names[:_MOST] + ["..."] * (len(names) > _MOST)),
+            "reason": missed[0].reason,
+        }
+        if waits:
+            yield text(
+                "{assignment}: a person must score {cells} in every submission, since its own solution cannot be "
+                "scored either when it is graded as students' work is: {reason}",
+                **told,
+            )
+        else:
+            yield text(
+                "{assignment}: its own solution gets {score} of {points} points for {cells} when it is graded as "
+                "students' work is, so nobody can get more: {reason}",
+                **told,
+                score=points(sum(one.earned or 0.0 for one in missed)),
+                points=points(sum(one.points for one in missed)),
+            )
+
+
+def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[_Missed]:
     for source in assignment.sources:
         notebook = executed.notebooks.get(source.name)
         if notebook is None or not _has_solutions(notebook):
@@ -106,25 +151,9 @@ def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[Text]:
             known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
             if known is None or known.solution or known.name not in scores:
                 continue
-            score = scores[known.name]
-            if score is None and known.grade:
-                yield text(
-                    "{assignment}: `{cell}` waits for a person in every submission, since its own solution cannot be "
-                    "scored either when it is graded as students' work is: {reason}",
-                    assignment=assignment.name,
-                    cell=known.name,
-                    reason=_reason(code[:number], problems),
-                )
-            elif score is not None and score < (known.points or 0.0):
-                yield text(
-                    "{assignment}: its own solution gets {score} of {points} points for `{cell}` when it is graded as "
-                    "students' work is, so nobody can get more: {reason}",
-                    assignment=assignment.name,
-                    score=points(score),
-                    points=points(known.points or 0.0),
-                    cell=known.name,
-                    reason=_reason(code[:number], problems),
-                )
+            score, worth = scores[known.name], known.points or 0.0
+            if (score is None and known.grade) or (score is not None and score < worth):
+                yield _Missed(known.name, score, worth, _reason(code[:number], problems))
 
 
 def _problems_of(executed: Executed, name: str, *, is_only: bool) -> Iterator[Problem]:

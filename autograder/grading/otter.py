@@ -17,11 +17,12 @@ from pathlib import Path
 import pytest
 
 from autograder.base.errors import ConfigError, UsageError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, Course
 from autograder.course.otter import master as masters
 from autograder.course.otter import writing
 from autograder.course.otter.criteria import Treatment
+from autograder.course.otter.notebook import code_cells_of_master
 from autograder.course.otter.plan import Criterion, Exercise, Note, Plan
 from autograder.results.grade_report import CriterionResult
 from autograder.rubric.judge import Judge
@@ -31,12 +32,14 @@ from autograder.rubric.run import open_submission
 from autograder.rubric.versions import quietly
 from autograder.sandbox import confine, spawning, system
 from autograder.sandbox.process import Workers, Zygote
+from autograder.student.local import run_locally
 from autograder.student.worker_settings import worker_settings_of
 
 _REASON = 160
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
-_ROUNDS = 5
-"""A test can become another one so often: inside, asking for an answer, waiting, left out."""
+_STOPPED = ("cell-error", "cell-timeout", "cell-crash")
+_ROUNDS = 6
+"""A test can become another one so often: inside, asking for an answer, waiting, left out, cells that may fail."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,13 @@ def import_master(path: Path, course: Course, name: str) -> Imported:
         failure = _settle(plan, course, Path(scratch) / name)
     exercises = writing.write(plan, folder, course.languages)
     notes = writing.notes(plan)
+    if plan.stops is not None:
+        words = text(
+            "the source notebook stops when it runs as students' work does, and only then; tests that need what "
+            "follows were left out: {reason}",
+            reason=plan.stops.in_one_line(),
+        )
+        notes = [Note(None, words), *notes]
     if failure is not None:
         notes = [Note(None, _untried(failure, folder)), *notes]
     by_hand = tuple(question.name for question in plan.master.questions if question.is_manual)
@@ -107,13 +117,35 @@ def _settle(plan: Plan, course: Course, folder: Path) -> Text | None:
                 return None
             try:
                 assignment = Assignment.load(folder, languages=course.languages)
-                workers = workers or stack.enter_context(_workers(assignment))
-                found = _try(Judge(assignment, course.key()), workers)
+                judge = Judge(assignment, course.key())
             except ConfigError as error:
-                return _short(error.text)
+                return error.text
+            try:
+                workers = workers or stack.enter_context(_workers(assignment))
+                found = _try(judge, workers)
+            except ConfigError as error:
+                if plan.excuse(_failures(judge)):
+                    continue
+                return error.text
+            plan.stops = found.stops
             if not _improve(plan, exercises, found):
                 return None
     return None
+
+
+def _failures(judge: Judge) -> dict[int, Text]:
+    """Return the cells of the master notebook that fail here, and why; none if that can be helped by installing."""
+    with contextlib.chdir(judge.assignment.directory), quietly():
+        _, failures = run_locally(judge.assignment, judge.source)
+    if any(failure.kind == ModuleNotFoundError.__name__ for failure in failures):
+        return {}
+    cells = code_cells_of_master(judge.assignment.notebook)
+    found = {cells.get(label): failure for failure in failures for label, *_ in failure.frames[:1]}
+    return {
+        number: _short(same(f"{failure.kind}: {failure.message}"))
+        for number, failure in found.items()
+        if number is not None
+    }
 
 
 def _workers(assignment: Assignment) -> contextlib.AbstractContextManager[Workers]:
@@ -130,10 +162,12 @@ class _Trial:
     Args:
         source: for the source notebook.
         stub: for what students begin with.
+        stops: what a cell of the source notebook cannot do here, if one fails.
     """
 
     source: Mapping[str, CriterionResult]
     stub: Mapping[str, CriterionResult]
+    stops: Text | None
 
 
 def _try(judge: Judge, workers: Workers) -> _Trial:
@@ -144,18 +178,22 @@ def _try(judge: Judge, workers: Workers) -> _Trial:
     """
     judge.diagnose = lambda results, _: results
     trials: list[Mapping[str, CriterionResult]] = []
+    stops: list[Text] = []
 
     def loop(session: pytest.Session) -> None:
         with contextlib.chdir(judge.assignment.directory), quietly():  # where its data is, as when grading
             _ = judge.reference
         for submission in (judge.source, judge.stub):
             judge.judges_reference = submission is judge.source
-            with open_submission(judge, workers, submission):
+            with open_submission(judge, workers, submission) as runner:
+                if judge.judges_reference:
+                    stops.extend(problem.text for problem in runner.problems if problem.kind in _STOPPED)
                 run_criteria(session)
             trials.append(dict(judge.results))
 
     run_session(judge, loop=loop)
-    return _Trial(*trials)
+    of_source, of_stub = trials
+    return _Trial(of_source, of_stub, next(iter(stops), None))
 
 
 def _improve(plan: Plan, exercises: Iterable[Exercise], found: _Trial) -> bool:

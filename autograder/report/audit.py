@@ -15,6 +15,8 @@ from autograder.report.tables import plain_table
 from autograder.results.audit import Audit, Place, Version
 
 _MOST_LINES, _MOST_CHANGES = 4, 6
+_MOST_CHARACTERS, _BESIDE = 100, 30
+"""How long a line is shown whole, and how much of a longer one on either side of what differs."""
 
 
 def tables(audit: Audit, language: Language) -> Group:
@@ -122,25 +124,47 @@ def _survivors(survivors: Sequence[Version], language: Language) -> Iterator[Sty
             points=version.points,
         )
         yield Styled("  " + where.get(language), style="bold")
-        yield from (Styled(f"    - {row}", style="red") for row in _first(removed))
-        yield from _instead([place for _, place in found], language)
+        yield from _instead(removed, [place for _, place in found], language)
 
 
-def _instead(places: Sequence[Place], language: Language) -> Iterator[Styled]:
-    """Yield what may stand in some lines unnoticed; if that is nothing at all, everything else goes without saying."""
+def _instead(removed: Sequence[str], places: Sequence[Place], language: Language) -> Iterator[Styled]:
+    """Yield lines and what may stand there unnoticed; if that is nothing at all, all else goes without saying."""
     needless = [place for place in places if place.kind == "statement"]
     shown = needless or places[:_MOST_CHANGES]
+    yield from (Styled(f"    - {row}", style="red") for row in _rows(removed, [place.added for place in shown]))
     for says, group in groupby(shown, key=lambda place: place.says):
         for place in group:
-            yield from (Styled(f"    + {row}", style="green") for row in _first(place.added))
+            yield from (Styled(f"    + {row}", style="green") for row in _rows(place.added, [removed]))
         yield Styled(f"      {says.get(language)}")
     if others := len(places) - len(shown):
         words = text("nor does any assert notice {count} other changes of it", count=others)
         yield Styled(f"      {words.get(language)}")
 
 
-def _first(lines: Sequence[str]) -> list[str]:
-    return [*lines[:_MOST_LINES], "..."] if len(lines) > _MOST_LINES else list(lines)
+def _rows(lines: Sequence[str], others: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first lines, of long ones what differs from the same lines of others."""
+    rows = [_around(line, [one[at] for one in others if at < len(one)]) for at, line in enumerate(lines[:_MOST_LINES])]
+    return [*rows, "..."] if len(lines) > _MOST_LINES else rows
+
+
+def _around(line: str, others: Sequence[str]) -> str:
+    """Return a line; of a long one its indent, and what lies around the part that differs from others."""
+    if len(line) <= _MOST_CHARACTERS:
+        return line
+    indent = len(line) - len(line.lstrip())
+    starts = [_alike(line, other) for other in others]
+    ends = [
+        len(line) - _alike(line[start:][::-1], other[start:][::-1]) for start, other in zip(starts, others, strict=True)
+    ]
+    first = max(min(starts, default=0) - _BESIDE, indent)
+    last = min(max(ends, default=len(line)) + _BESIDE, first + _MOST_CHARACTERS)
+    return line[:indent] + "..." * (first > indent) + line[first:last] + "..." * (last < len(line))
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters two lines begin with alike."""
+    differs = (at for at, (mine, its) in enumerate(zip(one, other, strict=False)) if mine != its)
+    return next(differs, min(len(one), len(other)))
 
 
 def _unjudged(audit: Audit, language: Language) -> Iterator[Styled]:

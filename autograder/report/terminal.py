@@ -28,6 +28,7 @@ OUTCOMES = {
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b")
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40
+_MOST_NAMES = 5
 _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
 
 
@@ -74,8 +75,20 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
         parts.append(Styled(words.get(language), style="dim"))
     if not beside and any(report.problems for report in ordered):
         parts.append(Styled("\n" + text("problems").get(language), style="bold"))
-        parts.extend(Styled(f"{r.student}: {_problems(r, language)}", style="yellow") for r in ordered if r.problems)
+        parts.extend(_by_problem(ordered, language))
     return Group(*parts)
+
+
+def _by_problem(reports: Sequence[GradeReport], language: Language) -> Iterator[Styled]:
+    """Yield a line for each problem: what a whole class has in common is said once."""
+    students: dict[str, list[str]] = {}
+    for report in reports:
+        if report.problems:
+            students.setdefault(_problems(report, language), []).append(report.student)
+    for problem, names in students.items():
+        more = len(names) - _MOST_NAMES
+        named = ", ".join(names[:_MOST_NAMES]) + (f" (+{more})" if more > 0 else "")
+        yield Styled(f"{named}: {problem}", style="yellow")
 
 
 def summary(reports: Sequence[GradeReport], language: Language) -> Styled:

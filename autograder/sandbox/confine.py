@@ -293,11 +293,18 @@ def limit_own_memory(extra_mb: int) -> None:
     os.close(proc)
 
 
+_SHARED = ("xyzservices", "proj", "gdal", "fonts", "zoneinfo")
+"""What packages for maps, drawing and times keep beside `lib`, and read when they are imported."""
+
+
 def libraries() -> Iterator[Path]:
     """Yield what Python needs to import and run: interpreter, libraries, packages, time zones; nothing of a course."""
     paths = sysconfig.get_paths()
-    # never a whole prefix, whatever its name: the demo course lies in its `share`
-    yield from {Path(sys.prefix) / "lib", Path(sys.base_prefix) / "lib"}
+    prefixes = {Path(sys.prefix), Path(sys.base_prefix)}
+    yield from (prefix / "lib" for prefix in prefixes)
+    # never a whole prefix, whatever its name: the demo course lies in its `share`, and an exchange of nbgrader's may
+    shared = (prefix / "share" / name for prefix in prefixes for name in _SHARED)
+    yield from (path for path in shared if path.exists())
     yield from {Path(paths["stdlib"]).parent, Path(paths["platstdlib"]).parent}
     for path in sys.path:
         if path.endswith(("site-packages", "dist-packages")):

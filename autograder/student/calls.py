@@ -92,7 +92,8 @@ class FailedCall:
     length: int | None = None
 
 
-_failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=FailedCall())  # noqa: B039 -- immutable
+_NO_CALL = FailedCall()
+_failed_call: ContextVar[FailedCall] = ContextVar("failed_call", default=_NO_CALL)
 
 
 def remember_call(call: Call) -> None:
@@ -111,7 +112,7 @@ def criterion_scope(*, hidden: bool, looks_at: frozenset[Looked] = frozenset()) 
     """
     hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
     at = _looks_at.set(looks_at)
-    _failed_call.set(FailedCall())
+    _failed_call.set(_NO_CALL)
     try:
         yield
     except BaseException:

@@ -169,6 +169,24 @@ def test_asserts_need_not_catch_a_share_of_the_versions_unless_it_is_asked_for(a
     assert [words.rpartition("; ")[2] for words in told] == ([f"{must} must"] if must else [])
 
 
+def test_of_a_long_line_what_differs_is_shown(audited):
+    place = next(version.place for version in audited.survivors if version.place is not None)
+    long = "    table = [" + "'some text', " * 30 + "{}, " + "'different', " * 30 + "]"
+    changed = [
+        version.model_copy(update={"place": place.model_copy(update={"removed": (long.format("12345"),), "added": (long.format(new),)})})
+        for version, new in zip(audited.survivors, ("12346", "-12345"), strict=False)
+    ]  # fmt: skip
+    screen = Console(width=150, file=io.StringIO())
+    screen.print(tables(audited.model_copy(update={"versions": tuple(changed)}), "en"))
+    shown = [line for line in screen.file.getvalue().splitlines() if line.startswith(("    - ", "    + "))]
+    rows = [line.replace("'some text', ", "s").replace("'different', ", "o") for line in shown]
+    assert rows == [
+        "    -     ...t', ss12345, oo'd...",
+        "    +     ...ss12346, oo'd...",
+        "    +     ...t', ss-12345, o'different...",
+    ]
+
+
 def test_what_matters_most_is_told_first(audited):
     points = [version.points for version in audited.survivors]
     assert points == sorted(points, reverse=True) and len(set(points)) > 1

@@ -139,6 +139,11 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
         assert source_check.on_release(NbgraderCourse(course.root), "hw") == [words]
     (course.source / "hw" / "b.ipynb").write_text(json.dumps(notebook("b", RIGHT)))
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == []
+    (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["b"])))
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")  # one reason, told once
+    assert words.en.startswith("hw: its own solution gets 0 of 8 points for `a_0`, `a_1` ")
+    (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["a"])))
+    assert source_check.on_release(NbgraderCourse(course.root), "hw") == []
     monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == grade(course)[1].notes == []
 
@@ -148,7 +153,7 @@ def test_a_test_that_nobody_can_pass_without_a_person_is_named(course):
     (course.source / "hw" / "b.ipynb").write_text(asks)
     releasing.register(NbgraderCourse(course.root), "hw")
     (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
-    assert words.en.startswith("hw: `b_0` waits for a person in every submission") and "`make` did nothing" in words.en
+    assert words.en.startswith("hw: a person must score `b_0` in every submission") and "`make` did nothing" in words.en
 
 
 def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):

@@ -59,7 +59,9 @@ def test_answers_get_what_otter_documents(imported, tmp_path):
         reports = {report.student: report for report in running.reports()}
     found = {name: {e.title.en: e.score for e in report.exercises} for name, report in reports.items()}
     assert found == {name: earned for name, (_, earned) in ANSWERS.items()}
-    assert not reports["right"].problems  # a cell that shows an error in the master notebook is meant to
+    failed = [problem.text.en for problem in reports["right"].problems]
+    assert len(failed) == confine.is_available()  # a cell that shows an error in the master notebook is meant to
+    assert all("/etc/passwd" in words for words in failed)
     told = {c.id: c.message.en for e in reports["wrong_value"].exercises for c in e.criteria if c.outcome != "passed"}
     assert told.keys() == {"q1.case2", "q1_b.case3"}  # hidden ones, of which nothing is told
     assert told["q1.case2"] == "what the test shows is not what was expected"
@@ -79,8 +81,11 @@ def test_what_was_made_and_what_was_not_is_told(imported):
         "words of a solution were left out",
         "calls of Otter were left out",
         "it shows an error, so it is tagged `raises-exception`",
+        "it fails here, so it is tagged `raises-exception`: it may fail in grading, too: AttributeError: ",
     ):
         assert words in notes
+    stops = "stops when it runs as students' work does, and only then; tests that need what follows were left out: code cell "
+    assert (stops in notes) == confine.is_available()
     cells = json.loads((course.source / "lab" / "lab.ipynb").read_text(encoding="utf-8"))["cells"]
     by_hand = next(c for c in cells if c["metadata"].get("nbgrader", {}).get("grade_id") == "q4")
     assert (by_hand["cell_type"], by_hand["metadata"]["nbgrader"]["points"]) == ("markdown", 1.5)

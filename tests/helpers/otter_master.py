@@ -104,6 +104,8 @@ LAB = [
     code("prime = 'rebound'\ndrawn[:] = 0"),
     failing("print('This line is missing something.'"),
     failing("eleven + 8"),
+    code("types.of_an_older_python()"),
+    code("open('/etc/passwd').close()  # there, but not for students"),
     code("grader.check('q1')"),
     code("# Hand this in.\ngrader.export(pdf=False)"),
     *question("name: q5", solution=[code("total = 1 # SOLUTION")], tests=[code("total", "2")]),

@@ -12,7 +12,7 @@ from escape_attempts import ATTEMPTS, FORBIDDEN, GONE, ORDINARY, REFUSED, USERS
 from without_landlock import has_namespaces
 
 from autograder.base.errors import StudentCrash
-from autograder.sandbox import landlock, seccomp
+from autograder.sandbox import confine, landlock, seccomp
 from autograder.sandbox.confine import WorkerSettings
 from autograder.sandbox.process import Zygote
 
@@ -161,3 +161,12 @@ def test_the_filter_is_built_for_both_architectures(monkeypatch):
         assert len(program) % 8 == 0
         assert len(program) // 8 < 4096  # the kernel's limit
     assert landlock.version() > 0
+
+
+def test_what_packages_for_maps_keep_beside_lib_is_there_and_nothing_else_of_it(monkeypatch, tmp_path):
+    """xyzservices, which geopandas and folium import, reads `share/xyzservices/providers.json` at once."""
+    for name in ("xyzservices", "nbgrader/exchange", "dl-autograder"):
+        (tmp_path / "share" / name).mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    shared = {path for path in confine.libraries() if path.is_relative_to(tmp_path / "share")}
+    assert shared == {tmp_path / "share" / "xyzservices"}

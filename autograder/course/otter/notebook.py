@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from autograder.course.notebook_cells import nbgrader_mark, new_cell
@@ -14,7 +16,22 @@ from autograder.course.otter.solutions import BEGIN, END
 
 _NO_SOLUTION = "(no solution)"
 """Stands in a region that would be empty: the search for leaks takes a cell without a region as a solution."""
+_OF_MASTER = re.compile(r"cell-(\d+)(?:-\d+)?")
+"""The id of a cell that is the answer of no question: it tells its number in the master notebook."""
 _ONLY_TEXT = {"editable": False, "deletable": False}
+
+
+def code_cells_of_master(notebook: Path) -> dict[str, int]:
+    """Return the numbers of cells in the master notebook by what tracebacks call those that became of them.
+
+    Args:
+        notebook: an imported source notebook.
+    """
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    ids = [cell["id"] for cell in cells if cell["cell_type"] == "code"]
+    return {
+        f"code cell {at}": int(found[1]) for at, id in enumerate(ids, start=1) if (found := _OF_MASTER.fullmatch(id))
+    }
 
 
 class SourceNotebook:

@@ -81,10 +81,14 @@ class Plan:
     Args:
         master: the notebook.
         treatments: what a trial has shown to be necessary, by the cell of a test.
+        failing: why cells fail here, by their numbers.
+        stops: why the source notebook fails as students' work, if it does, but not otherwise.
     """
 
     master: Master
     treatments: dict[int, Treatment] = field(default_factory=dict)
+    failing: dict[int, Text] = field(default_factory=dict)
+    stops: Text | None = None
 
     @cached_property
     def files(self) -> Files:
@@ -128,8 +132,20 @@ class Plan:
         return self.solutions[id(cell)]
 
     def may_fail(self, cell: Cell) -> bool:
-        """Shows a cell an error that is meant: one without a solution?"""
-        return cell.may_fail and not self.solution_of(cell).is_marked
+        """May a cell fail: one without a solution that shows an error, or fails here?"""
+        return (cell.may_fail or cell.number in self.failing) and not self.solution_of(cell).is_marked
+
+    def excuse(self, failures: Mapping[int, Text]) -> bool:
+        """Let cells fail that do so here, and return whether that is all that can be done: none holds a solution.
+
+        Args:
+            failures: why they fail, by their numbers.
+        """
+        without_solution = {cell.number for cell in self._code() if not self.solution_of(cell).is_marked}
+        if not failures or not failures.keys() <= without_solution - self.failing.keys():
+            return False
+        self.failing.update(failures)
+        return True
 
     def words_of(self, cell: Cell) -> str:
         """Return the text of a cell that is not code."""
@@ -158,7 +174,10 @@ class Plan:
                 yield Note(cell.number, text("a plugin was left out: there is nothing like it here"))
             if client.without(cell.source, self._graders) != cell.source:
                 yield Note(cell.number, text("calls of Otter were left out: every question has its `check` here"))
-            if self.may_fail(cell):
+            if cell.number in self.failing:
+                words = text("it fails here, so it is tagged `{tag}`: it may fail in grading, too: ", tag=MAY_FAIL)
+                yield Note(cell.number, words + self.failing[cell.number])
+            elif self.may_fail(cell):
                 words = text("it shows an error, so it is tagged `{tag}`: it may fail in grading, too", tag=MAY_FAIL)
                 yield Note(cell.number, words)
         for part in self.master.parts:

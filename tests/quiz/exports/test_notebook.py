@@ -17,6 +17,7 @@ from rich.console import Console
 
 from autograder.base import files
 from autograder.base.errors import ConfigError, UsageError
+from autograder.base.i18n import same
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, find_jobs
 from autograder.grading import batch
@@ -32,6 +33,7 @@ from autograder.quiz.scoring.sheets import Sheet
 from autograder.report import terminal
 from autograder.report.class_page import page
 from autograder.results.classroom import summarise
+from autograder.results.grade_report import Problem
 
 ROOT = Path(__file__).parents[3]
 FIRST = Variant({"n": 9, "k": 2}, "11", (("7", 0), ("18", 1)))
@@ -130,6 +132,18 @@ def test_in_a_narrow_terminal_every_exercise_is_a_mark_and_the_total_stays(grade
     assert ["right", "✓" * 10, "10"] in lines
     assert ["partly", "✗◐✗◐◐✓✗◐◐✗", "4.08"] in lines
     assert "✓ all points ◐ some ✗ none ? not judged; in this order: one" in " ".join(screen.file.getvalue().split())
+
+
+def test_a_problem_of_a_whole_class_is_told_once(graded):
+    report, shared = graded["blank"], Problem(kind="note", cell=2, text=same("no network here"))
+    others = {f"s{number}": [shared] for number in range(7)} | {"zoe": [shared, shared], "yan": []}
+    reports = [report.model_copy(update={"student": who, "problems": tuple(what)}) for who, what in others.items()]
+    screen = Console(width=80, file=io.StringIO())
+    screen.print(terminal.class_table(reports, "en", 60))
+    assert [line for line in screen.file.getvalue().splitlines() if "network" in line] == [
+        "s0, s1, s2, s3, s4 (+2): code cell 2: no network here",
+        "zoe: code cell 2: no network here (+1)",
+    ]
 
 
 def test_students_can_check_whether_their_answers_can_be_read(course, tmp_path):
