@@ -501,6 +501,8 @@ class CallReply(_EffectsReply):
         result: the tree of what the function returned; where any of `given_back` is `refilled`, of a tuple with that
             and all of `given_back`.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        views: of tensors that show memory of an argument: index, that of the argument, where it begins in that, shape
+            and strides; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
@@ -513,6 +515,7 @@ class CallReply(_EffectsReply):
 
     result: object
     aliases: NotRequired[object]
+    views: NotRequired[object]
     kept: NotRequired[object]
     kept_lists: NotRequired[object]
     graph: NotRequired[object]

@@ -220,6 +220,8 @@ class Worker(Answering):
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
+        if encoder.tensors and inputs and (views := effects.views(encoder)):
+            answer["views"] = views
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
         if has_passed:

@@ -713,6 +713,23 @@ def kept(open_runner, kept_lists, *lies, changes=()):
     return things
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *(3, [3], [[1, 1]], [[1, 1, 0, [2, 2], [2]]], [[1, 1, 0, [2, 2], [2, 2]]], [[1, 1, 1, [2, 2], [2, 1]]]),
+        *([[1, 1, -1, [2, 2], [2, 1]]], [[1, 1, 0, [2], [1]]], [[1, 1, 0, [2, 2], [-2, 1]]], [[1, 1, True, [2, 2], [0, 0]]]),
+        *([[9, 1, 0, [2, 2], [2, 1]]], [[1, 9, 0, [2, 2], [2, 1]]], [[0, 1, 0, [2, 2], [2, 1]]], [[1, 1, 1 << 70, [2, 2], [0, 0]]]),
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_a_view_of_an_argument_shows_nothing_else(open_runner, lie):
+    x, y = arguments()
+    with opened(open_runner, [answering(aliases=[], views=lie)]) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert are_untouched(x, y)
+
+
 @pytest.mark.parametrize("lie", [3, [], [None, None], [3], ["x"], [{"t": 9}], [{"e": []}]], ids=json.dumps)
 def test_the_whole_gradient_of_a_result_is_of_its_shape(open_runner, lie):
     with opened(open_runner, [answering(result={"t": 0}), answering(seen=lie)]) as (_, student):
