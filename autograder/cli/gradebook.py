@@ -111,7 +111,7 @@ def release(
         for name in names:
             with waiting(text("making what students get of {assignment}", assignment=name), language):
                 done = releasing.release(found, nbgrader, name, colab_base=colab_base)
-            changed = ", ".join(done.changed) or text("nothing has changed")
+            changed = ", ".join(done.changed) or text("nothing that students get has changed")
             words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
             typer.echo(words.get(choose(lang)))
             for address in done.links.values():
@@ -322,10 +322,9 @@ def _regrade_by_tests(
             reports.append(report)
             advance()
     _tell_moves(compare(before, reports), len(reports), language, is_written=yes, as_json=as_json)
-    if kept is not None:
-        if not as_json:
-            typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
-        tell_written(grading.outcome, language, quiet=as_json)
+    if kept is not None and not as_json:
+        typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
+    tell_written(grading.outcome, language, quiet=as_json or not yes)
 
 
 def extend(

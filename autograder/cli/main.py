@@ -9,9 +9,10 @@ import io
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from autograder.base.errors import UsageError
 from autograder.cli import gradebook, importing, lms, serve, starting
@@ -33,7 +34,29 @@ from autograder.cli.status import status
 if TYPE_CHECKING:
     pass
 
+OF_NBGRADER = {
+    "autograde": "grade",
+    "assign": "release",
+    "generate_assignment": "release",
+    "generate_feedback": "feedback",
+    "zip_collect": "collect",
+    "validate": "check",
+    "list": "status",
+}
+"""What those who come from nbgrader type, and the command that does it here."""
+
+
+class _Commands(TyperGroup):
+    """The commands; for one of nbgrader's it names ours."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] in OF_NBGRADER and self.get_command(ctx, args[0]) is None:
+            ctx.fail(f"No such command {args[0]!r}. Here it is `autograder {OF_NBGRADER[args[0]]}`.")
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="autograder",
     no_args_is_help=True,
     add_completion=False,

@@ -370,22 +370,25 @@ class Course:
         Raises:
             UsageError: there is no such assignment, or none at all.
         """
-        known = sorted([*self._with_rubric(), *self.plain()])
+        known = self._known()
         wanted = tuple(name.rstrip("/") for name in wanted)
         if unknown := [name for name in wanted if name not in known]:
-            raise self._unknown(unknown[0], known)
+            raise self._unknown(unknown[0])
         if not known:
             words = text("{source}: there is no assignment here: no folder with a notebook", source=self.source)
             raise UsageError(words)
         return list(wanted) or known
 
-    def _unknown(self, name: str, known: Sequence[str]) -> UsageError:
+    def _known(self) -> list[str]:
+        return sorted([*self._with_rubric(), *self.plain()])
+
+    def _unknown(self, name: str) -> UsageError:
         return UsageError(
             text(
                 "no assignment {name} in {root}; there are: {names}",
                 name=f"{name!r}",
                 root=self.source,
-                names=", ".join(known) or text("none"),
+                names=", ".join(self._known()) or text("none"),
             )
         )
 
@@ -418,7 +421,7 @@ class Course:
             return Assignment.load(self.source / name, languages=self.languages)
         if name in self.plain():
             raise UsageError(tell_no_rubric([name], self.source))
-        raise self._unknown(name, self._with_rubric())
+        raise self._unknown(name)
 
     def key(self) -> bytes:
         """Return the course key, which seeds every random input; made on first use, readable by its owner only.

@@ -72,10 +72,12 @@ class CellOutputs:
             failed: Any = answer["failed"]
             left_out = list(_left_out(answer.get("notes", ())))
             self.is_undone = any(what == "command" for what, _ in left_out)
-            outputs = list(self._with_room(_output(value, count) for value in shown))
+            end = next((at for at, value in enumerate(shown) if value["output_type"] == "error"), len(shown))
+            outputs = list(self._with_room(_output(value, count) for value in shown[:end]))
             outputs += [_stream("stderr", f"{words.both}\n") for _, words in left_out]
             if failed is not None:
                 outputs.append(self._failure(worker, failed))
+            outputs += self._with_room(_output(value, count) for value in shown[end + 1 :])
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, binascii.Error) as error:
             worker.fail_reply(WireError(f"malformed outputs ({type(error).__name__})"))
         self._noticed += [words for what, words in left_out if what not in _OF_NO_CONCERN]

@@ -116,6 +116,11 @@ class PlainAssignment:
         gradebook.db.rollback()
         return found if self.judged is None else tuple(one for one in found if one.is_worth_points)
 
+    def files_of(self, source: SourceNotebook) -> tuple[Path, Path]:
+        """Return where a notebook stands in the source, and where students got it from."""
+        file = f"{source.name}.ipynb"
+        return self._source / file, self._nbgrader.folder("release", ".", self.name) / file
+
     @property
     def is_one_notebook(self) -> bool:
         """Whether nobody has to be told which of the notebooks is meant."""

@@ -342,7 +342,7 @@ class _Judge:
             and (error := _error_in(cell)) is not None
             and (position in changed or error.ename in _ENDED)
         }
-        reasons = ((test.name, _reason(notebook.cells[test.position])) for test in tests)
+        reasons = ((test.name, _reason(notebook.cells[: test.position + 1])) for test in tests)
         return _Ran({name: why for name, why in reasons if why is not None}, stopped)
 
 
@@ -389,10 +389,16 @@ def _error_in(cell: NotebookNode) -> NotebookNode | None:
     return next((output for output in outputs if output.output_type == "error"), None)
 
 
-def _reason(cell: NotebookNode) -> str | None:
-    """Return why a grade cell does not give all its points; None if it does."""
-    if (error := _error_in(cell)) is not None:
+def _reason(cells: Sequence[NotebookNode]) -> str | None:
+    """Return why the last of these cells, a grade cell, does not give all its points; None if it does.
+
+    A name that is not there is missing because of what failed first, such as an import.
+    """
+    error = _error_in(cells[-1])
+    if error is not None and error.ename == NameError.__name__:
+        error = next(found for cell in cells if (found := _error_in(cell)) is not None)
+    if error is not None:
         return f"{error.ename}: {error.evalue}".strip(": ").partition("\n")[0]
-    given = plain_notebooks.score(cell)
-    most = float(cell.metadata.nbgrader["points"])
+    given = plain_notebooks.score(cells[-1])
+    most = float(cells[-1].metadata.nbgrader["points"])
     return None if given.score == most else given.reason.en if given.reason else f"{given.score:g} / {most:g}"

@@ -148,6 +148,7 @@ class PlainGrading:
         """Run what has changed and write everything; yield each submission once it is written."""
         if not assignment.sources:
             return
+        self.outcome.notes += source_check.not_released(assignment)
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
         unchanged = self._unchanged(writer, submissions)
         writer.write(list(unchanged.values()))
@@ -163,6 +164,7 @@ class PlainGrading:
     def _previewed(self, assignment: PlainAssignment, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
         if not assignment.sources:
             return
+        self.outcome.notes += source_check.not_released(assignment)
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
         unchanged = self._unchanged(writer, submissions)
         yield from (executed.report for executed in unchanged.values())

@@ -20,6 +20,7 @@ from autograder.gradebook import autograded
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_assignment import RUN, Executed, PlainAssignment
 from autograder.gradebook.plain_notebooks import NotebookRunner
+from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.report.tables import points
 from autograder.results.grade_report import Problem
 from autograder.student.limits import changes_nothing
@@ -65,6 +66,47 @@ def warnings(assignment: PlainAssignment, root: Path, runner: NotebookRunner | N
     found = list(_told(assignment, executed))[:_MOST]
     _remember(assignment, root, found)
     return found
+
+
+def not_released(assignment: PlainAssignment) -> list[Text]:
+    """Return a warning if tests in the source are newer than those that students got, which the gradebook still has.
+
+    Args:
+        assignment: the assignment.
+    """
+    changed = [f"`{name}`" for source in assignment.sources for name in _changed(assignment, source)]
+    if not changed:
+        return []
+    words = text(
+        "{assignment}: the source has other tests or points in {cells} than were released, and the released ones "
+        "count; `autograder release {assignment}` takes the new ones, then grade again",
+        assignment=assignment.name,
+        cells=", ".join(changed[:_MOST] + ["..."] * (len(changed) > _MOST)),
+    )
+    return [words]
+
+
+def _changed(assignment: PlainAssignment, source: SourceNotebook) -> list[str]:
+    """Return the grade cells of a notebook saved after its release whose tests, or points, are others by now."""
+    file, released = assignment.files_of(source)
+    try:
+        if released.is_file() and file.stat().st_mtime <= released.stat().st_mtime:
+            return []
+        cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+        marked = [(cell.get("metadata", {}).get("nbgrader", {}), "".join(cell["source"])) for cell in cells]
+        tests = {
+            mark["grade_id"]: (written, float(mark["points"]))
+            for mark, written in marked
+            if mark.get("grade") and not mark.get("solution")
+        }
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return []  # nbgrader says what is wrong with it when it is released
+    known = {
+        cell.name: (cell.source, cell.points)
+        for cell in source.cells.values()
+        if cell.grade and not cell.solution and cell.locked
+    }
+    return [name for name in dict.fromkeys([*tests, *known]) if tests.get(name) != known.get(name)]
 
 
 # -- what is remembered ------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from types import CodeType
 from typing import Any
 
 from autograder.course.settings import Function
+from autograder.grading import harmless
 
 _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -56,7 +57,11 @@ _CALLS = {
     "sigmoid": "tanh",
     "tanh": "sigmoid",
 }
-_MODULES = ("torch", "nn", "math", "random", "np", "F")
+_MODULES = (
+    *("torch", "nn", "math", "random", "np", "F", "numpy", "pd", "pandas", "plt", "sns", "sp", "scipy", "nx", "tf"),
+    *("collections", "functools", "itertools", "json", "os", "re"),
+)
+"""What functions are called of without being methods: `pd.isna(x)` without its call is not `pd`."""
 _ORDERED = (ast.Sub, ast.Div, ast.MatMult, ast.Pow)
 _AXES = ("dim", "axis", "start_dim", "end_dim")
 _PARTS = (ast.expr, ast.stmt, ast.keyword, ast.comprehension, ast.withitem)
@@ -64,22 +69,10 @@ _KEPT = (ast.Pass, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 _ONLY_IN_LINES = "argument"
 """A kind of change that `generate` leaves out: the ids that authors have excused stay as they are."""
 _BUILT_IN = ("range", "enumerate", "zip", "len", "isinstance", "super", "open")
-_EXTREMES = ("max", "min", "maximum", "minimum", "fmax", "fmin")
-_LOGIC = ("logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_xor")
-_DISTANCES = ("dist", "hypot", "mse_loss", "l1_loss", "cosine_similarity", "pairwise_distance")
-_SYMMETRIC = (
-    *(*_EXTREMES, *_LOGIC, *_DISTANCES, "transpose", "swapaxes", "swapdims", "add", "mul", "multiply", "gcd", "lcm"),
-    *("eq", "ne", "equal", "not_equal", "isclose", "array_equal", "allclose", "union1d", "intersect1d"),
-)
-"""Functions whose first two arguments may be swapped, and methods: `x.transpose(1, 2)` is `x.transpose(2, 1)`."""
-_EVEN = ("abs", "fabs", "absolute", "square")
-"""Functions and methods to which it does not matter whether they get a - b or b - a."""
 _CONVERSIONS = (*_BUILT_IN, "int", "float", "str", "list", "tuple", "set", "dict", "array", "asarray", "tensor", "copy")
 """Calls that nobody forgets, or whose argument does as well."""
 _MOST_CONSTANTS = 8
 """How many versions change a constant of one line: a table of data is not worth more."""
-_DO = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
-"""What an expression needs in it to do anything."""
 _SAID = ("print", "display", "get_ipython")
 """What a statement calls that only shows something, or that IPython made of a magic."""
 TENSORS = ("torch.zeros_like({0})", "torch.ones_like({0})", "0.0", "1.0", "torch.tensor(0.0)")
@@ -239,7 +232,7 @@ def _only_says(node: ast.AST) -> bool:
                 func = func.value if isinstance(func, ast.Attribute) else func.func
             return isinstance(func, ast.Name) and func.id in _SAID
         case ast.Expr(value):  # such as the name of a result, in the last line
-            return not any(isinstance(inner, _DO) for inner in ast.walk(value))
+            return not any(isinstance(inner, harmless.DO) for inner in ast.walk(value))
     return False
 
 
@@ -389,30 +382,18 @@ def _changes(owner: Any, place: str | int, even: ast.AST | None = None) -> Itera
         even: a node whose sign does not matter, in which case neither does the order of a difference.
     """
     node = owner[place] if isinstance(place, int) else getattr(owner, place)
+    if isinstance(place, int) and harmless.is_given_again(*owner[place : place + 2]):
+        return
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
     for kind, new in _replacements(node):
         if kind in ("method", "argument") and isinstance(owner, ast.Expr):
             continue  # a statement without its call is the same as none
-        if kind == "order" and node is even and isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        if even is not None and node is even and harmless.only_turns_sign(kind, node):
             continue
         yield _Change(kind, owner, place, new)
     for inner_owner, inner_place in _inner(node):
-        yield from _changes(inner_owner, inner_place, _even_in(node) or even)
-
-
-def _even_in(node: ast.AST) -> ast.AST | None:
-    """Return the part of a node whose sign does not matter: what is squared, or of what the absolute value is taken."""
-    match node:
-        case ast.BinOp(squared, ast.Pow(), ast.Constant(2 | 2.0)):
-            return squared
-        case ast.Call(ast.Attribute(value, "pow"), [ast.Constant(2)]):
-            return value
-        case ast.Call(ast.Attribute(value, name), []) if name in _EVEN:
-            return value
-        case ast.Call(func, [argument, *_]) if _called(func) in _EVEN:
-            return argument
-    return None
+        yield from _changes(inner_owner, inner_place, harmless.even_in(node) or even)
 
 
 def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
@@ -423,7 +404,8 @@ def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
         if isinstance(node, ast.FunctionDef) and field != "body":
             continue
         if isinstance(value, list):
-            yield from ((value, index) for index, inner in enumerate(value) if isinstance(inner, _PARTS))
+            parts = (index for index, inner in enumerate(value) if isinstance(inner, _PARTS))
+            yield from ((value, index) for index in parts if not harmless.is_inferred(node, value[index]))
         elif isinstance(value, _PARTS):
             yield node, field
 
@@ -472,20 +454,10 @@ def _changed_expressions(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 
 def _changed_arithmetic(node: ast.BinOp) -> Iterator[tuple[str, ast.AST]]:
     other = _OPERATORS.get(type(node.op))
-    if other is not None and not _is_neutral(node):
+    if other is not None and not harmless.is_neutral(node):
         yield "operator", ast.BinOp(node.left, other(), node.right)
     if isinstance(node.op, _ORDERED):
         yield "order", ast.BinOp(node.right, node.op, node.left)
-
-
-def _is_neutral(node: ast.BinOp) -> bool:
-    """Return whether the right operand changes nothing, so that x * 1 is x / 1, and x + 0 is x - 0."""
-    match node:
-        case ast.BinOp(_, ast.Mult() | ast.Div(), ast.Constant(1 | 1.0)):
-            return True
-        case ast.BinOp(_, ast.Add() | ast.Sub(), ast.Constant(0 | 0.0)):
-            return True
-    return False
 
 
 _UNFILLED = frozenset({"empty", "empty_like", "new_empty"})
@@ -494,16 +466,16 @@ _UNFILLED = frozenset({"empty", "empty_like", "new_empty"})
 
 def _changed_calls(node: ast.Call) -> Iterator[tuple[str, ast.AST]]:
     is_starred = any(isinstance(argument, ast.Starred) for argument in node.args)
-    if len(node.args) > 1 and not is_starred and _called(node.func) not in _SYMMETRIC:
+    if len(node.args) > 1 and not is_starred and harmless.called(node.func) not in harmless.SYMMETRIC:
         first, second, *rest = node.args
         yield "order", ast.Call(node.func, [second, first, *rest], node.keywords)
     if isinstance(node.func, ast.Attribute) and node.func.attr in _CALLS:
         other = ast.Attribute(node.func.value, _CALLS[node.func.attr], ast.Load())
         yield "call", ast.Call(other, node.args, node.keywords)
     if isinstance(node.func, ast.Attribute) and _root(node.func) not in _MODULES:
-        if not (isinstance(node.func.value, ast.Call) and _called(node.func.value.func) in _UNFILLED):
+        if not (isinstance(node.func.value, ast.Call) and harmless.called(node.func.value.func) in _UNFILLED):
             yield "method", node.func.value
-    elif node.args and not isinstance(node.args[0], ast.Starred) and _called(node.func) not in _CONVERSIONS:
+    elif node.args and not isinstance(node.args[0], ast.Starred) and harmless.called(node.func) not in _CONVERSIONS:
         yield _ONLY_IN_LINES, node.args[0]
 
 
@@ -512,11 +484,6 @@ def _root(node: ast.expr) -> str | None:
     while isinstance(node, ast.Attribute):
         node = node.value
     return node.id if isinstance(node, ast.Name) else None
-
-
-def _called(node: ast.expr) -> str | None:
-    """Return the last name of what is called."""
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else None
 
 
 def _other_constants(value: object) -> Iterator[bool | int | float]:

@@ -554,7 +554,7 @@ class ShowReply(_Reply):
     """What a cell displayed. Untrusted.
 
     Attributes:
-        result: a list of outputs as a notebook file has them.
+        result: a list of outputs as a notebook file has them, with no more than its type of the error that ended it.
         failed: the failure that ended the cell, as in a `FailureReply`, or None.
     """
 

@@ -62,6 +62,8 @@ class CellDisplay:
         sys.stdout, sys.stderr = _Stream(self, "stdout"), _Stream(self, "stderr")
         try:
             failure = self._run(label, source)
+            if failure is not None:
+                self._show({"output_type": "error"})
             self._show_figures()
         finally:
             sys.stdout, sys.stderr = before

@@ -111,7 +111,7 @@ def test_a_narrow_terminal_gets_the_problems_below(course, graded):
     [
         (["grade", "nowhere.ipynb"], "nowhere.ipynb: there is no such file or folder"),
         (["grade", "tiny"], "tiny: is an assignment, not a file or folder: autograder grade --assignment tiny"),
-        (["grade", "--assignment", "tinny"], "no assignment 'tinny' in"),
+        (["grade", "--assignment", "tinny"], "there are: essay, tiny"),
         (["grade", "--course", "/"], "no course here"),
         (["grade", "--out", "no/such/folder/r.jsonl"], "cannot be written"),
         (["grade", "solutions/tiny/private"], "no submissions found in"),

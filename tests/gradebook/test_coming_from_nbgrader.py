@@ -11,7 +11,9 @@ import pytest
 from command_line import autograder
 from guide import ROOT, run
 from nbgrader.api import Gradebook
+from typer.main import get_command
 
+from autograder.cli.main import OF_NBGRADER, app
 from autograder.course.course import Course
 from autograder.course.takeover import Plan
 
@@ -166,7 +168,7 @@ def test_a_header_without_ids_makes_no_release_differ_from_the_last(tmp_path):
     _, errors = autograder("release", "cubes", cwd=course.root)
     assert "MissingIDFieldWarning" not in errors
     said, _ = autograder("release", "cubes", "--lang", "en", cwd=course.root)
-    assert "cubes: nothing has changed" in said
+    assert "cubes: nothing that students get has changed" in said
 
 
 def test_status_names_what_knows_of_assignments_without_a_rubric(course):
@@ -186,6 +188,8 @@ def test_pages_before_grading_say_what_to_run(course, command):
     ("command", "words"),
     [
         (("release", "ps2"), "no assignment 'ps2' in"),
+        (("grade", "--assignment", "ps2"), "there are: ps1"),
+        (("autograde", "ps1", "--student", "ann"), "Here it is `autograder grade`"),
         (("collect", ".", "--assignment", "ps2"), "there are: ps1"),
         (("report", "ps2"), "there are: ps1"),
         (("export", "--to", "junit"), "results.jsonl: there is no such file"),
@@ -194,6 +198,11 @@ def test_pages_before_grading_say_what_to_run(course, command):
 )
 def test_other_mistakes_name_what_there_is(course, command, words):
     assert words in autograder(*command, "--lang", "en", cwd=course.root, code=2)[1]
+
+
+def test_commands_of_nbgraders_have_one_here():
+    ours = get_command(app).commands
+    assert not ours.keys() & OF_NBGRADER.keys() and set(OF_NBGRADER.values()) <= ours.keys()
 
 
 def test_nothing_is_released_with_a_solution_in_another_file(tmp_path):

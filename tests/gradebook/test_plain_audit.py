@@ -187,6 +187,16 @@ def test_of_a_long_line_what_differs_is_shown(audited):
     ]
 
 
+def test_a_source_that_fails_is_told_with_what_failed_first(tmp_path):
+    answer, test = (
+        tiny.code_cell("answer = g.value", "answer"),
+        tiny.code_cell("assert answer", "test_answer", points=1),
+    )
+    done = run(make(tmp_path, "import of_another_machine as g", answer, test))
+    words = "the source's own solution does not pass: ModuleNotFoundError: No module named 'of_another_machine'"
+    assert done.exit_code == 1 and words in " ".join(done.stdout.split())
+
+
 def test_what_matters_most_is_told_first(audited):
     points = [version.points for version in audited.survivors]
     assert points == sorted(points, reverse=True) and len(set(points)) > 1

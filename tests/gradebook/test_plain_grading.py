@@ -156,6 +156,25 @@ def test_a_test_that_nobody_can_pass_without_a_person_is_named(course):
     assert words.en.startswith("hw: a person must score `b_0` in every submission") and "`make` did nothing" in words.en
 
 
+def test_tests_that_are_newer_than_the_release_are_named_until_they_are_released(course):
+    """The gradebook has them as students got them, as with nbgrader, so it is those that run."""
+    (course.source / "hw" / "b.ipynb").write_text(json.dumps(notebook("b", RIGHT)).replace("f(1) == 2", "f(1) == 3"))
+    with Journal(course.root / "results.jsonl") as journal, PlainGrading(course, journal, processes=1) as grading:
+        list(grading.preview("hw", []))
+    (words,) = grading.outcome.notes
+    assert words.en.startswith("hw: the source has other tests or points in `b_0` than were released")
+    assert words in grade(course)[1].notes
+    released = course.root / "assignments" / "hw" / "b.ipynb"
+    released.parent.mkdir(parents=True)
+    released.write_text("a release made since, by steps of the course's own")
+    with NbgraderCourse(course.root).open() as gradebook:
+        made = plain_grading.PlainAssignment(NbgraderCourse(course.root), gradebook, "hw")
+        assert source_check.not_released(made) == []
+    released.unlink()
+    releasing.register(NbgraderCourse(course.root), "hw")
+    assert not any("other tests" in note.en for note in grade(course)[1].notes)
+
+
 def test_what_a_person_gave_stays_and_lateness_follows_the_date(course):
     with NbgraderCourse(course.root).open() as gradebook:
         given = gradebook.find_grade("a_why", "a", "hw", "ann")
