@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
 
     from autograder.course.course import Assignment
     from autograder.course.submission import Submission
+    from autograder.rubric.constants import Constants
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
     from autograder.student.functions import Student
@@ -52,6 +53,8 @@ class Judge:
         """What the platform failed in, so that nothing judged since says anything of the submission."""
         self.plain_tests: dict[str, PlainTest] = {}
         """The tests that can be called without pytest's set-up and tear-down, by criterion."""
+        self.constants: Constants | None = None
+        """What the rubric's modules and cases hold, which every submission finds as it was read."""
         self.findings: dict[str, Finding] = {}
         """What the criteria tried so far have found."""
         self.diagnose: Diagnose | None = None
@@ -182,6 +185,8 @@ class Judge:
         """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""
         self.student, self.results, self._seed_submission = student, {}, seed_submission
         self.fault = None
+        if self.constants is not None:
+            self.constants.put_back()
         self.findings, self.probed, self._differences, self._told = {}, {}, {}, set()
 
     def difference(self, function: str) -> tuple[Text, Diagnosis] | None:

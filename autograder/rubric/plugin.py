@@ -7,6 +7,7 @@ pytest, `autograder.rubric.pytest_session` in a student's notebook and in the gr
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ from autograder.rubric.source_reading import looking_back, refuse_identity_of_ty
 if TYPE_CHECKING:
     import torch
 
+    from autograder.rubric.constants import Constants
     from autograder.student.functions import Student
     from autograder.student.variables import Variables
 
@@ -426,6 +428,17 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             plain = _plain_test(item) if may_be_plain else None
             if plain is not None:
                 judge.plain_tests[judged.id] = plain
+    judge.constants = _constants(items)
+
+
+def _constants(items: Sequence[pytest.Item]) -> Constants:
+    """Return what the modules and the cases of tests hold."""
+    from autograder.rubric.constants import Constants
+
+    modules = {id(item.module): item.module for item in items if isinstance(item, pytest.Function)}
+    values = [value for module in modules.values() for name, value in vars(module).items() if name[:2] != "__"]
+    cases = (item.callspec.params.values() for item in items if hasattr(item, "callspec"))
+    return Constants([*values, *itertools.chain.from_iterable(cases)])
 
 
 def _is_visible(judge: Judge, item: pytest.Item) -> bool:

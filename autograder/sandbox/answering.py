@@ -61,6 +61,7 @@ class Answering(NotebookWorker):
         self._graphs: dict[int, tuple[list[torch.Tensor], list[torch.Tensor]]] = {}  # inputs and outputs of calls
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
+        self._warned: list[list[str]] = []  # likewise
         self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
         self._going_back = GoingBack(self._back)
         self._count = 0
@@ -220,6 +221,9 @@ class Answering(NotebookWorker):
         if self._said:
             message["printed"] = "".join(self._said)
             self._said.clear()
+        if self._warned:
+            message["warned"] = list(self._warned)
+            self._warned.clear()
         if self._back.dropped:
             message["dropped"], self._back.dropped = self._back.dropped, []
         super()._send(message, tensors)
@@ -288,15 +292,19 @@ class Answering(NotebookWorker):
             is_item: it is only what the message puts around items.
         """
         has_containers = effects is not None and effects.has_containers
-        if not is_live and not has_containers:
+        theirs = self._lists.theirs() if self._lists else set()
+        if not is_live and not has_containers and not theirs:
             return encoder.encode_whole(value)
 
         def encode(value: Any, known: Mapping[int, Tree]) -> Tree:
             if is_live and (tree := self._lists.encode(value, encoder, known, is_item=is_item)) is not None:
                 return tree
-            return encoder.encode_known(value, known) if has_containers else encoder.encode_whole(value)
+            return encoder.encode_numbered(value, theirs, self._lists.number_of_theirs, known)
 
-        return effects.encode(value, encoder, encode) if effects is not None and has_containers else encode(value, {})
+        if effects is not None and has_containers:
+            return effects.encode(value, encoder, encode)
+        encoder.look_through((value,))
+        return encode(value, {})
 
     def _held_tree(self, encoder: Encoder) -> Callable[[Any], Tree]:
         return lambda value: self._result_tree(value, None, encoder, is_live=True)

@@ -27,6 +27,8 @@ MAX_OBJECTS = 1 << 16
 """Objects of a student's process that a rubric holds at a time."""
 MAX_HEARD = 1 << 16
 """Characters of what a call prints that a rubric may look at."""
+MAX_WARNINGS = 100
+"""Warnings of a call that a rubric may look at."""
 MAX_SHOWN_BY_TEST = 20_000
 """Characters of a value that a test in the student's process shows."""
 _MAX_EQUAL_HASHES = 32

@@ -129,7 +129,7 @@ class Effects:
         if inside is None:
             return []
         return [
-            [list(path), lists.adopt(held)]
+            [list(path), lists.adopt_theirs(held)]
             for path, held in {id(held): (path, held) for path, held in before.items()}.values()
             if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
         ]
@@ -168,6 +168,29 @@ class Effects:
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
         places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
         return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
+
+    def views(self, encoder: Encoder) -> list[list[Any]]:
+        """Return which other tensors of a result show memory of an argument.
+
+        Each is its index, that of the argument, and where it begins in it, its shape and strides.
+        """
+        changed = [i for i in self._frozen.changed if i not in self._takes_over]
+        ours = set(map(id, self._inputs))
+        memory = [
+            (i, tensor.data_ptr(), tensor)
+            for i, tensor in enumerate(self._inputs)
+            if i not in changed and tensor.layout is torch.strided and tensor.is_contiguous()
+        ]
+        found = []
+        for out, tensor in enumerate(encoder.tensors):
+            if tensor.requires_grad or id(tensor) in ours or tensor.layout is not torch.strided or not tensor.numel():
+                continue
+            at = tensor.data_ptr()
+            for i, begin, argument in memory:
+                if begin <= at < begin + argument.nbytes and tensor.dtype is argument.dtype:
+                    place = (at - begin) // argument.element_size()
+                    found.append([out, i, place, list(tensor.shape), list(tensor.stride())])
+        return found
 
 
 def _held(argument: Any) -> Any:

@@ -28,6 +28,7 @@ class HeldLists:
     def __init__(self, keep: Callable[[Any], int]) -> None:
         self._keep = keep
         self._found: dict[int, tuple[Any, list[Any]]] = {}  # by handle, with what the other side knows that it holds
+        self._theirs: set[int] = set()
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -39,10 +40,12 @@ class HeldLists:
     def free(self, number: int) -> None:
         """Let go of one."""
         self._found.pop(number, None)
+        self._theirs.discard(number)
 
     def clear(self) -> None:
         """Let go of all."""
         self._found.clear()
+        self._theirs.clear()
 
     def encode(self, value: Any, encoder: Encoder, known: Mapping[int, Tree], *, is_item: bool) -> Tree | None:
         """Return the tree of a value in which each of them is one that is known from now on; None where they are many.
@@ -60,6 +63,21 @@ class HeldLists:
             inside = {id(value)}  # it has grown since, and is one on both sides all the same
         return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self.adopt, known)
 
+    def adopt_theirs(self, held: Any) -> int:
+        """Return the number of one of the rubric's that the code has kept."""
+        number = self.adopt(held)
+        self._theirs.add(number)
+        return number
+
+    def theirs(self) -> set[int]:
+        """Return what `id` says of those of the rubric's that the code has kept."""
+        return {id(self._found[number][0]) for number in self._theirs}
+
+    def number_of_theirs(self, held: Any) -> int | None:
+        """Return the number of one of these; None for others."""
+        number = self._keep(held) if self.has(held) else None
+        return self.adopt(held) if number in self._theirs else None
+
     def changes(self, encoder: Encoder) -> list[Tree]:
         """Return the trees of those that have changed since the last message."""
         changed = [held for held, before in self._found.values() if not is_as_before(held, before)]
@@ -76,7 +94,7 @@ class HeldLists:
         return type(value) in CHANGEABLE and not self.has(value)
 
     def adopt(self, held: Any) -> int:
-        """Return the number of one that is known from now on, such as one of the rubric's that the code has kept."""
+        """Return the number of one that is known from now on."""
         number = self._keep(held)
         self._found[number] = held, items_of(held)
         return number

@@ -1,14 +1,17 @@
-"""What a worker's code prints: a file that keeps the beginning, and an ear for what one call prints."""
+"""What a worker's code prints: a file that keeps the beginning, and ears for what one call prints or warns of."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from autograder.sandbox.bounds import MAX_HEARD
+from autograder.sandbox.bounds import MAX_HEARD, MAX_WARNINGS
+
+_MAX_WORDS = 1000  # of a warning
 
 
 class _Listener(io.TextIOBase):
@@ -29,6 +32,21 @@ class _Listener(io.TextIOBase):
 def heard(said: list[str]) -> Iterator[None]:
     """Keep the first of what is printed meanwhile in a list, beside where it goes."""
     with contextlib.redirect_stdout(_Listener(sys.stdout, said)):
+        yield
+
+
+@contextlib.contextmanager
+def warned(said: list[list[str]]) -> Iterator[None]:
+    """Keep the first warnings meanwhile in a list, category and words, instead of printing them."""
+
+    def note(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if len(said) < MAX_WARNINGS:
+            known = next(cls.__name__ for cls in category.__mro__ if cls.__module__ == "builtins")
+            said.append([known, str(message)[:_MAX_WORDS]])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = note
         yield
 
 

@@ -40,6 +40,7 @@ class _Request(TypedDict):
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
         heard: whether what the code prints meanwhile comes back.
+        warned: whether its warnings do.
     """
 
     free: NotRequired[list[int]]
@@ -49,6 +50,7 @@ class _Request(TypedDict):
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
+    warned: NotRequired[bool]
 
 
 @final
@@ -146,19 +148,21 @@ class ShowRequest(_Request):
 
 
 class Modes(TypedDict, total=False):
-    """Modes of torch that are unusual, see `torch_modes`.
+    """Modes of torch and numpy that are unusual, see `torch_modes`.
 
     Attributes:
         autocast: the dtype in which operations calculate that may do so in a narrow one.
         inference: the inference mode is on.
         default: the dtype of new tensors.
         deterministic: ``error`` or ``warn`` where an operation has no algorithm that always gives the same.
+        errors: what numpy does with each kind of error, see `numpy.errstate`.
     """
 
     autocast: str
     inference: bool
     default: str
     deterministic: str
+    errors: dict[str, str]
 
 
 @final
@@ -402,11 +406,13 @@ class _Reply(TypedDict):
     Attributes:
         notes: what was passed over since the last reply, see `notes.take`: word, name, label of the cell, line.
         printed: what the code has printed since the last message, where that was asked for.
+        warned: category and words of its warnings since then, likewise.
         dropped: numbers of graphs of callbacks that are no longer used.
     """
 
     notes: NotRequired[object]
     printed: NotRequired[object]
+    warned: NotRequired[object]
     dropped: NotRequired[object]
 
 
@@ -495,6 +501,8 @@ class CallReply(_EffectsReply):
         result: the tree of what the function returned; where any of `given_back` is `refilled`, of a tuple with that
             and all of `given_back`.
         aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        views: of tensors that show memory of an argument: index, that of the argument, where it begins in that, shape
+            and strides; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
@@ -507,6 +515,7 @@ class CallReply(_EffectsReply):
 
     result: object
     aliases: NotRequired[object]
+    views: NotRequired[object]
     kept: NotRequired[object]
     kept_lists: NotRequired[object]
     graph: NotRequired[object]

@@ -1,14 +1,16 @@
-"""The modes of torch around a call, which hold on the other side too.
+"""The modes of torch and numpy around a call, which hold on the other side too.
 
-They are autocast, inference mode, deterministic algorithms and the default dtype. The default device cannot be another
-one there, which is an error that says so.
+They are autocast, inference mode, deterministic algorithms, the default dtype and `numpy.errstate`. The default device
+cannot be another one there, which is an error that says so.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.sandbox.frames import WireError
@@ -17,6 +19,8 @@ from autograder.sandbox.protocol import Modes
 _USUAL = torch.float32
 _NARROW = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _DEFAULTS = {"float64": torch.float64, **_NARROW}
+_USUAL_ERRORS = np.geterr()
+_REACTIONS = ("ignore", "warn", "raise", "print")
 
 
 def present_modes() -> Modes | None:
@@ -30,6 +34,8 @@ def present_modes() -> Modes | None:
         modes["default"] = _name(default)
     if torch.are_deterministic_algorithms_enabled():
         modes["deterministic"] = "warn" if torch.is_deterministic_algorithms_warn_only_enabled() else "error"
+    if (errors := np.geterr()) != _USUAL_ERRORS:
+        modes["errors"] = {kind: how if how in _REACTIONS else "warn" for kind, how in errors.items()}
     if torch._C._len_torch_function_stack() and (device := torch.get_default_device()).type != "cpu":
         raise WireError(
             f"a student's process computes on the CPU, and tensors are made on `{device}` here; call its functions"
@@ -81,9 +87,10 @@ def _entered(recording: Recording, modes: object) -> Iterator[None]:
     narrow, before = modes.get("autocast"), torch.get_default_dtype()
     default = before if "default" not in modes else _find(_DEFAULTS, modes["default"])
     dtype = torch.bfloat16 if narrow is None else _find(_NARROW, narrow)
+    errors = np.errstate(**_checked(modes["errors"])) if "errors" in modes else contextlib.nullcontext()
     inference = torch.inference_mode() if modes.get("inference") is True else contextlib.nullcontext()
     strict = torch.get_deterministic_debug_mode()
-    with recording, inference, torch.autocast("cpu", dtype, enabled=narrow is not None):
+    with recording, inference, errors, torch.autocast("cpu", dtype, enabled=narrow is not None):
         torch.set_default_dtype(default)
         if "deterministic" in modes:
             # the usual function imports torch's compiler first
@@ -93,6 +100,14 @@ def _entered(recording: Recording, modes: object) -> Iterator[None]:
         finally:
             torch.set_default_dtype(before)
             torch.set_deterministic_debug_mode(strict)
+
+
+def _checked(errors: object) -> Any:
+    if not isinstance(errors, dict) or errors.keys() != _USUAL_ERRORS.keys():
+        raise WireError("malformed modes")
+    if not all(how in _REACTIONS for how in errors.values()):
+        raise WireError("malformed modes")
+    return errors
 
 
 def _find(dtypes: dict[str, torch.dtype], name: object) -> torch.dtype:

@@ -110,7 +110,7 @@ class Encoder:
     known_arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
     """Tensors of arrays that have one, by what `id` says of the array."""
     _count_shared = 0
-    _number: Callable[[Any], int] | None = None
+    _number: Callable[[Any], int | None] | None = None
 
     def add(self, tensor: torch.Tensor) -> int:
         """Return the index of a tensor, which is added if it is new; the same object has one index."""
@@ -128,25 +128,16 @@ class Encoder:
         self._shared = {}
         return tree
 
-    def encode_known(self, value: Any, known: Mapping[int, Tree]) -> Tree:
-        """Return the tree of a value with lists and the like in it that the other side has.
-
-        Args:
-            value: it.
-            known: the trees of these, by what `id` says of them.
-        """
-        return self.encode_numbered(value, (), None, known)
-
     def encode_numbered(
-        self, value: Any, inside: Iterable[int], number: Callable[[Any], int] | None, known: Mapping[int, Tree]
+        self, value: Any, inside: Iterable[int], number: Callable[[Any], int | None] | None, known: Mapping[int, Tree]
     ) -> Tree:
         """Return the tree of a value in which lists, dicts and sets have numbers of their own; see `held_lists`.
 
         Args:
             value: it.
             inside: what `id` says of these.
-            number: returns the number of one.
-            known: as for `encode_known`.
+            number: returns the number of one; None for one that merely stands in several places.
+            known: the trees of others, which the other side has, by what `id` says of them.
         """
         before = self._shared
         self._shared = {**before, **dict.fromkeys(inside, aliases.MANY), **self._told, **known}
@@ -212,8 +203,7 @@ class Encoder:
         inner = (
             [self.encode(v, depth + 1) for v in value] if type(value) is list else self._encode_container(value, depth)
         )
-        if self._number is not None:
-            number = self._number(value)
+        if self._number is not None and (number := self._number(value)) is not None:
             self._shared[id(value)] = {"L": number}
             return {"L": [number, inner]}
         self._shared[id(value)] = number = self._count_shared = self._count_shared + 1

@@ -66,7 +66,7 @@ class Worker(Answering):
     def _do(self, message: Request, tensors: list[Received]) -> None:
         for library, seed in message.get("seeds", {}).items():  # after all generators were seeded
             seed_generator_of(library, seed)
-        if "heard" in message and not self._is_heard:
+        if ("heard" in message or "warned" in message) and not self._is_heard:
             self._do_aloud(message, tensors)
         else:
             self._carry_out(message, tensors)
@@ -75,7 +75,11 @@ class Worker(Answering):
         """Do what is asked while somebody listens, who may ask again from a function that is called back."""
         self._is_heard = True
         try:
-            with printing.heard(self._said):
+            with contextlib.ExitStack() as ears:
+                if "heard" in message:
+                    ears.enter_context(printing.heard(self._said))
+                if "warned" in message:
+                    ears.enter_context(printing.warned(self._warned))
                 self._carry_out(message, tensors)
         finally:
             self._is_heard = False
@@ -216,6 +220,8 @@ class Worker(Answering):
         effects.tell(answer, encoder)
         if encoder.tensors and (aliases := effects.aliases(encoder)):
             answer["aliases"] = aliases
+        if encoder.tensors and inputs and (views := effects.views(encoder)):
+            answer["views"] = views
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
         if has_passed:

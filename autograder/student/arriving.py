@@ -5,7 +5,7 @@ Everything here is untrusted: what is wrong with it raises `WireError`, or what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -260,6 +260,11 @@ class Arriving:
             handed.tell(failed, encoder)
             return failed, encoder.tensors
         answer: CallbackResult = {"result": encoder.encode(result)}
+        if encoder.trained:
+            raise TypeError(
+                "a function of the rubric's gives the student's code a network or an optimiser, which could not be"
+                " trained there; pass that itself, or let a function in an ordinary cell make it"
+            )
         if handed is not None:
             handed.tell(answer, encoder)
         if buffers:
@@ -275,6 +280,8 @@ class ArrivingReader(Decoder):
     key_types = (*KEYS, Remote)
     is_live = False
     """Whether there may be lists that are one on both sides."""
+    own_lists: Container[int] = ()
+    """The numbers of those that there may be anyhow: the rubric's own."""
 
     @property
     def holds_lists(self) -> bool:
@@ -282,7 +289,7 @@ class ArrivingReader(Decoder):
         return self._lists is not None
 
     def _held(self, inner: Tree, depth: int) -> Any:
-        if not self.is_live:
+        if not self.is_live and (inner[0] if isinstance(inner, list) else inner) not in self.own_lists:
             raise WireError("malformed list of an object")
         if type(inner) is int and (self._lists is None or inner not in self._lists):  # one that another tree holds
             self._lists = self._lists or aliases.Known()

@@ -7,7 +7,6 @@ bound what a submission may use in all.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -25,7 +24,6 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
-from autograder.sandbox.bounds import MAX_HEARD
 from autograder.sandbox.cells import Failure
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
@@ -48,7 +46,8 @@ from autograder.student.cell_runs import cell_problem, cell_request, interruptio
 from autograder.student.classes import Classes
 from autograder.student.held import Held
 from autograder.student.limits import Room, limit_of, passed_over
-from autograder.student.replies import accept_printed, as_line, as_list, as_names
+from autograder.student.listening import Listening
+from autograder.student.replies import as_line, as_list, as_names
 from autograder.student.seeding import SEEDS
 from autograder.student.shown import accept_shown
 from autograder.student.unparsed import Unparsed
@@ -76,6 +75,7 @@ _MALFORMED = (
 )
 _SLOW_CELLS_S = 3.0
 """How long the slow cells of an exercise may run for a student who looks on: others wait for the session meanwhile."""
+_ASIDES = frozenset({"notes", "printed", "warned", "dropped"})
 _USING = ("call", "record", "next", "take", "get", "iter", "vjp", "variable", "test")
 """Requests that run a student's code; only they use up a seed, which loading the cells again leaves alone."""
 
@@ -133,8 +133,7 @@ class Host:
         self._seed: int | None = None
         SEEDS.listen()
         self._seeds_heard = SEEDS.count
-        self._stdout = sys.stdout  # where nobody listens
-        self._may_print = 16 * MAX_HEARD  # characters until the next criterion
+        self._listening = Listening()
         self.held = Held()
         self.classes = Classes(self._functions)
         self.call_back: Callable[..., Any] | None = None
@@ -169,7 +168,7 @@ class Host:
         what else this process has done.
         """
         self._seed, self._seeds_heard = seed, SEEDS.count
-        self._may_print = 16 * MAX_HEARD
+        self._listening.begin_criterion()
         self.held.begin_criterion()
 
     @property
@@ -398,8 +397,8 @@ class Host:
             self._pass_seeds_on(request)
         self.tell_lists()
         self.held.add_to(request, tensors)
-        if runs_code and sys.stdout is not self._stdout:
-            request["heard"] = True
+        if runs_code:
+            self._listening.ask(request)
         if runs_code and callback is None and self.call_back is not None:
             callback = partial(self.call_back, origin=name)
         answer, received = self._worker.ask(
@@ -410,16 +409,22 @@ class Host:
             callback=callback,
             interrupt=interrupt and left > within_s,
         )
-        if "notes" in answer or "printed" in answer or "dropped" in answer:
-            self.checked(lambda: self._take_asides(answer))
-        if "parameters" in answer:
-            changed = as_list(answer["parameters"])
-            self.checked(lambda: self.held.parameters.take(changed, tensors_of(received)))
+        self._take_along(answer, received)
         if "failure" in answer:
             raise self._exception(name, answer, partial(settle, answer, received) if settle else None)
         if "result" not in answer or "failed" in answer:
             self._worker.fail_reply(WireError("no result"))
         return answer, received
+
+    def _take_along(self, answer: Reply, received: list[Received]) -> None:
+        """Take what any answer may bring along."""
+        if not _ASIDES.isdisjoint(answer):
+            self.checked(lambda: self._take_asides(answer))
+        if "parameters" in answer:
+            changed = as_list(answer["parameters"])
+            self.checked(lambda: self.held.parameters.take(changed, tensors_of(received)))
+        if self._listening.warnings:
+            self._listening.warn()
 
     def _exception(
         self, name: str, answer: FailureReply | ValueReply | CallReply, settle: Callable[[], object] | None
@@ -434,13 +439,10 @@ class Host:
         self.pass_on(answer)
 
     def pass_on(self, message: Reply | CallbackRequest | BackwardRequest) -> None:
-        """Print what an untrusted message says that the code has printed, if somebody listens here; drop graphs."""
+        """Take what an untrusted message brings along: what the code has printed and the like; drop graphs."""
         if "dropped" in message:
             self.held.callbacks.drop(message["dropped"])
-        if "printed" in message and sys.stdout is not self._stdout:
-            words = accept_printed(message)[: self._may_print]
-            self._may_print -= len(words)
-            sys.stdout.write(words)
+        self._listening.take(message)
 
     def tell_lists(self) -> None:
         """Tell the worker what the rubric has done to lists of objects, unless they are let go of in a moment."""

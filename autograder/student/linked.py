@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,10 @@ from autograder.student.replies import as_list, index_of
 
 MAX_LINKS = 4096
 MAX_HOOKS = 1 << 10
+_RECENT = 8
+_MAX_RECENT = 1 << 20
+"""How many are held though nobody else does, and of how many bytes at most each: until then no other one is where it
+was, as `data_ptr` tells."""
 
 
 def join(tensor: torch.Tensor, array: np.ndarray[Any, Any]) -> None:
@@ -61,6 +66,7 @@ class LinkedParameters:
         self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
         self._hooks: dict[int, dict[Any, Any]] = {}  # of the student's, by handle, with what removes them
         self._held: list[torch.Tensor] = []  # until the next message: what is done to them in passing goes with it
+        self._recent: deque[torch.Tensor] = deque(maxlen=_RECENT)
         self._epoch = 0  # how often all were let go of: a worker may use a number again
 
     def __bool__(self) -> bool:
@@ -78,6 +84,7 @@ class LinkedParameters:
         self._states.clear()
         self._fixed.clear()
         self._held = []
+        self._recent.clear()
 
     def link(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor of a number: the one that is held already, or this one from now on."""
@@ -117,6 +124,8 @@ class LinkedParameters:
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)
         self._held.append(tensor)
+        if tensor.nbytes <= _MAX_RECENT:
+            self._recent.append(tensor)
         weakref.finalize(tensor, self._forget, number, self._epoch)
 
     def set_hooks(self, number: object, handles: object, find: Callable[[object], Callable[..., Any]]) -> None:

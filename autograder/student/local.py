@@ -47,6 +47,8 @@ from autograder.student.worker_settings import cell_seed_of
 
 _AS_THEY_ARE = frozenset((bool, int, float, str, type(None), torch.Tensor))
 """Types of arguments that arrive as they are."""
+_BARE = ("builtins", "itertools")
+"""Where iterators are from of which only items are asked for, such as generators; others have attributes, methods."""
 
 
 def run_locally(assignment: Assignment, submission: Submission) -> tuple[Notebook, list[Failure]]:
@@ -98,10 +100,7 @@ class LocalRunner:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
-        copies: dict[int, Any] = {}
-        given = [
-            self._own(argument, name, copies) for argument, name in zip(arguments, function.parameters, strict=False)
-        ]
+        given = self._given(function, arguments)
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
@@ -118,7 +117,8 @@ class LocalRunner:
             with Recording(torch.is_grad_enabled()):  # a student may switch it and never back
                 result = containers.as_passed(frozen.settle(target(*given)))
                 if is_iterator(result):
-                    result = containers.watch(frozen.watch(result))
+                    if type(result).__module__ in _BARE:
+                        result = containers.watch(frozen.watch(result))
                     if most is not None:
                         result = list(islice(result, most))
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
@@ -208,20 +208,42 @@ class LocalRunner:
         except Exception as error:  # noqa: BLE001 -- whatever the student's code raises is shown as theirs
             raise student_exception(exercise, self._failure(error)) from None
 
-    def _own(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
-        """Return what arrives in place of an argument; a list that stands in several places is one there as well."""
+    def _given(self, function: Function, arguments: list[Any]) -> list[Any]:
+        """Return what arrives in place of the arguments.
+
+        Lists are copies, unless all of them may change: then they are the rubric's, since the code may keep them and
+        change them later.
+        """
+        pairs = list(zip(arguments, function.parameters, strict=False))
+        lists = [(i, *pair) for i, pair in enumerate(pairs) if own_objects.holds_container(pair[0])]
+        if lists and all(name in function.changes for _, _, name in lists):
+            copies: dict[int, Any] = {}
+            given = [self._own(argument, name, copies, may_change=True) for argument, name in pairs]
+            if all(given[i] is argument for i, argument, _ in lists):
+                return given
+        copies = {}
+        return [self._own(argument, name, copies) for argument, name in pairs]
+
+    def _own(self, argument: Any, name: str, copies: dict[int, Any], *, may_change: bool = False) -> Any:
+        """Return what arrives in place of an argument; a list that stands in several places is one there as well.
+
+        One that may change arrives as it is, but for parameters in it, which stay who they are.
+        """
         if type(argument) in _AS_THEY_ARE:
             return argument
         if type(argument) is not tuple and type(argument) not in CHANGEABLE:
             return self._own_value(argument, name)
         if id(argument) not in copies:
-            copies[id(argument)] = self._own_container(argument, name, copies)
+            copies[id(argument)] = self._own_container(argument, name, copies, may_change=may_change)
         return copies[id(argument)]
 
-    def _own_container(self, argument: Any, name: str, copies: dict[int, Any]) -> Any:
+    def _own_container(self, argument: Any, name: str, copies: dict[int, Any], *, may_change: bool) -> Any:
+        before = list(argument.values() if type(argument) in DICTS else argument)
+        inside = [self._own(inner, name, copies, may_change=may_change) for inner in before]
+        if may_change and all(map(is_, inside, before)) and not any(map(_is_trained, inside)):
+            return argument
         if type(argument) in DICTS:
-            return like(argument, {key: self._own(inner, name, copies) for key, inner in argument.items()})
-        inside = [self._own(inner, name, copies) for inner in argument]
+            return like(argument, dict(zip(argument, inside, strict=True)))
         return tuple(inside) if type(argument) is tuple else like(argument, inside)
 
     def _own_record(self, argument: Any, name: str) -> Any:
@@ -250,6 +272,10 @@ class LocalRunner:
         if callable(argument) and not isinstance(argument, torch.nn.Module | type) and not is_theirs(argument):
             return make_here(argument, name)
         return argument
+
+
+def _is_trained(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.requires_grad
 
 
 def _tensors(value: Any) -> list[torch.Tensor]:
@@ -330,6 +356,7 @@ class _GivenContainers:
         kept = [each for each in given if own_objects.holds_container(each[1])]
         self._names, self._arguments = [name for name, _, _ in kept], [argument for _, argument, _ in kept]
         self._own = Containers([own_objects.contents(own) for _, _, own in kept])
+        self._taken_over = [name in changes and own is not argument for name, argument, own in kept]
         self._changes, self._frozen = changes, frozen
 
     def settle(self) -> None:
@@ -340,9 +367,7 @@ class _GivenContainers:
         for place in changed:
             if self._names[place] not in self._changes:
                 self._frozen.note(self._names[place])
-        contents = [
-            own if name in self._changes else None for name, own in zip(self._names, self._own.values, strict=True)
-        ]
+        contents = [own if taken else None for taken, own in zip(self._taken_over, self._own.values, strict=True)]
         own_objects.refill(self._arguments, contents, self._own.moved())
         self._own = Containers(self._own.values)
 

@@ -58,6 +58,7 @@ from autograder.student.replies import (
     as_list,
     as_parameters,
     index_of,
+    show_memory,
     size_of,
 )
 from autograder.student.sending import Sent, call_request, watch_containers
@@ -477,10 +478,12 @@ class RemoteRunner(Arriving):
                 ends.append(i)
         if "grads" in answer or "linked" in answer or "shared" in answer:
             self._take_leaves(answer, received, tensors, aliases)
+        if "views" in answer:
+            show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
             self._attach(answer, ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
-        reader.ours, reader.is_live = aliases, is_live
+        reader.ours, reader.is_live, reader.own_lists = aliases, is_live, self.host.held.own_lists
         value = reader.decode(tree)
         if lists:
             self.accept_lists(lists, reader)

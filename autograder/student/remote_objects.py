@@ -105,7 +105,7 @@ class RemoteObject(Remote):
             return made_signature(reference.operate("signature", self))
         if name == "__get__" and reference.kind == "function":  # which torch's schedulers bind to an optimiser again
             return lambda instance, owner=None: self if instance is None else partial(self, instance)
-        if name.startswith("__") and name not in _READ:
+        if (name.startswith("__") and name not in _READ) or name == "readinto":  # whoever misses that one uses `read`
             raise AttributeError(name)
         try:
             value = reference.ask(lambda handle: GetRequest(op="get", name=name, object=handle))[0]

@@ -16,7 +16,7 @@ from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
-from autograder.sandbox.protocol import BackwardRequest, CallbackRequest, Reply, Result
+from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder
@@ -89,14 +89,6 @@ def as_parameters(tree: Any) -> Parameters | None:
     return Parameters(tuple(names), required, more is True)
 
 
-def accept_printed(message: Reply | CallbackRequest | BackwardRequest) -> str:
-    """Return what an untrusted message says that the code has printed."""
-    printed = message.get("printed", "")
-    if not isinstance(printed, str) or len(printed) > MAX_HEARD:
-        raise WireError("malformed output")
-    return printed
-
-
 def accept_ran(tree: Any) -> Ran:
     """Return what an untrusted answer says that a test printed and showed."""
     printed, shown = Decoder([]).decode(tree)
@@ -158,3 +150,29 @@ def update_flags(argument: torch.Tensor, requires_grad: object, is_leaf: object)
     argument.requires_grad_(requires_grad and is_leaf)
     if requires_grad and not is_leaf:
         argument.add_(torch.zeros((), dtype=argument.dtype, requires_grad=True))
+
+
+def show_memory(
+    views: list[Any], received: list[Received], tensors: list[torch.Tensor], inputs: list[torch.Tensor]
+) -> None:
+    """Put in place of tensors of a result what shows the memory of our arguments, as an untrusted answer says.
+
+    Args:
+        views: as in a `CallReply`.
+        received: the tensors of the answer.
+        tensors: what they are on this side.
+        inputs: our arguments.
+
+    Raises:
+        WireError: it cannot be so.
+    """
+    for out, i, begins, shape, strides in views:
+        tensor, own = received[index_of(out, tensors)], inputs[index_of(i, inputs)]
+        numbers = [begins, *as_list(shape), *as_list(strides)]
+        if not all(type(number) is int and 0 <= number < 1 << 40 for number in numbers) or tensor.requires_grad:
+            raise WireError("malformed view")
+        last = begins + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+        if list(tensor.tensor.shape) != shape or 0 in shape or last >= own.numel() or tensor.tensor.dtype != own.dtype:
+            raise WireError("malformed view")
+        if own.layout is torch.strided and own.is_contiguous():  # as it was over there
+            tensors[out] = own.detach().as_strided(shape, strides, own.storage_offset() + begins)

@@ -296,6 +296,58 @@ def test_every_submission_of_a_session_is_set_up(tmp_path, visible):
     assert outcomes == [["passed"] * 4] * 3
 
 
+CHANGING = (
+    tiny.VISIBLE.replace(
+        "import torch\n",
+        """import collections
+import numpy as np
+import pytest
+import torch
+class World:
+    def __init__(self): self.steps = []
+ROWS, KNOWN, WEIGHT, SIZES, WORLD, SELF = [[1], {"a": [2]}], {}, torch.zeros(2), np.ones(2), World(), []
+SELF.append(SELF)
+QUEUE = collections.deque([1, 2], 2)
+""",
+        1,
+    )
+    .replace(
+        '@criterion("double", points=2',
+        '@pytest.mark.parametrize(("xs", "pair"), [([3, 1], (1, [2]))])\n@criterion("double", points=2',
+        1,
+    )
+    .replace(
+        "def test_double_shape(student, rng):",
+        """def test_double_shape(student, rng, xs, pair):
+    assert (xs, pair, ROWS, KNOWN, WORLD.steps) == ([3, 1], (1, [2]), [[1], {"a": [2]}], {}, [])
+    assert (WEIGHT.tolist(), WEIGHT.requires_grad, SIZES.tolist(), list(QUEUE)) == ([0, 0], False, [1, 1], [1, 2])
+    xs.sort()
+    pair[1].clear()
+    ROWS[1]["a"].append(3)
+    KNOWN["student"] = student
+    WORLD.steps.append(1)
+    SIZES[0] = 5
+    QUEUE.append(3)
+    WEIGHT.add_(1).requires_grad_()""",
+        1,
+    )
+)
+
+
+@pytest.mark.parametrize("more", ["", "\ndef setup_function():\n    pass\n"], ids=["plain", "set up by pytest"])
+def test_what_a_rubric_holds_is_the_same_for_every_submission(tmp_path, more):
+    judge, outcomes = begun(tiny.make(tmp_path, visible=CHANGING + more), {"double": double, "step": step}), []
+
+    def loop(session):
+        for _ in range(3):
+            judge.begin(judge.student)
+            run_criteria(session)
+            outcomes.append([result.outcome for result in judge.results.values()])
+
+    run_session(judge, loop=loop)
+    assert outcomes == [["passed"] * 4] * 3
+
+
 def test_what_somebody_has_told_pytest_about_their_own_tests_is_not_for_rubrics(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTEST_ADDOPTS", "-v -k nothing --no-such-option")
     monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")

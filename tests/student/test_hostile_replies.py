@@ -495,6 +495,7 @@ def test_nothing_of_a_network_of_ours_is_replaced(open_runner, name):
         *({"schedules": lie} for lie in (3, [[0, {"m": []}]], [[[], 1]])),
         *({"kept": lie} for lie in (3, [[0]], [[-1, 1]], [[9, 1]], [[0, "1"]], [[0, 1], [0, 1]])),
         *({"dropped": lie} for lie in (3, {})),
+        *({"warned": lie} for lie in (3, [3], [["UserWarning"]], [["int", "x"]], [["open", "x"]], [[3, "x"]])),
         *({"updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
         *({"refilled": lie} for lie in (3, [0])),
         *({"failure": ["E", "words", [], ""], "refilled": lie} for lie in (3, [0])),
@@ -710,6 +711,32 @@ def kept(open_runner, kept_lists, *lies, changes=()):
         for _ in lies:
             student.f(1, 1)
     return things
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *(3, [3], [[1, 1]], [[1, 1, 0, [2, 2], [2]]], [[1, 1, 0, [2, 2], [2, 2]]], [[1, 1, 1, [2, 2], [2, 1]]]),
+        *([[1, 1, -1, [2, 2], [2, 1]]], [[1, 1, 0, [2], [1]]], [[1, 1, 0, [2, 2], [-2, 1]]], [[1, 1, True, [2, 2], [0, 0]]]),
+        *([[9, 1, 0, [2, 2], [2, 1]]], [[1, 9, 0, [2, 2], [2, 1]]], [[0, 1, 0, [2, 2], [2, 1]]], [[1, 1, 1 << 70, [2, 2], [0, 0]]]),
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_a_view_of_an_argument_shows_nothing_else(open_runner, lie):
+    x, y = arguments()
+    with opened(open_runner, [answering(aliases=[], views=lie)]) as (_, student):
+        with pytest.raises(BadReply):
+            student.f(x, y)
+        assert are_untouched(x, y)
+
+
+@pytest.mark.parametrize("lie", [3, [], [None, None], [3], ["x"], [{"t": 9}], [{"e": []}]], ids=json.dumps)
+def test_the_whole_gradient_of_a_result_is_of_its_shape(open_runner, lie):
+    with opened(open_runner, [answering(result={"t": 0}), answering(seen=lie)]) as (_, student):
+        found = student.f(*arguments())
+        found.retain_grad()
+        with pytest.raises(BadReply):
+            found.sum().backward()
 
 
 def test_a_list_of_ours_that_was_kept_is_changed_only_where_it_may_be(open_runner):

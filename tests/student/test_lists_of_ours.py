@@ -21,6 +21,9 @@ class Stack:
         for i in range(2):
             self.items.append(i)
             yield i
+    def returned(self): return self.items, {"again": (self.items, [])}
+    def each_time(self):
+        for _ in range(2): yield self.items
     def call(self, f):
         self.items.append(1)
         f()
@@ -116,6 +119,18 @@ def test_it_is_changed_where_the_references_is_or_the_declaration_says_so(open_s
     items = []
     open_student(SOURCE, declare=DECLARED, instances=instances, changes=changes).Stack(items).push(1)
     assert items == [1]
+
+
+def test_what_a_method_returns_is_it_wherever_it_stands(open_student):
+    instances = Instances({"Stack"})
+    for is_learning in (True, False):
+        instances.is_learning = is_learning
+        student, items = open_student(SOURCE, declare=DECLARED, instances=instances), [1]
+        stack = student.Stack(items)
+        (one, other), each = stack.returned(), list(stack.each_time())
+        stack.push(2)
+        assert one is other["again"][0] is each[1] is stack.items is items
+        assert one == [1, 2]
 
 
 def test_elsewhere_it_is_held_against_the_code_and_there_are_two(open_student):

@@ -461,3 +461,29 @@ def test_a_state_that_comes_back_has_the_memory_of_the_network(student):
         assert (state["weight"] == 0).all()
     best.restore(net)
     assert best.total() == pytest.approx(net.bias.abs().item())
+
+
+PLACES = """
+import copy
+import torch
+class Agent:
+    def __init__(self, make):
+        self.q, self.target, self.tied = make(), make(), make()
+        self.tied.weight = self.q.weight
+def make(): return torch.nn.Linear(2, 2)
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_where_a_parameter_is_tells_whether_it_is_another_one(request, runner):
+    student = request.getfixturevalue(runner)(PLACES, declare=["Agent(make)"])
+    agent = student.Agent(student.make)
+    for _ in range(3):
+        assert agent.target.weight.data_ptr() != agent.q.weight.data_ptr()
+        assert agent.tied.weight.data_ptr() == agent.q.weight.data_ptr()
+
+
+def test_a_network_that_a_function_of_ours_makes_is_refused(open_student):
+    student = open_student(PLACES, declare=["Agent(make)"])
+    with pytest.raises(TypeError, match=r"gives the student's code a network or an optimiser.*ordinary cell"):
+        student.Agent(lambda: nn.Linear(2, 2))

@@ -1124,3 +1124,53 @@ def test_a_data_set_of_ours_is_one_for_their_code(runner, request):
     rest = student.rest(Squares())
     assert isinstance(rest, Dataset)
     assert [square for _, square in DataLoader(rest, batch_size=None)] == [1, 4]
+
+
+ADVANCED = """
+import io
+import torch
+def save(net):
+    file = io.BytesIO()
+    torch.save(net.state_dict(), file)
+    file.seek(0)
+    return file
+import contextlib
+@contextlib.contextmanager
+def logged(log):
+    yield
+    log.append("left")
+def watch(layer, seen): layer.register_forward_hook(lambda layer, given, out: seen.append(tuple(out.shape)))
+class Countdown:
+    def __init__(self, n): self.n = n
+    def __iter__(self): return self
+    def __next__(self):
+        self.n -= 1
+        if self.n < 0: raise StopIteration
+        return self.n
+def countdown(n): return Countdown(n)
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_what_is_more_than_an_iterator_is_asked_for_the_rest(request, runner):
+    student, net = request.getfixturevalue(runner)(ADVANCED), torch.nn.Linear(2, 1)
+    for _ in range(2):
+        assert torch.equal(torch.load(student.save(net))["weight"], net.weight)
+    down = student.countdown(3)
+    assert (next(down), down.n, list(down), down.n) == (2, 2, [1, 0], -1)
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_list_that_may_be_changed_is_changed_after_the_call_as_well(request, runner):
+    changes = {"logged": ["log"], "watch": ["layer", "seen"]}
+    student, log, seen, layer = (
+        request.getfixturevalue(runner)(ADVANCED, changes=changes),
+        [],
+        [],
+        torch.nn.Linear(2, 1),
+    )
+    with student.logged(log):
+        log.append("in")
+    student.watch(layer, seen)
+    layer(torch.ones(3, 2))
+    assert (log, seen) == (["in", "left"], [(3, 1)])

@@ -1,0 +1,80 @@
+"""A result that shows memory of an argument does so on the rubric's side: what is written into one is in the other."""
+
+import numpy as np
+import pytest
+import torch
+
+SOURCE = """
+import torch
+def flat(x): return x.view(-1)
+def turned(x): return x.T
+def row(x): return x[1]
+def wide(x): return x[:1].expand(3, -1)
+def detached(x): return x.detach()
+def copied(x): return x.clone()
+def as_array(x): return x.numpy()
+def as_tensor(x): return torch.from_numpy(x)
+def spoilt(x):
+    x += 1
+    return x[1]
+def both(x): return {"rows": [x[0], x[1]], "sum": x.sum()}
+class Reader:
+    def row(self, x): return x[1]
+"""
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def student(request):
+    return request.getfixturevalue(request.param)(SOURCE, declare=["Reader()"])
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "written"),
+    [
+        ("flat", (0,), (0, 0)),
+        ("flat", (5,), (1, 2)),
+        ("turned", (2, 0), (0, 2)),
+        ("row", (1,), (1, 1)),
+        ("wide", (2, 1), (0, 1)),
+        ("detached", (1, 1), (1, 1)),
+    ],
+)
+@pytest.mark.parametrize("make", [lambda: torch.zeros(2, 3), lambda: torch.zeros(3, 2, 3)[1]])
+def test_what_is_written_into_a_view_is_in_the_argument(student, name, place, written, make):
+    x = make()
+    view = getattr(student, name)(x)
+    view[place] = 7
+    assert x[written] == 7
+    assert x.sum() == 7
+    x[written] = 8
+    assert view[place] == 8
+
+
+def test_of_arrays_too(student):
+    a, t = np.zeros((2, 3)), torch.zeros(2)
+    turned, row, tensor, array = student.turned(a), student.row(a), student.as_tensor(a), student.as_array(t)
+    turned[0, 1], row[1], tensor[0, 2], array[0] = 1, 2, 3, 4
+    assert a.tolist() == [[0, 0, 3], [1, 2, 0]]
+    assert np.shares_memory(turned, a)
+    assert t.tolist() == [4, 0]
+
+
+def test_wherever_it_stands(student):
+    x = torch.zeros(2, 2)
+    found = student.both(x)
+    found["rows"][1].fill_(2)
+    student.Reader().row(x)[0] = 3
+    assert (x.tolist(), found["sum"].item()) == ([[0, 0], [3, 2]], 0)
+
+
+def test_a_copy_and_what_was_changed_is_apart(student):
+    x = torch.zeros(2, 2)
+    student.copied(x).fill_(1)
+    student.spoilt(x).fill_(2)
+    assert x.tolist() == [[0, 0], [0, 0]]
+
+
+def test_what_lies_otherwise_here_is_a_copy(open_student):
+    x = torch.zeros(2, 3).T
+    open_student(SOURCE).row(x).fill_(1)
+    assert x.sum() == 0
