@@ -161,7 +161,14 @@ class Effects:
             answer["slopes"] = [[i, None if g is None else encoder.encode(g.detach().clone())] for i, g in gradients]
             self._slopes = now
 
-    def aliases(self, encoder: Encoder) -> list[list[int]]:
+    def tell_shared(self, answer: CallReply, encoder: Encoder) -> None:
+        """Put into an answer which tensors of its result are arguments, or show their memory; it holds no others yet."""
+        if aliases := self._aliases(encoder):
+            answer["aliases"] = aliases
+        if views := self._views(encoder):
+            answer["views"] = views
+
+    def _aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
         if not encoder.has_any(self._inputs):
             return []
@@ -169,28 +176,35 @@ class Effects:
         places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
         return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
 
-    def views(self, encoder: Encoder) -> list[list[Any]]:
+    def _views(self, encoder: Encoder) -> list[list[Any]]:
         """Return which other tensors of a result show memory of an argument.
 
         Each is its index, that of the argument, and where it begins in it, its shape and strides.
         """
-        changed = [i for i in self._frozen.changed if i not in self._takes_over]
         ours = set(map(id, self._inputs))
-        memory = [
-            (i, tensor.data_ptr(), tensor)
-            for i, tensor in enumerate(self._inputs)
-            if i not in changed and tensor.layout is torch.strided and tensor.is_contiguous()
+        others = [
+            (out, tensor, tensor.data_ptr())
+            for out, tensor in enumerate(encoder.tensors)
+            if not tensor.requires_grad and id(tensor) not in ours and tensor.layout is torch.strided
         ]
-        found = []
-        for out, tensor in enumerate(encoder.tensors):
-            if tensor.requires_grad or id(tensor) in ours or tensor.layout is not torch.strided or not tensor.numel():
+        found: list[list[Any]] = []
+        for i, argument in enumerate(self._inputs) if others else ():
+            if argument.layout is not torch.strided:
                 continue
-            at = tensor.data_ptr()
-            for i, begin, argument in memory:
-                if begin <= at < begin + argument.nbytes and tensor.dtype is argument.dtype:
-                    place = (at - begin) // argument.element_size()
-                    found.append([out, i, place, list(tensor.shape), list(tensor.stride())])
+            begin = argument.data_ptr()
+            end = begin + argument.nbytes
+            found += [
+                [out, i, (at - begin) // argument.itemsize, list(tensor.shape), list(tensor.stride())]
+                for out, tensor, at in others
+                if begin <= at < end and self._shows(tensor, i)
+            ]
         return found
+
+    def _shows(self, tensor: torch.Tensor, place: int) -> bool:
+        """Return whether a tensor that begins in the memory of an argument has a place in the rubric's own as well."""
+        argument = self._inputs[place]
+        is_same = place not in self._frozen.changed or place in self._takes_over
+        return is_same and argument.is_contiguous() and tensor.dtype is argument.dtype and bool(tensor.numel())
 
 
 def _held(argument: Any) -> Any:

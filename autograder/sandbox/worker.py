@@ -217,11 +217,9 @@ class Worker(Answering):
         answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
         result = None  # or it would hold what it consists of
         self._tell_kept(answer, encoder, effects)
+        if encoder.tensors and inputs:
+            effects.tell_shared(answer, encoder)
         effects.tell(answer, encoder)
-        if encoder.tensors and (aliases := effects.aliases(encoder)):
-            answer["aliases"] = aliases
-        if encoder.tensors and inputs and (views := effects.views(encoder)):
-            answer["views"] = views
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
         if has_passed:
@@ -240,12 +238,12 @@ class Worker(Answering):
         return answer, encoder, None, []
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
-        """Link the arguments on which the code has put hooks, and an object's parameters that were not given."""
+        """Link arguments on which the code has put hooks, and parameters that were not given, such as a network's."""
         inputs = given[: message["inputs"]]
         if any(map(_hooks_of, inputs)):
             hooked = [(i, t) for i, t in enumerate(inputs) if t.is_leaf and t._backward_hooks]
             answer["kept"] = [[i, self._links.adopt(t)] for i, t in hooked if not self._links.has(t)]
-        if "object" in message:
+        if "object" in message or self._links or torch.nn.Parameter in map(type, encoder.tensors):
             known = {id(value) for value in given}
             fresh = [tensor if id(tensor) not in known else None for tensor in encoder.tensors]
             if linked := self._links.link(fresh):

@@ -57,6 +57,9 @@ class Trainer:
         ((self.net(X) - y) ** 2).mean().backward()
         self.step.step()
 
+def groups(net):
+    return [{"params": [net.q.weight, net.k.weight], "weight_decay": 0.1}, {"params": [net.q.bias, net.k.bias]}]
+
 class Learner:
     def __init__(self, net, loss, lr): self.net, self.loss, self.step = net, loss, torch.optim.SGD(net.parameters(), lr)
     def fit(self, batches):
@@ -126,6 +129,7 @@ CLASSES = (
     "Optimizer(params, lr)",
     "Affine(w)",
     "Attention(d, activation)",
+    "groups(net)",
     "Trainer(net)",
     "Learner(net, loss, lr)",
     "Layer()",
@@ -178,6 +182,18 @@ def test_an_optimiser_of_theirs_trains_a_network_of_ours_and_one_of_theirs(stude
         trainer.fit(X, X[:, :1] * 5)
         assert not torch.equal(net.weight, before)
         before = net.weight.detach().clone()
+
+
+def test_an_optimiser_of_ours_trains_the_groups_of_a_network_of_theirs(student):
+    X, net = torch.ones(3, 2), student.Attention(2, nn.Identity())
+    groups = student.groups(net)
+    assert groups[0]["params"][0] is net.q.weight
+    optimiser = torch.optim.SGD(groups, lr=0.1)
+    before = net.q.weight.detach().clone()
+    net(X).sum().backward()
+    optimiser.step()
+    assert not torch.equal(net.q.weight, before)
+    assert not torch.equal(net.q(X), X @ before.T + net.q.bias)
 
 
 def test_the_rate_of_an_optimiser_of_theirs_is_ours_to_change(student):
