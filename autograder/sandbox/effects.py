@@ -162,7 +162,7 @@ class Effects:
             self._slopes = now
 
     def tell_shared(self, answer: CallReply, encoder: Encoder) -> None:
-        """Put into an answer which tensors of its result are arguments, or show their memory; it holds no others yet."""
+        """Put into an answer which tensors of its result are arguments or show their memory; it has no others yet."""
         if aliases := self._aliases(encoder):
             answer["aliases"] = aliases
         if views := self._views(encoder):

@@ -215,7 +215,11 @@ class LocalRunner:
         change them later.
         """
         pairs = list(zip(arguments, function.parameters, strict=False))
-        lists = [(i, *pair) for i, pair in enumerate(pairs) if own_objects.holds_container(pair[0])]
+        lists = (
+            [(i, *pair) for i, pair in enumerate(pairs) if own_objects.holds_container(pair[0])]
+            if function.changes
+            else []
+        )
         if lists and all(name in function.changes for _, _, name in lists):
             copies: dict[int, Any] = {}
             given = [self._own(argument, name, copies, may_change=True) for argument, name in pairs]
