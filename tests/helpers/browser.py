@@ -134,7 +134,7 @@ class Browser:
         self.until(lambda: not self.find(xpath), f"no {xpath}")
 
     def text(self, xpath: str) -> str:
-        return self.until(lambda: self.find(xpath)[0].text if self.find(xpath) else "", f"text of {xpath}")
+        return self.until(lambda: found[0].text if (found := self.find(xpath)) else "", f"text of {xpath}")
 
     def click(self, xpath: str) -> None:
         def click() -> bool:

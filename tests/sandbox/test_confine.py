@@ -106,6 +106,7 @@ def test_a_root_that_cannot_be_proved_is_not_used(source):
     assert done.returncode and not done.stdout
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # heard where another test has begun the worker
 @pytest.mark.parametrize("what", ORDINARY)
 def test_it_can(confined, what):
     assert confined.works(ORDINARY[what]) == "works"
