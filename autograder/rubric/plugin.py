@@ -124,6 +124,16 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let what a fixture gives to several tests be for every submission as it was made."""
+    made = yield
+    judge = request.config.stash.get(_JUDGE, None)
+    if judge is not None and judge.constants is not None and fixturedef.scope in ("module", "package", "session"):
+        judge.constants.add(fixturedef, made)
+    return made
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> pytest.TestReport | None:
     """Turn what happened into a verdict; pytest's own report of a failure would parse the rubric each time."""

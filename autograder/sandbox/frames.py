@@ -29,6 +29,7 @@ PADDING = 64
 
 _HEADER = struct.Struct("<4sIQ")
 _MAGIC = b"DLA\x01"
+_LONGEST_S = 1e6  # what `poll` may be asked to wait for; nobody waits that long
 _AT_ONCE = 1 << 14  # most frames are smaller, and arrive in one system call
 _to_json = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 _from_json = json.JSONDecoder().raw_decode
@@ -200,7 +201,7 @@ def _is_ready(sock: socket.socket, within_s: float, *, to_send: bool = False) ->
         return any(select.select([] if to_send else [sock], [sock] if to_send else [], [], within_s))
     poll = select.poll()
     poll.register(sock, select.POLLOUT if to_send else select.POLLIN)
-    return bool(poll.poll(math.ceil(within_s * 1000)))
+    return bool(poll.poll(math.ceil(min(within_s, _LONGEST_S) * 1000)))
 
 
 def pack_frame(message: Mapping[str, object], buffers: Sequence[Any] = (), size: int = 0) -> bytes:

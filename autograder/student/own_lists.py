@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.base.errors import StudentError
@@ -18,6 +19,7 @@ from autograder.sandbox.links import are_same
 from autograder.sandbox.lists import fill, is_as_before, items_of
 
 MAX_OWN = 1 << 10
+_VALUES = frozenset({bool, int, float, complex, str, bytes, range, slice})
 
 
 class OwnList:
@@ -80,7 +82,8 @@ class OwnList:
 def _merged(value: Any, content: Any) -> Any:
     """Return a content with what the value holds already where that is the same."""
     if isinstance(value, dict):
-        return {key: _either(value.get(key), new) for key, new in content.items()}
+        own = {key: key for key in value}
+        return {_either(own.get(key), key): _either(value.get(key), new) for key, new in content.items()}
     if isinstance(value, set):
         return value if value == content else content
     before = [*value, *[None] * (len(content) - len(value))]
@@ -90,4 +93,12 @@ def _merged(value: Any, content: Any) -> Any:
 def _either(old: Any, new: Any) -> Any:
     if isinstance(old, torch.Tensor) and isinstance(new, torch.Tensor):
         return old if are_same(old, new) else new
-    return old if type(old) is type(new) and type(old) in (bool, int, float, str) and old == new else new
+    if type(old) is not type(new):
+        return new
+    if type(old) is tuple:
+        is_same = len(old) == len(new) and all(_either(*pair) is pair[0] for pair in zip(old, new, strict=True))
+        return old if is_same else new
+    if isinstance(old, np.ndarray | np.generic):
+        is_same = (old.shape, old.dtype) == (new.shape, new.dtype) and old.tobytes() == new.tobytes()
+        return old if is_same and not old.dtype.hasobject else new
+    return old if type(old) in _VALUES and (old == new or (old != old and new != new)) else new  # NaN

@@ -89,3 +89,18 @@ def test_one_that_would_not_is_refused(open_student, w):
     h.register_hook(print)
     with pytest.raises(StudentError, match=r"hook on a tensor that `forward` returned.* `retain_grad\(\)`"):
         loss.backward()
+
+
+def test_what_is_no_number_is_as_the_code_has_it(student, w):
+    seen = []
+    h, _ = student.forward(w, torch.ones(2))
+    h.register_hook(lambda gradient: seen.append(gradient.isnan().tolist()))
+    (h * torch.tensor([float("nan"), 1])).sum().backward()
+    assert seen == [[True, False]]
+
+
+def test_infinity_stays_infinity_where_others_come_to_it(student, w):
+    h, loss = student.forward(w, torch.ones(2))
+    h.retain_grad()
+    (h[0] * float("inf") + loss).backward()
+    assert h.grad.tolist() == [float("inf"), 2]

@@ -1,5 +1,8 @@
 """A list of the rubric's that an object of the student's has kept is one on both sides."""
 
+from collections import Counter, OrderedDict, defaultdict
+
+import numpy as np
 import pytest
 import torch
 
@@ -160,3 +163,25 @@ def test_one_that_is_copied_or_not_kept_costs_nothing(open_student):
     assert not student.runner.host.held.own_lists
     items.append(2)
     assert stack.told() == "[1]"
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        {"a": 1, (1, "b"): (2, ("c", 2.5))},
+        Counter(a=1),
+        OrderedDict(a=[1]),
+        defaultdict(int, a=1),
+        {"a": {"b": [1]}},
+        {"a": float("nan")},
+        {"a": np.ones(2), "b": np.float32(2.5), "c": 1j, "d": b"x", "e": range(2), "f": slice(1)},
+    ],
+    ids=repr,
+)
+def test_one_that_was_only_read_has_not_been_changed(open_student, items):
+    """Keys and values that arrive are equal to the rubric's, and others."""
+    stack = open_student(SOURCE, declare=["Stack(items)"]).Stack(items)
+    assert stack.items is items
+    items["new"] = 2
+    assert stack.items is items
+    assert items["new"] == 2
