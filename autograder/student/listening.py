@@ -21,12 +21,12 @@ class Listening:
 
     def __init__(self) -> None:
         self._stdout, self._filters = sys.stdout, warnings.filters
-        self.warnings: list[tuple[str, type[Warning]]] = []
-        """Those that have come and have not been passed on."""
         self.begin_criterion()
 
     def begin_criterion(self) -> None:
-        """Print as much as a criterion may see."""
+        """Print as much as a criterion may see; forget warnings of a call that ended its process."""
+        self.warnings: list[tuple[str, type[Warning]]] = []
+        """Those that have come and have not been passed on."""
         self._may_print = 16 * MAX_HEARD  # characters
 
     def ask(self, request: Request) -> None:

@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
+from autograder.base.errors import StudentError
+
 SOURCE = """
 import warnings
 import numpy as np
@@ -89,3 +91,15 @@ def test_what_numpy_does_with_errors_holds_there_as_well(request, runner):
         assert student.ignoring(lambda: np.geterr()["over"]) == "ignore"
     with np.errstate(all="ignore"):
         assert np.isnan(student.softmax(LARGE)[0])
+
+
+def test_those_of_a_call_that_ended_its_process_are_not_the_next_criterions(open_student):
+    student = open_student(
+        "import os, warnings\ndef f(g):\n    warnings.warn('late')\n    g()\n    os._exit(1)\ndef quiet(): 1"
+    )
+    with warnings.catch_warnings(record=True), pytest.raises(StudentError):
+        student.f(lambda: None)
+    student.runner.host.seed(1)
+    with warnings.catch_warnings(record=True) as heard:
+        student.quiet()
+    assert heard == []
