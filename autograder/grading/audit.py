@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
 from autograder.base.run_folder import RunFolder
 from autograder.course import mutants
@@ -193,7 +194,11 @@ class Verdicts:
 
 
 def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[tuple[Version, str]]:
-    """Return every version with the source of its cell."""
+    """Return every version with the source of its cell.
+
+    Raises:
+        ConfigError: there is none, or an edit is wrong.
+    """
     excuses = {e.id: e.reason for e in known.generated_equivalents}
     found = []
     for version in (*known.mutants, *known.equivalents):
@@ -212,6 +217,13 @@ def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[
             found.append((record, made.source))
         for made in generate_trivial(name, source, exercise.parsed):
             found.append((Version(id=made.id, kind="trivial", exercise=name), made.source))
+    if not found:
+        words = text(
+            "no cell with a solution has the name of an exercise ({names}) as its `grade_id`, so there is nothing to"
+            " change; give each exercise and the cell that answers it one name",
+            names=", ".join(assignment.settings.exercises),
+        )
+        raise ConfigError(words, path=assignment.notebook)
     return found
 
 

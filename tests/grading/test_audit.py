@@ -151,6 +151,19 @@ def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
     assert error.value.line
 
 
+def test_an_audit_with_nothing_to_change_is_refused_not_praised(tmp_path):
+    course = course_with(tmp_path, mutants=[], equivalents=[])
+    notebook = course.root / "solutions/tiny/tiny.ipynb"
+    content = json.loads(notebook.read_text("utf-8"))
+    for cell in content["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("solution"):
+            cell["metadata"]["nbgrader"]["grade_id"] += "-cell"
+    notebook.write_text(json.dumps(content), "utf-8")
+    with pytest.raises(ConfigError, match="no cell with a solution has the name of an exercise") as error:
+        audit.audit(course.assignment("tiny"), processes=1)
+    assert error.value.path == notebook
+
+
 def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
     course = course_with(tmp_path)
     (course.root / "solutions/tiny/tiny.ipynb").rename(course.root / "solutions/tiny/homework.ipynb")
