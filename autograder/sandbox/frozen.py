@@ -18,10 +18,11 @@ import torch
 
 from autograder.sandbox import rubric_objects, tables
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.lists import BASES
 from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import as_array
 
-_CONTAINERS = (list, dict, set, deque, np.ndarray)
+_CONTAINERS = (*BASES, np.ndarray)
 _NESTED = (*_CONTAINERS, tuple)
 _PARTS = (*_NESTED, torch.Tensor)
 HOLDING_NOTHING = frozenset((torch.Tensor, bool, int, float, str, type(None), FunctionType))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rubric.test_plugin import begun, double, run_criteria, run_session, step, tiny
+from tests.rubric.test_plugin import thrice, tiny
 
 HELD = """import collections, dataclasses, types
 import numpy as np
@@ -107,13 +107,5 @@ def test_it_is_as_it_was_for_the_next_submission(tmp_path, name):
             1,
         )
     )
-    judge, outcomes = begun(tiny.make(tmp_path, visible=text), {"double": double, "step": step}), []
-
-    def loop(session):
-        for _ in range(3):
-            judge.begin(judge.student)
-            run_criteria(session)
-            outcomes.append([result.outcome for result in judge.results.values()])
-
-    run_session(judge, loop=loop)
+    outcomes = thrice(tiny.make(tmp_path, visible=text))
     assert outcomes == [["passed"] * len(outcomes[0])] * 3

@@ -101,6 +101,20 @@ def begun(course, names, **options):
     return judge
 
 
+def thrice(course):
+    """Return the outcomes of three submissions of one session, all of them right."""
+    judge, outcomes = begun(course, {"double": double, "step": step}), []
+
+    def loop(session):
+        for _ in range(3):
+            judge.begin(judge.student)
+            run_criteria(session)
+            outcomes.append([result.outcome for result in judge.results.values()])
+
+    run_session(judge, loop=loop)
+    return outcomes
+
+
 def double(x):
     return 2 * x
 
@@ -284,16 +298,7 @@ def test_a_criterion_with_a_fixture_of_its_own_is_set_up_by_pytest(tmp_path):
 @pytest.mark.parametrize("visible", [ONE_WITH_SETUP, *WITH_SETUP.values()], ids=["one fixture", *WITH_SETUP])
 def test_every_submission_of_a_session_is_set_up(tmp_path, visible):
     """The first that is judged is the reference; the only such criterion follows itself."""
-    judge, outcomes = begun(tiny.make(tmp_path, visible=visible), {"double": double, "step": step}), []
-
-    def loop(session):
-        for _ in range(3):
-            judge.begin(judge.student)
-            run_criteria(session)
-            outcomes.append([result.outcome for result in judge.results.values()])
-
-    run_session(judge, loop=loop)
-    assert outcomes == [["passed"] * 4] * 3
+    assert thrice(tiny.make(tmp_path, visible=visible)) == [["passed"] * 4] * 3
 
 
 CHANGING = (
@@ -336,16 +341,7 @@ QUEUE = collections.deque([1, 2], 2)
 
 @pytest.mark.parametrize("more", ["", "\ndef setup_function():\n    pass\n"], ids=["plain", "set up by pytest"])
 def test_what_a_rubric_holds_is_the_same_for_every_submission(tmp_path, more):
-    judge, outcomes = begun(tiny.make(tmp_path, visible=CHANGING + more), {"double": double, "step": step}), []
-
-    def loop(session):
-        for _ in range(3):
-            judge.begin(judge.student)
-            run_criteria(session)
-            outcomes.append([result.outcome for result in judge.results.values()])
-
-    run_session(judge, loop=loop)
-    assert outcomes == [["passed"] * 4] * 3
+    assert thrice(tiny.make(tmp_path, visible=CHANGING + more)) == [["passed"] * 4] * 3
 
 
 def test_what_somebody_has_told_pytest_about_their_own_tests_is_not_for_rubrics(tmp_path, monkeypatch):
