@@ -111,14 +111,15 @@ def new_assignment(course: Course, name: str, signatures: Sequence[str], languag
         "title": fill.words(title),
         "exercise": lambda f: fill.words(same(f.name)),
         "visible": text("The criteria that students see.").get(languages[0]),
-        "hidden": text("The criteria that only instructors see.").get(languages[0]),
+        "hidden": text(
+            "Hidden criteria: students see their titles and whether they are met, no message and no hint."
+        ).get(languages[0]),
         "mutants": text("The mistakes you expect: edits of the solution, each of which must lose points.").get(
             languages[0]
         ),
         "example_title": lambda f: fill.words(_example_title(f)),
         "example_hint": fill.words(text("Print what you return, and its shape.")),
         "values_title": fill.words(text("right for random inputs")),
-        "values_hint": fill.words(text("Calculate a small example by hand and compare.")),
         "adds_up": fill.words(text("Everything is added up to one number; one number per element is asked.")),
         "squares": lambda f: fill.words(text("{name} is squared; its double is asked.", name=f.parameters[0])),
     }
