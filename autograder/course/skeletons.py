@@ -29,7 +29,7 @@ from autograder.base.i18n import (
     text,
 )
 from autograder.course.configuration import CONFIG_FILE, Folders
-from autograder.course.course import Course
+from autograder.course.course import GUIDE, Course
 from autograder.course.notebook_cells import nbgrader_mark, new_cell
 from autograder.course.settings import Function
 
@@ -232,8 +232,9 @@ def _readme(title: str, languages: Sequence[Language]) -> str:
     )
     more = text(
         "Change the assignment in `solutions/{assignment}/` into one of your own, or begin another: "
-        '`autograder new assignment NAME --functions "f(x, y)"`.',
+        '`autograder new assignment NAME --functions "f(x, y)"`. Step by step, with examples to copy: {guide}',
         assignment=ASSIGNMENT,
+        guide=GUIDE,
     )
     browser = text(
         "To run the course in a browser, for your students and yourself: `autograder serve`. It prints a link that "
