@@ -294,16 +294,21 @@ class FillRequest(_Request):
 
     Attributes:
         object: its handle.
-        content: the tree of an ordinary one.
+        part: as in `lists.News`, where what it goes on holding begins and ends.
+        content: the tree of an ordinary one: what comes after that part.
         linked: index and number of the tensors in it that are one on both sides already.
         fresh: indices of those that are to be so from now on; the answer gives their numbers.
+        lists: how many lists in it are to be so, those with the first numbers; the answer's `kept_lists` are pairs of
+            index and number.
     """
 
     op: Literal["fill"]
     object: int
+    part: list[int]
     content: object
     linked: list[list[int]]
     fresh: list[int]
+    lists: int
 
 
 @final

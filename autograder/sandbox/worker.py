@@ -23,6 +23,7 @@ from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.links import Given, without_hooks
+from autograder.sandbox.lists import News
 from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.protocol import (
     CallReply,
@@ -336,9 +337,12 @@ class Worker(Answering):
         reader = self._reader(values)
         found = ((linked[index], self._links.array_at(number)) for index, number in message["linked"])
         reader.arrays = {id(tensor): array for tensor, array in found if array is not None}
-        self._lists.fill(message["object"], reader.decode(message["content"]))
+        begin, end = message["part"]
+        news = News(begin, end, reader.decode(message["content"]))
+        numbered = reader.numbered
+        lists = self._lists.fill(message["object"], news, [numbered[i + 1] for i in range(message["lists"])])
         kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
-        self._send_values(CallReply(result=None, kept=kept), Encoder())
+        self._send_values(CallReply(result=None, kept=kept, kept_lists=lists), Encoder())
 
     def _get(self, message: GetRequest) -> None:
         if "cls" in message:
