@@ -183,7 +183,7 @@ def watch_containers(request: CallRequest, given: Given) -> None:
     ]
     if places:
         request["containers"] = places
-        request["given_back"] = [place for place in places if given.names[place] in given.may_change]
+        request["given_back"] = [place for place in places if given.shows(given.names[place])]
 
 
 def _class_by_name(cls: type) -> Tree:
@@ -225,8 +225,9 @@ def call_request(
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
-    if may_change and not is_declared:
-        request["takes_over"] = [i for i in may_change if i not in trained]
+    looked_at = [i for i, owner in enumerate(owners) if owner in given.looked_at] if given.looked_at else []
+    if takes_over := looked_at if is_declared else [*may_change, *looked_at]:
+        request["takes_over"] = [i for i in takes_over if i not in trained]
     if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
         request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
     return request
