@@ -29,6 +29,10 @@ class Net:
     def __init__(self, rate): self.rate = rate
     def step(self, X): return X + 1
     def __call__(self, X): return X + 1
+class Keeper:
+    def __init__(self, X): self.X = X
+    def keep(self, X): self.X = X
+    def go(self): self.X = self.X + 1
 class Layer(torch.nn.Module):
     def forward(self, X): return X + 1
 """
@@ -61,10 +65,14 @@ class Net:
     def __init__(self, rate): self.rate = rate
     def step(self, X): return X.add_(1)
     def __call__(self, X): return X.add_(1)
+class Keeper:
+    def __init__(self, X): self.X = X
+    def keep(self, X): self.X = X
+    def go(self): self.X += 1
 class Layer(torch.nn.Module):
     def forward(self, X): return X.add_(1)
 """
-DECLARED = ("closure()", "Net(rate)", "Layer()")
+DECLARED = ("closure()", "Net(rate)", "Keeper(X)", "Layer()")
 
 FILE = """
 def untouched(f, X):
@@ -190,6 +198,7 @@ LOOKS = {
     "an array": "student.f(a)\nassert a.sum() == 3",
     "numpy's assert": "b = a.copy()\nstudent.f(a)\nnp.testing.assert_array_equal(a, b)",
     "memory of arrays": "Y = student.f(a)\nassert not np.shares_memory(Y, a)",
+    "is an array": "Y = student.f(a)\nassert Y is not a",
     "a list": "xs = [3, 1]\nstudent.ordered(xs)\nok = xs == [3, 1]\nassert ok",
     "is a list": "xs = [3, 1]\nys = student.ordered(xs)\nassert ys is not xs",
     "a dict": "d = {'a': 1}\nn = len(d)\nstudent.extended(d)\nchecks.require(len(d) == n, 'no more')",
@@ -201,6 +210,8 @@ LOOKS = {
     "an object": "net(X)\nassert torch.equal(X, c)",
     "an object, is": "Y = net(X)\nassert Y is not X",
     "a network": "layer = student.Layer()\nlayer(X)\nassert torch.equal(X, c)",
+    "kept": "keeper = student.Keeper(X)\nkeeper.go()\nassert torch.equal(X, c)",
+    "kept by a method": "keeper = student.Keeper(c)\nkeeper.keep(X)\nkeeper.go()\nassert X.sum() == 4",
     "a function of theirs": "g = student.closure()\ng(X)\nassert torch.equal(X, c)",
 }  # fmt: skip
 DOES_NOT = {
