@@ -218,6 +218,18 @@ def address(root: Path) -> str:
     return str(section.get("db_url") or f"sqlite:///{root.resolve() / 'gradebook.db'}")
 
 
+def is_there(root: Path) -> bool:
+    """Return whether a course has a gradebook that can be read; that of a server is taken to be there.
+
+    Raises:
+        ConfigError: the course's ``nbgrader_config.py`` is broken.
+    """
+    if not (root / CONFIG_FILE).is_file():
+        return False
+    kind, _, place = address(root).partition("://")
+    return kind != "sqlite" or place.startswith("/file:") or Path(place.removeprefix("/")).is_file()
+
+
 def engine(root: Path, where: str) -> Engine:
     """Return what connects to the gradebook at an address.
 
@@ -425,6 +437,24 @@ def question(connection: Connection, one: Grade) -> str:
         SOURCE_CELLS.c.notebook_id == notebook, SOURCE_CELLS.c.name == one.cell
     )
     return str(connection.execute(source).scalar() or "")
+
+
+def of_everybody(connection: Connection, assignment: str) -> list[Grade]:
+    """Return what the gradebook holds for each cell of each student in one assignment."""
+    return _grades(connection, ASSIGNMENTS.c.name == assignment)
+
+
+def taken_off(connection: Connection, assignment: str) -> dict[str, float]:
+    """Return what is taken off for being late in one assignment, by student, where it is anything."""
+    penalty = SUBMITTED.c.late_submission_penalty
+    rows = (
+        select(SUBMISSIONS.c.student_id, func.sum(penalty))
+        .join(SUBMITTED, SUBMITTED.c.assignment_id == SUBMISSIONS.c.id)
+        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
+        .where(ASSIGNMENTS.c.name == assignment, penalty > 0)
+        .group_by(SUBMISSIONS.c.student_id)
+    )
+    return {student: taken for student, taken in connection.execute(rows)}
 
 
 def manual_scores(connection: Connection, assignments: Sequence[str]) -> dict[tuple[str, str, str], float]:
