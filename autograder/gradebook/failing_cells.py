@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.student.cell_runs import cell_problem
 from autograder.student.unparsed import Unparsed
 
