@@ -294,11 +294,10 @@ def _counted(course: Course, reports: Sequence[GradeReport]) -> dict[str, dict[s
     """Return what the gradebook counts of some submissions, by assignment and student."""
     from autograder.gradebook import counting
 
-    found: dict[str, dict[str, Counted]] = {}
-    for name in {report.assignment for report in reports}:
-        shown = {report.student for report in reports if report.assignment == name}
-        found[name] = {who: one for who, one in counting.counted(course, name).items() if who in shown}
-    return found
+    students: dict[str, set[str]] = {}
+    for report in reports:
+        students.setdefault(report.assignment, set()).add(report.student)
+    return {name: counting.counted(course, name, those) for name, those in students.items()}
 
 
 def show_reports(

@@ -256,7 +256,7 @@ def regrade(
                 advance=advance,
                 complete=partial(_regrade_rest, found, again, jobs, yes=yes, no_gradebook=no_gradebook),
             )
-        counted = {} if no_gradebook else counting.counted(found, assignment)
+        counted = {} if no_gradebook else counting.counted(found, assignment, {move.student for move in moves})
         _tell_moves(moves, len(again), language, counted, is_written=yes, as_json=json_output)
         if not yes:
             return
@@ -336,8 +336,9 @@ def _regrade_by_tests(
         for report in (grading.grade if yes else grading.preview)(name, submissions):
             reports.append(report)
             advance()
-    counted = counting.counted(course, name)
-    _tell_moves(compare(before, reports), len(reports), language, counted, is_written=yes, as_json=as_json)
+    moves = compare(before, reports)
+    counted = counting.counted(course, name, {move.student for move in moves})
+    _tell_moves(moves, len(reports), language, counted, is_written=yes, as_json=as_json)
     if kept is not None and not as_json:
         typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
     tell_written(grading.outcome, language, quiet=as_json or not yes)

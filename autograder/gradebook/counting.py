@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.course.course import Course
@@ -9,12 +11,13 @@ from autograder.gradebook import scores
 from autograder.results.counted import Counted, CountedCell
 
 
-def counted(course: Course, name: str) -> dict[str, Counted]:
-    """Return what counts of each submission, by student; nothing if there is no gradebook, or it does not know any.
+def counted(course: Course, name: str, students: Collection[str]) -> dict[str, Counted]:
+    """Return what counts of some submissions, by student; nothing if there is no gradebook, or it does not know them.
 
     Args:
         course: the course.
         name: the assignment.
+        students: their ids.
 
     Raises:
         ConfigError: the course's configuration is broken.
@@ -25,17 +28,16 @@ def counted(course: Course, name: str) -> dict[str, Counted]:
     engine = scores.engine(course.root, scores.address(course.root))
     try:
         with engine.connect() as connection:
-            grades = scores.of_everybody(connection, name)
-            taken_off = scores.taken_off(connection, name)
+            grades, taken_off = scores.of_everybody(connection, name)
     except SQLAlchemyError as error:
         raise scores.unreadable(error) from error
     finally:
         engine.dispose()
     exercises = course.assignment(name).grade_ids if course.has_rubric(name) else {}
-    notebooks = {grade.notebook for grade in grades}
+    is_one_notebook = len(list((course.source / name).glob("*.ipynb"))) == 1
     found: dict[str, dict[str, CountedCell]] = {}
-    for grade in (one for one in grades if one.maximum):
-        is_own = grade.notebook == name if exercises else len(notebooks) == 1
+    for grade in (one for one in grades if one.maximum and one.student in students):
+        is_own = grade.notebook == name if exercises else is_one_notebook
         column = exercises.get(grade.cell, grade.cell) if is_own else f"{grade.notebook}/{grade.cell}"
         found.setdefault(grade.student, {})[column] = CountedCell(
             score=None if grade.auto is None and grade.manual is None else max(0.0, round(grade.score, 6)),

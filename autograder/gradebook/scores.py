@@ -439,22 +439,23 @@ def question(connection: Connection, one: Grade) -> str:
     return str(connection.execute(source).scalar() or "")
 
 
-def of_everybody(connection: Connection, assignment: str) -> list[Grade]:
-    """Return what the gradebook holds for each cell of each student in one assignment."""
-    return _grades(connection, ASSIGNMENTS.c.name == assignment)
+def of_everybody(connection: Connection, assignment: str) -> tuple[list[Grade], dict[str, float]]:
+    """Return what the gradebook holds for each cell of each student in one assignment, and what is taken off of whom.
 
-
-def taken_off(connection: Connection, assignment: str) -> dict[str, float]:
-    """Return what is taken off for being late in one assignment, by student, where it is anything."""
-    penalty = SUBMITTED.c.late_submission_penalty
-    rows = (
-        select(SUBMISSIONS.c.student_id, func.sum(penalty))
+    Both begin with the assignment's own few rows, as the tables have no indices by submission.
+    """
+    own = select(NOTEBOOKS.c.id).join(ASSIGNMENTS, ASSIGNMENTS.c.id == NOTEBOOKS.c.assignment_id)
+    notebooks = list(connection.scalars(own.where(ASSIGNMENTS.c.name == assignment)))
+    cells = list(connection.scalars(select(CELLS.c.id).where(CELLS.c.notebook_id.in_(notebooks))))
+    late = (
+        select(SUBMISSIONS.c.student_id, SUBMITTED.c.late_submission_penalty)
         .join(SUBMITTED, SUBMITTED.c.assignment_id == SUBMISSIONS.c.id)
-        .join(ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
-        .where(ASSIGNMENTS.c.name == assignment, penalty > 0)
-        .group_by(SUBMISSIONS.c.student_id)
+        .where(SUBMITTED.c.notebook_id.in_(notebooks), SUBMITTED.c.late_submission_penalty > 0)
     )
-    return {student: taken for student, taken in connection.execute(rows)}
+    taken_off: dict[str, float] = {}
+    for student, penalty in connection.execute(late):
+        taken_off[student] = taken_off.get(student, 0.0) + penalty
+    return _grades(connection, GRADES.c.cell_id.in_(cells)), taken_off
 
 
 def manual_scores(connection: Connection, assignments: Sequence[str]) -> dict[tuple[str, str, str], float]:

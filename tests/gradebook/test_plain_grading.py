@@ -380,7 +380,7 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
             given.manual_score, given.needs_manual_grade = points, waits
         gradebook.find_submission_notebook("tiny", "tiny", "dan").late_submission_penalty = 1.5
         gradebook.db.commit()
-    known = counting.counted(course, "tiny")
+    known = counting.counted(course, "tiny", reports)
     screen = Console(width=120, file=io.StringIO())
     screen.print(terminal.class_table(list(reports.values()), "en", 120, known))
     screen.print(terminal.summary(list(reports.values()), "en", known))
