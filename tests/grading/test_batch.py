@@ -177,9 +177,18 @@ def test_reasons(graded, student, reason):
     assert all(problem.text.zh for problem in report.problems)
 
 
-def test_the_notebook_of_another_assignment_is_recognised(graded):
-    (problem,) = graded["of another"].problems
-    assert problem.text.en == "tiny.ipynb is the notebook of another assignment, other; hand in that of tiny"
+def test_the_notebook_of_another_assignment_is_recognised(course, graded, tmp_path):
+    """Wherever it was graded; what it lacks is then not said one by one."""
+    jobs = [job for job in course.jobs(["tiny"]) if job.student in ("of another", "missing function")]
+    with journal.Journal(tmp_path / "results.jsonl") as kept:
+        grading = batch.grade_all(
+            course, jobs, kept, processes=1, elsewhere=lambda jobs, *_: (graded[job.student] for job in jobs)
+        )
+        said = {report.student: [problem.text.en for problem in report.problems] for report in grading}
+    assert said == {
+        "of another": ["tiny.ipynb is the notebook of another assignment, other; hand in that of tiny"],
+        "missing function": ["`double` is not defined in this submission"],
+    }
 
 
 def test_a_failing_cell_is_named(graded):
