@@ -246,6 +246,8 @@ class VjpRequest(_Request):
         outputs: indices of that call's result tensors.
         create_graph: whether the product is to be differentiated in turn.
         seen: indices of result tensors of which the whole gradient is asked for; absent where there are none.
+        wanted: what else the product is asked for, whose own gradients stay as they are: numbers of linked parameters,
+            and graph and index of results; absent where the code's own parameters are to have theirs.
     """
 
     op: Literal["vjp"]
@@ -253,6 +255,7 @@ class VjpRequest(_Request):
     outputs: list[int]
     create_graph: bool
     seen: NotRequired[list[int]]
+    wanted: NotRequired[list[object]]
 
 
 @final

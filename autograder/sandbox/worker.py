@@ -275,29 +275,33 @@ class Worker(Answering):
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
         inputs, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], tensors_of(tensors)
-        wanted = _differentiable(inputs)  # none that the code has detached since
-        encoder = Encoder(self._handle)
+        own = _differentiable(inputs)  # none that the code has detached since
+        named = [self._named(name) for name in message.get("wanted", ())]
+        encoder, inputs, wanted = Encoder(self._handle), inputs + named, own + _differentiable(named)
         seen = [outputs[i] for i in message.get("seen", ())]
-        if message["create_graph"] and wanted:
+        is_differentiable = message["create_graph"] and bool(wanted)
+        if is_differentiable:
             vectors = [v.requires_grad_() for v in vectors]
-            with self._going_back.from_there(), without_hooks(wanted), _gradients_of(seen) as gradients:
-                products = torch.autograd.grad(roots, wanted, vectors, create_graph=True, allow_unused=True)
-            reply = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, products)))
-            if seen:
-                reply["seen"] = encoder.encode(gradients)
-            self._reply_tensors(reply, encoder, vectors + wanted if _have_gradients(encoder.tensors) else None)
-            return
-        before = [x.grad for x in wanted]
-        for x in wanted:
-            x.grad = None
-        with self._going_back.from_there(), without_hooks(wanted), _gradients_of(seen) as gradients:
-            torch.autograd.backward(roots, vectors, retain_graph=True)  # reaches the student's own modules too
-        answer = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, [x.grad for x in wanted])))
+        with self._going_back.from_there(), without_hooks(own), _gradients_of(seen) as gradients:
+            if is_differentiable or "wanted" in message:
+                products = _products(roots, wanted, vectors, create_graph=is_differentiable)
+            else:
+                products = _products_beside_others(roots, wanted, vectors)
+        reply = VjpReply(result=encoder.encode(_in_place_of(inputs, wanted, products)))
         if seen:
-            answer["seen"] = encoder.encode(gradients)
-        for x, gradient in zip(wanted, before, strict=True):
-            x.grad = gradient  # the other side adds the new one
-        self._send_values(answer, encoder)
+            reply["seen"] = encoder.encode(gradients)
+        if is_differentiable:
+            self._reply_tensors(reply, encoder, vectors + own if _have_gradients(encoder.tensors) else None)
+        else:
+            self._send_values(reply, encoder)
+
+    def _named(self, name: Any) -> torch.Tensor:
+        """Return what the other side wants the gradient of: a linked parameter, or a result of a call."""
+        if isinstance(name, int):
+            return self._links.find(name)
+        graph, index = name
+        found: torch.Tensor = self._graphs[graph][1][index]
+        return found
 
     def _next(self, message: NextRequest) -> None:
         iterator, view = self._objects[message["object"]]
@@ -391,6 +395,28 @@ def _gradients_of(tensors: list[torch.Tensor]) -> Iterator[list[torch.Tensor | N
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _products(
+    roots: list[torch.Tensor], wanted: list[torch.Tensor], vectors: list[torch.Tensor], *, create_graph: bool
+) -> Sequence[torch.Tensor | None]:
+    if not wanted:
+        return ()
+    return torch.autograd.grad(roots, wanted, vectors, retain_graph=True, create_graph=create_graph, allow_unused=True)
+
+
+def _products_beside_others(
+    roots: list[torch.Tensor], wanted: list[torch.Tensor], vectors: list[torch.Tensor]
+) -> list[torch.Tensor | None]:
+    """Return the products, and let the student's own parameters have their gradients; the other side adds the new."""
+    before = [x.grad for x in wanted]
+    for x in wanted:
+        x.grad = None
+    torch.autograd.backward(roots, vectors, retain_graph=True)
+    products = [x.grad for x in wanted]
+    for x, gradient in zip(wanted, before, strict=True):
+        x.grad = gradient
+    return products
 
 
 def _in_place_of(

@@ -123,6 +123,7 @@ class LinkedParameters:
 
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)
+        tensor._is_linked = True  # type: ignore[attr-defined]  # so that going back to it asks the worker
         self._held.append(tensor)
         if tensor.nbytes <= _MAX_RECENT:
             self._recent.append(tensor)
@@ -159,6 +160,10 @@ class LinkedParameters:
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """Return the number of a tensor that is linked."""
         return next((number for number, held in self._tensors.items() if held is tensor), None)
+
+    def numbers(self) -> dict[int, int]:
+        """Return the number of each that is linked, by what `id` says of it."""
+        return {id(held): number for number, held in self._tensors.items()}
 
     def changes(self, tensors: list[torch.Tensor]) -> list[Tree]:
         """Return what the rubric has done to them since the last message, and add what it names to the tensors."""

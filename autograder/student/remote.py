@@ -50,8 +50,9 @@ from autograder.student.host import Host
 from autograder.student.instances import Instances
 from autograder.student.kept import Live, kept_of
 from autograder.student.linked import join
+from autograder.student.named_gradients import ASKING
 from autograder.student.reference import Reference, note_step, reference_to
-from autograder.student.remote_graph import RemoteGraph
+from autograder.student.remote_graph import attach
 from autograder.student.replies import (
     accept_ran,
     accept_uses,
@@ -103,6 +104,7 @@ class RemoteRunner(Arriving):
             cell_seed=cell_seed,
             watched=watched,
         )
+        ASKING.listen()
         self.host.call_back = self.call_back
         self.host.fill_lists = self.fill_lists
         self.host.classes.object_of = self.stand_in_for
@@ -481,7 +483,7 @@ class RemoteRunner(Arriving):
         if "views" in answer:
             show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
-            self._attach(answer, ends, tensors, inputs, origin)
+            attach(self.host, answer, ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
         reader.ours, reader.is_live, reader.own_lists = aliases, is_live, self.host.held.own_lists
         value = reader.decode(tree)
@@ -490,22 +492,6 @@ class RemoteRunner(Arriving):
         elif reader.holds_lists:
             self.host.held.check_lists()
         return value
-
-    def _attach(
-        self, answer: Result, ends: list[int], tensors: list[torch.Tensor], inputs: list[torch.Tensor], origin: str
-    ) -> None:
-        """Let the ends of a graph in the worker have a gradient here."""
-        graph = answer.get("graph")
-        if type(graph) is not int:
-            raise WireError("a result with a gradient but without a graph")
-        # an anchor where no leaf is ours: the gradients then go to parameters that stay in the worker
-        leaves = [x for x in inputs if x.requires_grad] or [torch.zeros((), requires_grad=True)]
-        results = RemoteGraph.apply(self.host, graph, origin, ends, [tensors[i] for i in ends], *leaves)
-        retained = as_list(answer.get("retained", []))
-        for i, result in zip(ends, results, strict=True):
-            tensors[i] = result
-            if i in retained:
-                result.retain_grad()
 
     def _take_leaves(
         self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]

@@ -15,7 +15,38 @@ from autograder.sandbox.links import are_same
 from autograder.sandbox.protocol import Result, VjpRequest
 from autograder.sandbox.values import Decoder
 from autograder.student.host import Host
+from autograder.student.named_gradients import ANCHOR, ASKING
 from autograder.student.replies import as_list
+
+
+def attach(
+    host: Host,
+    answer: Result,
+    ends: list[int],
+    tensors: list[torch.Tensor],
+    inputs: Sequence[torch.Tensor],
+    origin: str,
+) -> None:
+    """Let results of an untrusted answer have a gradient here.
+
+    Args:
+        host: of the worker.
+        answer: it.
+        ends: their indices.
+        tensors: those of the answer, in which the results are replaced.
+        inputs: what was passed.
+        origin: the declared function that was called.
+    """
+    graph = answer.get("graph")
+    if type(graph) is not int:
+        raise WireError("a result with a gradient but without a graph")
+    leaves = [x for x in inputs if x.requires_grad]
+    results = RemoteGraph.apply(host, graph, origin, ends, [tensors[i] for i in ends], ANCHOR, *leaves)
+    retained = as_list(answer.get("retained", []))
+    for i, result in zip(ends, results, strict=True):
+        tensors[i] = result
+        if i in retained:
+            result.retain_grad()
 
 
 class RemoteGraph(torch.autograd.Function):
@@ -29,9 +60,10 @@ class RemoteGraph(torch.autograd.Function):
         origin: str,
         ends: list[int],
         results: list[torch.Tensor],
+        _anchor: torch.Tensor,
         *leaves: torch.Tensor,
     ) -> Any:
-        """Put the results that a call gave into a graph of ours, as functions of the leaves."""
+        """Put the results that a call gave into a graph of ours, as functions of the anchor and the leaves."""
         ctx.host, ctx.graph, ctx.origin, ctx.ends, ctx.generation = host, graph, origin, ends, host.generation
         ctx.results = [weakref.ref(result) for result in results]
         ctx.save_for_backward(*leaves)
@@ -43,32 +75,38 @@ class RemoteGraph(torch.autograd.Function):
     def backward(ctx: Any, *vectors: torch.Tensor | None) -> Any:
         """Ask the worker for the products; of the second order as well if they are to be differentiated."""
         ctx.host.check_generation(ctx.generation)
-        leaves = ctx.saved_tensors
-        nothing = (None,) * 5
+        leaves, asked = ctx.saved_tensors, ASKING.named
+        nothing, seen = (None,) * 6, _looked_at(ctx)
+        named = asked.names(ctx, leaves) if asked else {}
         given = [(end, vector) for end, vector in zip(ctx.ends, vectors, strict=True) if vector is not None]
-        if not given:
+        if not given or (asked is not None and not (leaves or named or seen)):
             return (*nothing, *(None for _ in leaves))
         sent = [vector for _, vector in given]
-        create_graph = torch.is_grad_enabled() and any(t.requires_grad for t in (*sent, *leaves))
+        create_graph = torch.is_grad_enabled() and (bool(named) or any(t.requires_grad for t in (*sent, *leaves)))
         outputs = [end for end, _ in given]
         request: VjpRequest = {"op": "vjp", "graph": ctx.graph, "outputs": outputs, "create_graph": create_graph}
-        seen = _looked_at(ctx)
         if seen:
             request["seen"] = list(seen)
+        if asked is not None:
+            request["wanted"] = list(named.values())
         with ctx.host.calling(ctx.origin) as late:
             answer, received = ctx.host.ask(request, sent, on_timeout=late, name=ctx.origin)
         if seen:
             gradients = ctx.host.checked(lambda: _accept_seen(answer, received, seen))
             _show(gradients, seen, dict(given), ctx.origin)
-        products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, leaves))
+        targets = [*leaves, *(asked.far[i] for i in named)] if asked else leaves
+        products, graph, live = ctx.host.checked(lambda: _accept_products(answer, received, targets))
         if graph is not None and live:
             ends = [index for _, index in live]
             attached = RemoteGraph.apply(
-                ctx.host, graph, ctx.origin, ends, [products[i] for i, _ in live], *sent, *leaves
+                ctx.host, graph, ctx.origin, ends, [products[i] for i, _ in live], ANCHOR, *sent, *leaves
             )
             for (i, _), product in zip(live, attached, strict=True):
                 products[i] = product
-        return (*nothing, *products)
+        if not asked:
+            return (*nothing, *products)
+        asked.add(ctx, dict(zip(named, products[len(leaves) :], strict=True)))
+        return (*nothing, *products[: len(leaves)])
 
 
 def _looked_at(ctx: Any) -> dict[int, torch.Tensor]:
@@ -124,7 +162,7 @@ def _accept_products(
     answer: Result, received: list[Received], leaves: Sequence[torch.Tensor]
 ) -> tuple[list[torch.Tensor | None], int | None, list[tuple[int, int]]]:
     """Return the gradients of an untrusted answer, their graph, and which of them are in it: position, index there."""
-    tree = as_list(answer["result"]) or [None for _ in leaves]  # nothing for the anchor alone
+    tree = as_list(answer["result"])
     products = Decoder(tensors_of(received)).decode(tree)
     for product, leaf in zip(products, leaves, strict=True):
         if product is not None and (product.shape, product.dtype) != (leaf.shape, leaf.dtype):

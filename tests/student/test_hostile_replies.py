@@ -123,7 +123,7 @@ def honest_answer(message, tensors):
     if message.get("op") == "record":
         return pack({"result": [["torch.softmax", "code cell 1", 2, "torch.softmax"]]}, [])
     if message.get("op") == "vjp":
-        return pack({"result": [{"t": 0}]}, [torch.ones(2, 2)])
+        return pack({"result": [{"t": 0}] * (1 + len(message.get("wanted", ())))}, [torch.ones(2, 2)])
     return pack({"result": [{"t": 0}], "updates": [], "aliases": [], "changed": [], "grads": []}, [torch.ones(2)])
 
 
@@ -243,6 +243,7 @@ def use(student, x, y):
     for value in list(inner_values(student.f(x, y))):
         assert type(value) in PLAIN or isinstance(value, Remote) or type(value) is type(iter([])), type(value)
         if isinstance(value, torch.Tensor) and value.requires_grad:
+            torch.autograd.grad(value.real.sum(), [value, x], create_graph=True, allow_unused=True)
             value.real.sum().backward()
         elif isinstance(value, RemoteIterator):
             next(value, None)
