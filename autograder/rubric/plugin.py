@@ -31,7 +31,7 @@ from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
 from autograder.rubric.looking_back import looking_back
-from autograder.rubric.source_reading import refuse_identity_of_types, refuse_replacements
+from autograder.rubric.source_reading import refuse_mistakes_in
 
 if TYPE_CHECKING:
     import torch
@@ -422,8 +422,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     known: set[str] = set()
     may_be_plain = bool(items) and not _conftests(items[0].config)
     for path in dict.fromkeys(item.path for item in items):
-        refuse_identity_of_types(path)
-        refuse_replacements(path)
+        refuse_mistakes_in(path, judge.assignment.functions)
     may_change = _may_change(judge.assignment)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)

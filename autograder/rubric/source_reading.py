@@ -1,17 +1,22 @@
-"""What a rubric's source tells before it runs: what works in one process only."""
+"""What a rubric's source tells before it runs: unknown names, and what works in one process only."""
 
 from __future__ import annotations
 
 import ast
+import difflib
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from autograder.base import syntax
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
+
+if TYPE_CHECKING:
+    from autograder.course.course import Assignment
 
 _SIDES = frozenset({"student", "reference"})
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -26,6 +31,91 @@ def _source(path: Path) -> bytes:
 def tree_of(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
     return syntax.parse(_source(path))
+
+
+def refuse_mistakes(assignment: Assignment) -> None:
+    """Refuse a rubric that cannot work whatever is handed in, before anything that takes long is loaded.
+
+    Raises:
+        ConfigError: a file of it is refused; the first place is named.
+    """
+    for path in assignment.rubrics:
+        with suppress(SyntaxError):  # pytest says so when it imports the file
+            refuse_mistakes_in(path, assignment.functions)
+
+
+def refuse_mistakes_in(path: Path, declared: Collection[str]) -> None:
+    """Refuse a file of a rubric for any of the reasons below.
+
+    Args:
+        path: the file.
+        declared: the functions of its assignment.
+
+    Raises:
+        ConfigError: it is refused.
+    """
+    refuse_identity_of_types(path)
+    refuse_replacements(path)
+    refuse_undeclared(path, declared)
+
+
+# -- names that nobody declares ----------------------------------------------------------------------------------------
+
+
+def refuse_undeclared(path: Path, declared: Collection[str]) -> None:
+    """Refuse a file that asks `student` or `reference` for a function that ``assignment.yaml`` does not declare.
+
+    Args:
+        path: of a rubric.
+        declared: the functions of its assignment.
+
+    Raises:
+        ConfigError: it does; the first place is named.
+    """
+    for node, side, name in _asked_of_sides(tree_of(path), frozenset()):
+        if name in declared or name.startswith("_") or name in _OURS:
+            continue
+        alike = difflib.get_close_matches(name, declared, n=1)
+        remedy = (
+            text("write `{side}.{alike}`", side=side, alike=alike[0])
+            if alike
+            else text('declare it there, under `functions:` of its exercise, such as "{name}(x)"', name=name)
+        )
+        words = text(
+            "`{side}.{name}`: assignment.yaml declares no function {name}; {remedy}",
+            side=side,
+            name=name,
+            remedy=remedy,
+        )
+        raise ConfigError(words, path=path, line=node.lineno)
+
+
+_OURS = frozenset({"reordered", "variables_of"})
+"""What `Student` has beside the functions."""
+
+
+def _asked_of_sides(node: ast.AST, sides: frozenset[str]) -> Iterator[tuple[ast.expr, str, str]]:
+    """Yield each attribute of `student` and `reference` that code asks for, in the order of lines: node, whose, which.
+
+    Only where they are parameters, as fixtures are, and nothing else has taken their names.
+    """
+    for inner in ast.iter_child_nodes(node):
+        match inner:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
+                parameters = {one.arg for one in ast.walk(inner.args) if isinstance(one, ast.arg)}
+                yield from _asked_of_sides(inner, (sides | (parameters & _SIDES)) - _rebound(inner))
+                continue
+            case ast.Attribute(value=ast.Name(id=side), attr=name, ctx=ast.Load()) if side in sides:
+                yield inner, side, name
+            case ast.Call(func=ast.Name(id="getattr"), args=[ast.Name(id=side), ast.Constant(value=str(name))]) if (
+                side in sides
+            ):
+                yield inner, side, name
+        yield from _asked_of_sides(inner, sides)
+
+
+def _rebound(function: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
 
 
 # -- comparisons that never hold ---------------------------------------------------------------------------------------
