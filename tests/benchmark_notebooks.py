@@ -13,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from shutil import copytree
 from statistics import median
@@ -56,6 +54,16 @@ c.CourseDirectory.course_id = "course"
 c.CourseDirectory.source_directory = "solutions"
 c.CourseDirectory.release_directory = "assignments"
 """
+OURS = (ROOT / CONFIG_FILE).read_text(encoding="utf-8")
+ONE = (
+    "nbgrader autograde, one",
+    "autograder grade, one, nothing stands by",
+    "autograder grade, one, and leaves processes that stand by",
+    "autograder grade, one, by the processes that stand by",
+)
+COLD = {IDLE_S: "0"}
+MOST_OF_STOCK = 20
+"""Stock nbgrader takes so long that a larger class tells no more."""
 
 
 def notebook(standardise: str, imports: str) -> str:
@@ -90,12 +98,13 @@ def run(root: Path, *command: str, **environment: str) -> None:
         raise SystemExit(f"{' '.join(command)}: {done.stderr[-2000:]}")
 
 
-@contextmanager
-def timed(what: str, found: dict[str, float], runtime: Path) -> Iterator[None]:
+def timed(what: str, runtime: Path, root: Path, *command: str, **environment: str) -> float:
+    """Run a command, print what it took and return its CPU seconds."""
     before, began = cpu_s(runtime), time.monotonic()
-    yield
-    found[what] = cpu_s(runtime) - before
-    print(f"{what:52}{found[what]:8.2f} CPU s{time.monotonic() - began:9.2f} s", flush=True)
+    run(root, *command, **environment)
+    used = cpu_s(runtime) - before
+    print(f"{what:62}{used:8.2f} CPU s{time.monotonic() - began:9.2f} s", flush=True)
+    return used
 
 
 def cpu_s(runtime: Path) -> float:
@@ -107,45 +116,85 @@ def cpu_s(runtime: Path) -> float:
     return used.ru_utime + used.ru_stime + sum(sum(process.cpu_times()[:4]) for process in found)
 
 
+def measure(place: Path, students: int, jobs: str, pairs: int, imports: str) -> None:
+    """Measure one alone, by either in turn, then many; print what one of the many costs beyond the one alone."""
+    ours = make(place / "ours", students, OURS, imports)
+    stock = make(place / "stock", students, STOCK, imports)
+    rounds = [measure_one(place / f"{number}", ours, stock, jobs) for number in range(pairs)]
+    seconds = list(zip(*rounds, strict=True))
+    first = dict(zip(ONE, map(median, seconds), strict=True))
+    for what, each in zip(ONE[1:], seconds[1:], strict=True):
+        shares = [own / theirs for own, theirs in zip(each, seconds[0], strict=True)]
+        print(f"{what}: {median(shares):.2f} of stock ({min(shares):.2f} to {max(shares):.2f})")
+    many = timed(f"autograder grade, {students}", place, ours, "autograder", "grade", "--jobs", jobs, **COLD)
+    all_stock = timed(f"nbgrader autograde, {students}", place, stock, "nbgrader", "autograde", "hw")
+    beyond = (many - first[ONE[1]]) / (students - 1)
+    stock_beyond = (all_stock - first[ONE[0]]) / (students - 1)
+    print(f"beyond one: {beyond:.3f} of {stock_beyond:.2f} CPU s each, {beyond / stock_beyond:.3f} of stock")
+
+
+def measure_one(place: Path, ours: Path, stock: Path, jobs: str) -> list[float]:
+    """Return the CPU seconds of a submission alone, for each of `ONE`."""
+    place.mkdir(mode=0o700)  # what others may enter is no place for sockets
+    stock, cold, kept = (copytree(course, place / name) for course, name in ((stock, "s"), (ours, "c"), (ours, "k")))
+    command = ("autograder", "grade", "--jobs", jobs)
+    warm = {IDLE_S: "60", "XDG_RUNTIME_DIR": str(place)}
+    found = [
+        timed(ONE[0], place, stock, "nbgrader", "autograde", "hw", "--student=s000"),
+        timed(ONE[1], place, cold, *command, "submitted/s000/hw", **COLD),
+        timed(ONE[2], place, kept, *command, "submitted/s000/hw", **warm),
+        timed(ONE[3], place, kept, *command, "submitted/s001/hw", **warm),
+    ]
+    for process in all_standing_by(place):
+        process.kill()
+        process.wait()
+    return found
+
+
+def measure_curve(place: Path, jobs: str, imports: str) -> dict[str, dict[int, float]]:
+    """Return the CPU seconds of whole classes by their size: ours, and stock nbgrader's."""
+    found: dict[str, dict[int, float]] = {"autograder grade": {}, "nbgrader autograde": {}}
+    for students in (1, 5, 10, 20, 40, 100):
+        ours = make(place / f"ours-{students}", students, OURS, imports)
+        what = f"autograder grade, {students}"
+        found["autograder grade"][students] = timed(what, place, ours, "autograder", "grade", "--jobs", jobs, **COLD)
+        if students <= MOST_OF_STOCK:
+            stock = make(place / f"stock-{students}", students, STOCK, imports)
+            what = f"nbgrader autograde, {students}"
+            found["nbgrader autograde"][students] = timed(what, place, stock, "nbgrader", "autograde", "hw")
+    return found
+
+
+def draw_curve(path: Path, curves: dict[str, dict[int, float]]) -> None:
+    """Draw CPU seconds over the number of submissions."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for name, seconds in curves.items():
+        axes.plot(list(seconds), list(seconds.values()), "o-", label=name)
+    axes.set(xlabel="submissions", ylabel="CPU seconds", title="a notebook with numpy and matplotlib, everything on")
+    axes.set(xlim=(0, None), ylim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure and print, or draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--students", type=int, default=100)
     parser.add_argument("--jobs", default="1")
     parser.add_argument("--pairs", type=int, default=5, help="how often one alone is graded, by either in turn")
     parser.add_argument("--torch", action="store_true", help="the notebook imports torch, too")
+    parser.add_argument("--curve", type=Path, metavar="SVG", help="measure classes of 1 to 100 instead, and draw that")
     told = parser.parse_args()
-    students, jobs, imports = told.students, told.jobs, IMPORTS + ("\nimport torch" if told.torch else "")
-    with tempfile.TemporaryDirectory() as place:
-        ours = make(Path(place, "ours"), students, (ROOT / CONFIG_FILE).read_text(encoding="utf-8"), imports)
-        stock = make(Path(place, "stock"), students, STOCK, imports)
-        cold, one, runtime = {IDLE_S: "0"}, "submitted/s000/hw", Path(place)
-        pairs, found = [], dict[str, float]()
-        for number in range(told.pairs):
-            alone = [Path(copytree(course, f"{course}-{number}")) for course in (ours, stock)]
-            with timed("autograder grade, one, nothing warm", found, runtime):
-                run(alone[0], "autograder", "grade", one, "--jobs", jobs, **cold)
-            with timed("nbgrader autograde, one", found, runtime):
-                run(alone[1], "nbgrader", "autograde", "hw", "--student=s000")
-            pairs.append(tuple(found.values()))
-        found.clear()
-        warm = {IDLE_S: "60", "XDG_RUNTIME_DIR": place}
-        run(alone[0], "autograder", "grade", "submitted/s001/hw", **warm)
-        with timed("autograder grade, one, by the processes that stand by", found, runtime):
-            run(alone[0], "autograder", "grade", "submitted/s002/hw", "--jobs", jobs, **warm)
-        for process in all_standing_by(runtime):
-            process.kill()
-            process.wait()  # it must not count in the beginning of the next measurement only
-        with timed(f"autograder grade, {students}", found, runtime):
-            run(ours, "autograder", "grade", "--jobs", jobs, **cold)
-        with timed(f"nbgrader autograde, {students}", found, runtime):
-            run(stock, "nbgrader", "autograde", "hw")
-        shares = [own / theirs for own, theirs in pairs]
-        first, second = (median(seconds) for seconds in zip(*pairs, strict=True))
-        third, many, all_stock = found.values()
-        beyond, stock_beyond = ((a - b) / (students - 1) for a, b in ((many, first), (all_stock, second)))
-        print(f"one: {median(shares):.2f} of stock ({min(shares):.2f} to {max(shares):.2f}), warm {third / second:.2f}")
-        print(f"beyond one: {beyond:.3f} of {stock_beyond:.2f} CPU s each, {beyond / stock_beyond:.3f} of stock")
+    imports = IMPORTS + ("\nimport torch" if told.torch else "")
+    with tempfile.TemporaryDirectory() as name:
+        if told.curve:
+            draw_curve(told.curve, measure_curve(Path(name), told.jobs, imports))
+        else:
+            measure(Path(name), told.students, told.jobs, told.pairs, imports)
 
 
 if __name__ == "__main__":

@@ -210,6 +210,13 @@ def choose_language(asked: Language | None = None, default: Language | None = No
     return _chosen(asked) or default or next(iter(_declared), "en")
 
 
+def language_of_locale() -> Language:
+    """Return the language of ours that the user's system speaks, English where it speaks neither."""
+    settings = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    code = next(filter(None, settings), "")[:2]
+    return code if code in OURS else "en"
+
+
 def chosen_language(asked: Language | None = None) -> Language | None:
     """Return the language to use for an error: as `choose_language`, but None where nobody has chosen one."""
     return _chosen(asked) or next(iter(_declared), None)

@@ -207,7 +207,9 @@ def _refuse_unknown_names(chosen: Selection, versions: Sequence[Version]) -> Non
 
     for name in sorted(chosen.exercises - {version.exercise for version in versions}):
         there_are = ", ".join(dict.fromkeys(version.exercise for version in versions))
-        raise UsageError(text("no exercise is called {name}; there are: {names}", name=name, names=there_are))
+        raise UsageError(
+            text("there are no versions of an exercise called {name}, only of: {names}", name=name, names=there_are)
+        )
     for name in sorted(chosen.versions - {version.id for version in versions if chosen.has(version)}):
         raise UsageError(
             text("no version has the id {name}; `autograder audit --json` lists them as `versions`", name=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +25,8 @@ LanguagesOption = Annotated[
     typer.Option(
         "--language",
         metavar="LANGUAGE",
-        help="Language of the course's words, such as zh, en or fr; repeatable, the first is the one to begin with.",
+        help="Language of the course's words, such as zh, en or fr; repeatable, the first is the one to begin with. "
+        "By default the one of --lang, or else of your system.",
     ),
 ]
 
@@ -37,23 +39,27 @@ def init(
     lang: LangOption = None,
 ) -> None:
     """Start a course here, or take over the nbgrader course that is here."""
-    from autograder.base.i18n import text
+    from autograder.base.i18n import language_of_locale, text
     from autograder.course import skeletons
-    from autograder.course.takeover import Plan, can_be_taken_over
+    from autograder.course.takeover import Plan, can_be_taken_over, languages_in_use
 
     with errors_as_exit_codes(lang):
-        spoken = choose(lang)
+        spoken = choose(lang, language_of_locale())
         asks = sys.stdin.isatty() and not yes
         root = folder.resolve()
         if can_be_taken_over(root):
-            _take_over(Plan(root, _languages(language, spoken, asks=False)), spoken, asks=asks)
+            languages = _known(language) if language else languages_in_use(root) or (spoken,)
+            _take_over(Plan(root, languages), spoken, asks=asks)
             return
         name = title or _asked(text("Title of the course"), root.name.replace("_", " ").replace("-", " "), spoken, asks)
         languages = _languages(language, spoken, asks=asks)
         written = skeletons.new_course(root, name, languages)
         _tell_written(written, root, spoken)
         _tell_untranslated(root, spoken)
-        _say(text("next, in {folder}: the five commands of README.md, `autograder audit` first", folder=folder), spoken)
+        steps = text("the five commands of README.md, `autograder audit` first")
+        if folder.resolve() != Path.cwd():
+            steps = text("`{command}`, then {steps}", command=shlex.join(["cd", str(folder)]), steps=steps)
+        _say(text("next: {steps}", steps=steps), spoken)
 
 
 def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
@@ -73,7 +79,7 @@ def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
         return
     plan.carry_out()
     skeletons.blank_catalogues(plan.root, plan.languages)
-    _say(text("added; the file as it was: {kept}", kept=plan.kept), spoken)
+    _say(text("added; to undo it: {command}", command=plan.undoing), spoken)
     _tell_untranslated(plan.root, spoken)
     for words in plan.what_works():
         _say(words, spoken)
@@ -83,9 +89,13 @@ def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
 def new_assignment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: letters, digits and _.")],
     functions: Annotated[
-        str,
-        typer.Option("--functions", metavar="SIGNATURES", help='What students shall write, such as "f(x, y), g(z)".'),
-    ],
+        str | None,
+        typer.Option(
+            "--functions",
+            metavar="SIGNATURES",
+            help='What students shall write, such as "f(x, y), g(z)"; by default one function, called like it.',
+        ),
+    ] = None,
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
@@ -95,9 +105,14 @@ def new_assignment(
 
     with errors_as_exit_codes(lang):
         found, spoken = course_at(course), choose(lang)
-        written = skeletons.new_assignment(found, name, _signatures(functions), found.languages)
+        written = skeletons.new_assignment(found, name, _signatures(functions or f"{name}(x, y)"), found.languages)
         _tell_written(written, found.root, spoken)
-        _say(text("next: autograder audit {name}", name=name), spoken)
+        words = text(
+            "next: `autograder audit {name}` passes at once; put your own solution into the notebook, then change "
+            "points, criteria and mutants until it passes again",
+            name=name,
+        )
+        _say(words, spoken)
 
 
 @new.command("quiz")
@@ -133,15 +148,12 @@ def _signatures(functions: str) -> list[str]:
 
 
 def _languages(chosen: Sequence[str] | None, spoken: Language, *, asks: bool) -> tuple[Language, ...]:
-    """The languages that were named, else those that are given on asking, else both, the spoken one first."""
-    from autograder.base.i18n import OURS, text
+    """The languages that were named, else those that are given on asking, else the spoken one."""
+    from autograder.base.i18n import text
 
     if chosen:
         return _known(chosen)
-    usual = tuple(sorted(OURS, key=lambda language: language != spoken))
-    if not asks:
-        return usual
-    words = _asked(text("Languages of its words, the one to begin with first"), " ".join(usual), spoken, asks)
+    words = _asked(text("Languages of its words, such as en or zh en"), spoken, spoken, asks)
     return _known(words.replace(",", " ").split())
 
 

@@ -25,7 +25,7 @@ from autograder.sandbox import standby
 from autograder.sandbox.serving import name_process
 
 _ON_DEMAND = (
-    *("nbgrader.apps.baseapp", "nbgrader.converters.autograde", "nbgrader.converters.generate_feedback"),
+    *("nbgrader.apps.baseapp", "nbgrader.converters.autograde"),
     *("nbgrader.preprocessors.checkcellmetadata", "nbformat.v4.nbjson"),
     *("sqlalchemy.dialects.sqlite", "sqlite3"),
 )
@@ -52,7 +52,7 @@ def leave_copy_behind(known: Mapping[str, Any], run: Callable[[], None]) -> None
 
 
 def _import() -> None:
-    """Import what grading and feedback do, and nothing that a course could choose."""
+    """Import what grading does, and nothing that a course could choose; feedback imports the rest each time."""
     with without_collections():
         import rich.progress  # noqa: F401
 
@@ -60,7 +60,6 @@ def _import() -> None:
         import autograder.gradebook.plain_grading
         import autograder.gradebook.preprocessors
         import autograder.gradebook.releasing
-        import autograder.gradebook.rendering
         import autograder.grading.batch
         import autograder.report.terminal  # noqa: F401
 

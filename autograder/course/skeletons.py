@@ -29,7 +29,7 @@ from autograder.base.i18n import (
     text,
 )
 from autograder.course.configuration import CONFIG_FILE, Folders
-from autograder.course.course import Course
+from autograder.course.course import GUIDE, Course
 from autograder.course.notebook_cells import nbgrader_mark, new_cell
 from autograder.course.settings import Function
 
@@ -111,14 +111,15 @@ def new_assignment(course: Course, name: str, signatures: Sequence[str], languag
         "title": fill.words(title),
         "exercise": lambda f: fill.words(same(f.name)),
         "visible": text("The criteria that students see.").get(languages[0]),
-        "hidden": text("The criteria that only instructors see.").get(languages[0]),
+        "hidden": text(
+            "Hidden criteria: students see their titles and whether they are met, no message and no hint."
+        ).get(languages[0]),
         "mutants": text("The mistakes you expect: edits of the solution, each of which must lose points.").get(
             languages[0]
         ),
         "example_title": lambda f: fill.words(_example_title(f)),
         "example_hint": fill.words(text("Print what you return, and its shape.")),
         "values_title": fill.words(text("right for random inputs")),
-        "values_hint": fill.words(text("Calculate a small example by hand and compare.")),
         "adds_up": fill.words(text("Everything is added up to one number; one number per element is asked.")),
         "squares": lambda f: fill.words(text("{name} is squared; its double is asked.", name=f.parameters[0])),
     }
@@ -231,8 +232,9 @@ def _readme(title: str, languages: Sequence[Language]) -> str:
     )
     more = text(
         "Change the assignment in `solutions/{assignment}/` into one of your own, or begin another: "
-        '`autograder new assignment NAME --functions "f(x, y)"`.',
+        '`autograder new assignment NAME --functions "f(x, y)"`. Step by step, with examples to copy: {guide}',
         assignment=ASSIGNMENT,
+        guide=GUIDE,
     )
     browser = text(
         "To run the course in a browser, for your students and yourself: `autograder serve`. It prints a link that "

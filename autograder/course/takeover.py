@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,17 @@ _IMPORT = "from autograder.course.configuration import configure"
 def can_be_taken_over(root: Path) -> bool:
     """Is this a course of nbgrader's: does it have a configuration, or notebooks in ``source/``?"""
     return (root / CONFIG_FILE).is_file() or any((root / Folders().source).glob("*/*.ipynb"))
+
+
+def languages_in_use(root: Path) -> tuple[Language, ...]:
+    """Return the languages that a course's configuration declares or its rubrics are in; none if it has neither.
+
+    Raises:
+        ConfigError: its configuration is broken.
+    """
+    course = Course(root)
+    has_rubric = any(course.source.glob("*/assignment.yaml"))
+    return course.languages if has_rubric or "languages" in configuration.load(root).Autograder else ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,11 @@ class Plan:
     def kept(self) -> Path:
         """Where the configuration is kept as it was."""
         return self.file.with_name(f"{CONFIG_FILE}.before-autograder")
+
+    @property
+    def undoing(self) -> str:
+        """The command that takes back what `carry_out` has done."""
+        return shlex.join(["mv", str(self.kept), str(self.file)] if self.before else ["rm", str(self.file)])
 
     @cached_property
     def before(self) -> str:

@@ -15,18 +15,19 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Int, TraitError, Unicode, validate
 
 import autograder
-from autograder.base.i18n import OURS
+from autograder.base.i18n import OURS, Language, text
 from autograder.course.course import Assignment, Course
 from autograder.course.kit import Kit
 from autograder.gradebook import due_dates
 from autograder.gradebook.nbgrader_course import PRIVATE, rubric_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nbgrader.converters import GenerateAssignment
 
 _CELL = """\
-# 请先运行这个单元格：缺少 autograder 时，它会安装。请保留下面的长注释，check 要用到它。
-# Run this cell first: it installs autograder if need be. Keep the long comment: check needs it.
+{about}
 try:
     import autograder
 except ModuleNotFoundError:
@@ -34,7 +35,7 @@ except ModuleNotFoundError:
 """
 _WITH_FILES = """\
     import autograder
-autograder.unpack()  # data/ 等文件 / the files that the notebook reads
+autograder.unpack()  # {about}
 """
 
 
@@ -78,14 +79,15 @@ class AddKit(NbGraderPreprocessor):  # type: ignore[misc]
             Path(folders.format_path(folder, ".", place["assignment"])).resolve()
             for folder in (folders.source_directory, folders.release_directory)
         )
-        _name_language(target, Course(Path(folders.root)))
+        course = Course(Path(folders.root))
+        _name_language(target, course)
         due_dates.put_in(target, datetime.fromisoformat(self.due) if self.due else None)
         names = [name for name in _visible_files(target) if (source / name).is_file()]
         kit = Kit.pack(target, names, name=place["assignment"], max_kb=self.max_kb)
         if kit.left_out:
             self.log.warning("not in the notebook, because max_kb is %d: %s", self.max_kb, ", ".join(kit.left_out))
         position = next((n for n, cell in enumerate(nb.cells) if cell.cell_type == "code"), len(nb.cells))
-        nb.cells.insert(position, _cell(kit, self.install, has_id=nb.nbformat_minor >= 5))
+        nb.cells.insert(position, _cell(kit, self.install, course.languages, has_id=nb.nbformat_minor >= 5))
         return nb, resources
 
 
@@ -112,8 +114,13 @@ def _visible_files(folder: Path) -> list[str]:
     return sorted(p.as_posix() for p in found if not any(part in hidden or part[0] == "." for part in p.parts))
 
 
-def _cell(kit: Kit, install: str, *, has_id: bool) -> NotebookNode:
-    source = _CELL.format(install=install) + (_WITH_FILES if kit.others else "") + kit.lines
+def _cell(kit: Kit, install: str, languages: Sequence[Language], *, has_id: bool) -> NotebookNode:
+    first = text("Run this cell first: it installs autograder if need be. Keep the long comment: check needs it.")
+    files = text("the files that the notebook reads")
+    source = _CELL.format(about="\n".join(dict.fromkeys(f"# {first.get(one)}" for one in languages)), install=install)
+    if kit.others:
+        source += _WITH_FILES.format(about=" / ".join(dict.fromkeys(files.get(one) for one in languages)))
+    source += kit.lines
     # students' editors keep it from being changed by accident, and grading does not run it
     metadata = {"deletable": False, "editable": False, "tags": ["skip-grading"]}
     cell: dict[str, Any] = {

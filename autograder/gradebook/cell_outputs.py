@@ -14,7 +14,7 @@ from autograder.base.errors import StudentTimeout
 from autograder.base.i18n import Text, printable, text
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.frames import WireError
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.limits import Room, limit_of, passed_over

@@ -145,11 +145,6 @@ class NbgraderCourse:
         except SQLAlchemyError as error:
             raise GradebookError(same(f"{self.database}: {reason(error)}") + _remedy(error)) from error
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and _is_program(error.filename):
-                words = text(
-                    "the program {program} is missing; install it in this Python's environment", program=error.filename
-                )
-                raise GradebookError(words) from error
             place = error.filename2 or error.filename or self.root
             words = text("{path}: cannot be written: {reason}", path=place, reason=error.strerror)
             raise GradebookError(words + _remedy(error)) from error
@@ -166,13 +161,13 @@ class NbgraderCourse:
             return [assignment.name for assignment in gradebook.assignments]
 
     def _connect(self) -> Gradebook:
-        from nbgrader.api import Gradebook
+        from nbgrader import api
         from sqlalchemy.exc import DatabaseError
 
+        api.get_alembic_version = _version_of_new_tables
         for last in range(_OPENED_AT_ONCE, 0, -1):
             try:
-                with _own_programs_on_path():
-                    return Gradebook(self.folders.db_url, self.folders.course_id)
+                return api.Gradebook(self.folders.db_url, self.folders.course_id)
             except ImportError as error:
                 raise GradebookError(self._without_driver(error)) from error
             except DatabaseError as error:
@@ -246,11 +241,6 @@ def reason(error: BaseException) -> str:
     return words[0][:300]
 
 
-def _is_program(name: object) -> bool:
-    """Return whether what is missing was looked for on PATH, as nbgrader looks for ``alembic``."""
-    return isinstance(name, str) and bool(name) and not os.path.dirname(name)  # noqa: PTH120
-
-
 def _remedy(error: BaseException) -> Text:
     """Return what to do about a complaint; empty if it says so itself."""
     words = reason(error)
@@ -282,15 +272,12 @@ class _Log(logging.Handler):
         return same(found[-1]) if found else text("no reason was given")
 
 
-@contextmanager
-def _own_programs_on_path() -> Iterator[None]:
-    """Let nbgrader find the program ``alembic`` beside this Python: a new database asks it for its version."""
-    before = os.environ.get("PATH", os.defpath)
-    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), before))
-    try:
-        yield
-    finally:
-        os.environ["PATH"] = before
+def _version_of_new_tables() -> str:
+    """Return the version of the tables of a new gradebook; nbgrader starts a program for it, which takes seconds."""
+    from alembic.script import ScriptDirectory
+    from nbgrader.dbutil import ALEMBIC_DIR
+
+    return str(ScriptDirectory(ALEMBIC_DIR).get_current_head())
 
 
 @contextmanager

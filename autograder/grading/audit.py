@@ -118,6 +118,11 @@ def audit(
         is_partial=bool(chosen.versions),
         versions=judged,
         criteria=tuple(c for c in criteria if not chosen.exercises or c.exercise in chosen.exercises),
+        without_cell=tuple(
+            name
+            for name in assignment.settings.exercises
+            if name not in answers.solutions and (not chosen.exercises or name in chosen.exercises)
+        ),
         stale=tuple(e.id for e in known.generated_equivalents if e.id not in generated),
     )
 

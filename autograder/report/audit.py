@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, text
+from autograder.base.i18n import Language, Text, text
 from autograder.report.tables import plain_table
 from autograder.results.audit import Audit, Place, Version
 
@@ -21,19 +21,13 @@ _MOST_CHARACTERS, _BESIDE = 100, 30
 
 def tables(audit: Audit, language: Language) -> Group:
     """Return tables about one assignment: a line per criterion, the survivors, the faults, the rates."""
-    parts: list[RenderableType] = [Styled(audit.assignment, style="bold")]
-    if audit.criteria:
-        parts.append(_grade_cells(audit, language) if audit.judge == "asserts" else _criteria(audit, language))
+    parts: list[RenderableType] = [Styled(audit.assignment, style="bold"), *_each(audit, language)]
     if audit.keys > 1:
         parts.append(_shares(audit, language))
     if audit.survivors:
         parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
         parts.extend(_survivors(audit.survivors, language))
-        if audit.judge == "rubric":
-            remedy = text(
-                "Is one right after all? Copy its line to generated_equivalents, and write the reason below it."
-            )
-            parts.append(Styled(remedy.get(language)))
+        parts.extend([_remedy(language)] if audit.judge == "rubric" else [])
     if audit.paid:
         parts.append(Styled(text("versions that solve nothing but earn points:").get(language), style="yellow"))
         parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in audit.paid)
@@ -66,21 +60,49 @@ def overview(audits: Sequence[Audit], language: Language) -> Table:
     return table
 
 
+def _each(audit: Audit, language: Language) -> Iterator[RenderableType]:
+    """Yield the table of criteria or grade cells, what its columns count, and the exercises that it cannot speak of."""
+    if audit.criteria:
+        yield _grade_cells(audit, language) if audit.judge == "asserts" else _criteria(audit, language)
+        yield Styled(_meaning(audit).get(language), style="dim")
+    for exercise in audit.without_cell:
+        words = text(
+            "{exercise}: no version of it was made, because no cell with a solution has this name as its `grade_id`; "
+            "give it to the cell that answers the exercise",
+            exercise=exercise,
+        )
+        yield Styled(words.get(language), style="yellow")
+
+
 def _criteria(audit: Audit, language: Language) -> Table:
     table = plain_table()
     table.add_column(Styled(text("criterion").get(language)))
     for heading in (text("named mutants"), text("generated"), text("decisive")):
         table.add_column(Styled(heading.get(language)), justify="right")
     for criterion in audit.criteria:
-        if not criterion.tried:
-            words = text("no version was tried against it").get(language)
-            table.add_row(Styled(f"{criterion.id}: {words}", style="red"), "", "", "")
+        if not criterion.named + criterion.generated:
+            words = text("no wrong version fails it; write a mutant that should")
+            if not criterion.tried:
+                words = text("no version was tried against it")
+            table.add_row(Styled(f"{criterion.id}: {words.get(language)}", style="red"), "", "", "")
             continue
-        kills = criterion.named + criterion.generated
-        style = "" if criterion.decisive else "yellow" if kills else "red"
+        style = "" if criterion.decisive else "yellow"
         counts = (criterion.named, criterion.generated, criterion.decisive)
         table.add_row(Styled(criterion.id, style=style), *(Styled(str(count), style=style) for count in counts))
     return table
+
+
+def _meaning(audit: Audit) -> Text:
+    """Say what the columns count."""
+    if audit.judge == "asserts":
+        return text(
+            "generated: wrong versions, made by rule, that lose points in this cell; hidden only: those of them that "
+            "only its hidden tests notice; decisive: those that no other cell notices"
+        )
+    return text(
+        "named mutants, generated: your wrong versions, and those made by rule, that fail the criterion; "
+        "decisive: those of both that fail no other"
+    )
 
 
 def _grade_cells(audit: Audit, language: Language) -> Table:
@@ -104,6 +126,16 @@ def _grade_cells(audit: Audit, language: Language) -> Table:
         counts = (str(cell.cell), f"{cell.points:g}", *map(str, (cell.generated, cell.hidden, cell.decisive)))
         table.add_row(Styled(cell.id, style=style), *(Styled(count, style=style) for count in counts))
     return table
+
+
+def _remedy(language: Language) -> Styled:
+    words = text(
+        "Write a criterion that a wrong one fails. A right one, as {new} is for {old}, is yours to declare: "
+        "copy its line below `generated_equivalents:` in private/mutants.yaml, and `    reason: ...` below that.",
+        new="`u[:, None] * v[None, :]`",
+        old="`u[:, None] @ v[None, :]`",
+    )
+    return Styled(words.get(language))
 
 
 def _survivors(survivors: Sequence[Version], language: Language) -> Iterator[Styled]:

@@ -210,6 +210,8 @@ class Audit(Record):
     """Were only some versions asked for by their names? Then nothing can be said of the rubric as a whole."""
     versions: tuple[Version, ...]
     criteria: tuple[CriterionAudit, ...]
+    without_cell: tuple[str, ...] = ()
+    """The exercises of which no version can be made, because no cell with a solution has their name."""
     stale: tuple[str, ...] = ()
     """Ids under ``generated_equivalents`` that no generated version has."""
     unjudged: tuple[Unjudged, ...] = ()

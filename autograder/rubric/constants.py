@@ -2,15 +2,17 @@
 
 ``@pytest.mark.parametrize("xs", [[3, 1, 2]])`` and ``WORDS = ["a"]`` are read once, for many submissions. What a
 student's code may change of them, or the rubric itself keeps in them, must not be there for the next one: wherever it
-is, such as in a default argument, in an attribute of a class, in a named tuple, in the gradient of a parameter.
+is, such as in a module with helpers, in a default argument, in an attribute of a class, in a named tuple, in the
+gradient of a parameter.
 """
 
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
-from types import FunctionType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -64,8 +66,9 @@ class Constants:
             return list(value.flat) if value.dtype.hasobject else []
         if isinstance(value, partial):
             return [value.func, value.args, value.keywords]
-        if isinstance(value, FunctionType):
-            return self._function(value) if is_own_module(value.__module__ or "") else []
+        if isinstance(value, FunctionType | ModuleType):
+            name = value.__module__ if isinstance(value, FunctionType) else value.__name__
+            return self._code(value) if is_own_module(name or "") else []
         if (generator := _generator(value)) is not None:
             self._put_back.append(generator)
             return []
@@ -74,22 +77,30 @@ class Constants:
             found = items_of(value)
             self._put_back.append(partial(_put_items, value, found))
         if isinstance(value, type):
-            return found + (self._attributes(value, vars(value)) if is_own(value) else [])
+            return [*found, _module(value), *self._attributes(value, vars(value))] if is_own(value) else found
         if is_own(type(value)) or isinstance(value, SimpleNamespace | torch.nn.Module | torch.optim.Optimizer):
             slots = {name: getattr(value, name, _ABSENT) for name in _slots(type(value))}
             return [*found, *self._attributes(value, slots), *([vars(value)] if hasattr(value, "__dict__") else [])]
         return found
 
-    def _function(self, function: FunctionType) -> list[Any]:
-        cells = [(cell, cell.cell_contents) for cell in function.__closure__ or () if _is_full(cell)]
+    def _code(self, value: FunctionType | ModuleType) -> list[Any]:
+        """Watch the attributes of a module, or what a function holds."""
+        if isinstance(value, ModuleType):
+            return self._attributes(value, vars(value))
+        cells = [(cell, cell.cell_contents) for cell in value.__closure__ or () if _is_full(cell)]
         self._put_back += [partial(_put_attribute, cell, "cell_contents", content) for cell, content in cells]
-        return [function.__defaults__, function.__kwdefaults__, *(content for _, content in cells)]
+        return [_module(value), value.__defaults__, value.__kwdefaults__, *(content for _, content in cells)]
 
     def _attributes(self, owner: Any, attributes: Any) -> list[Any]:
-        """Watch the attributes of a class, or those of an object that are in no dict."""
+        """Watch the attributes of a module or class, or those of an object that are in no dict."""
         known = {name: value for name, value in attributes.items() if name[:2] != "__" and not _computes(value)}
         self._put_back += [partial(_put_attribute, owner, name, value) for name, value in known.items()]
         return [getattr(value, "__func__", value) for value in known.values()]
+
+
+def _module(value: Any) -> ModuleType | None:
+    """Return the module that a function or class is from; in a student's notebook that is none of the rubric's."""
+    return None if value.__module__ == "__main__" else sys.modules.get(value.__module__)
 
 
 def _is_full(cell: Any) -> bool:

@@ -442,13 +442,13 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
 
 
 def _constants(items: Sequence[pytest.Item]) -> Constants:
-    """Return what the modules and the cases of tests hold."""
+    """Return what the modules and the cases of tests hold, and ``conftest.py``."""
     from autograder.rubric.constants import Constants
 
     modules = {id(item.module): item.module for item in items if isinstance(item, pytest.Function)}
-    values = [value for module in modules.values() for name, value in vars(module).items() if name[:2] != "__"]
+    conftests = _conftests(items[0].config) if items else ()
     cases = (item.callspec.params.values() for item in items if hasattr(item, "callspec"))
-    return Constants([*values, *itertools.chain.from_iterable(cases)])
+    return Constants([*modules.values(), *conftests, *itertools.chain.from_iterable(cases)])
 
 
 def _is_visible(judge: Judge, item: pytest.Item) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from autograder.base.i18n import text
 from autograder.rubric import plugin
 from autograder.rubric.judge import Judge
 from autograder.rubric.plugin import put_judge, run_criteria
+
+if TYPE_CHECKING:
+    from autograder.course.course import Assignment
 
 
 class _JudgeSession:
@@ -87,7 +90,7 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
         alone.enter_context(overridden("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"))
         for somebody_elses in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
             alone.enter_context(overridden(somebody_elses, ""))
-        alone.enter_context(_forgotten(rubrics))
+        alone.enter_context(_importing(judge.assignment))
         code = pytest.main([*options, *map(str, rubrics)], plugins=[plugin, chosen])
     if chosen.stopped_by is not None:
         raise chosen.stopped_by
@@ -101,10 +104,18 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
 
 
 @contextlib.contextmanager
-def _forgotten(files: Sequence[Path]) -> Iterator[None]:
-    """Forget these modules on leaving: another session imports the files again, or others of the same name."""
-    yield
-    paths = {str(file) for file in files}
-    for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) in paths:
-            del sys.modules[name]
+def _importing(assignment: Assignment) -> Iterator[None]:
+    """Let a rubric import the modules beside it, and forget them on leaving.
+
+    Another session imports the files again, or others of the same name.
+    """
+    before, path = dict(sys.modules), sys.path
+    folders = [str(assignment.directory), *([str(assignment.private)] if assignment.has_reference else [])]
+    sys.path = [*path, *folders]  # behind everything else: what a student has called random.py is not Python's
+    try:
+        yield
+    finally:
+        sys.path = path
+        for name, module in list(sys.modules.items()):
+            if before.get(name) is not module and os.path.dirname(getattr(module, "__file__", None) or "") in folders:  # noqa: PTH120 -- thousands of them
+                del sys.modules[name]

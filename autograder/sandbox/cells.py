@@ -21,18 +21,17 @@ import types
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.interrupts import TimeIsUp
 from autograder.sandbox.shell import Shell
 from autograder.sandbox.variables import Variables
 
 if TYPE_CHECKING:  # a worker holds nothing of ours that it does not need
-    from autograder.base.i18n import Text
     from autograder.sandbox.generators import CellSeed
 
 _FRAMES_SHOWN = 8
@@ -47,25 +46,6 @@ _CHUNK = re.compile(r"^(?=def |class |@|import |from |async def )", re.MULTILINE
 
 _LOOPS_OF_NOTEBOOKS: weakref.WeakSet[Any] = weakref.WeakSet()
 """The loops of asyncio that notebooks of this process await in, each its own."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An exception of the student's, as text.
-
-    Args:
-        kind: the name of its type.
-        message: what it says.
-        frames: label of the cell (or file), line, function, line of source.
-        limit: the limit that caused it, if one did, in the words of the trusted side.
-        base: the exception of Python's own that its type is derived from, where it is not one itself.
-    """
-
-    kind: str
-    message: str
-    frames: list[tuple[str, int, str, str]]
-    limit: Text | None = None
-    base: str = ""
 
 
 class Notebook:

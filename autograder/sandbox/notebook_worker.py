@@ -10,7 +10,8 @@ import sys
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from autograder.sandbox import interrupts, notes, stand_ins, workfolder
-from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.cells import Notebook
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.generators import seed_generators
 from autograder.sandbox.protocol import (
     BackwardRequest,

@@ -16,7 +16,8 @@ import tempfile
 from typing import Any
 
 from autograder.sandbox import bundles, notes, workfolder
-from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.cells import Notebook
+from autograder.sandbox.failure import Failure
 
 Output = dict[str, Any]
 

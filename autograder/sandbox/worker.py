@@ -16,8 +16,9 @@ from autograder.sandbox import (
     printing,
 )
 from autograder.sandbox.answering import Answering
-from autograder.sandbox.cells import Failure, Notebook, positional_parameters
+from autograder.sandbox.cells import Notebook, positional_parameters
 from autograder.sandbox.effects import Effects
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generator_of

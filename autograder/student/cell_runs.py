@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from autograder.base.i18n import Text, same
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.protocol import CellRequest
 from autograder.student.failures import tell_failure, tell_frames
 from autograder.student.syntax_errors import meaning_of

@@ -6,7 +6,7 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from autograder.base.errors import StudentException
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import CallReply, FailureReply, Result, ValueReply
 from autograder.student.failures import student_exception

@@ -11,7 +11,7 @@ from typing import Any
 from autograder.base.errors import NotDefined, NotWritten, StudentException
 from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.course.submission import tell_label
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.student.raised import Raised, exception_like, raised
 
 _LINES_OF_A_CAUSE = 2

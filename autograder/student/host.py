@@ -24,7 +24,7 @@ from autograder.course.settings import Limits
 from autograder.course.submission import Cell, tell_label
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Callback, WorkerProcess, Workers

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autograder.base.i18n import Text, text
-from autograder.sandbox.cells import Failure
 from autograder.sandbox.confine import MAX_FILE_MB
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.workfolder import FILES_PER_MB
 
 

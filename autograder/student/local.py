@@ -18,7 +18,8 @@ from autograder.course.settings import Function
 from autograder.course.submission import Submission
 from autograder.datasets import OFFLINE
 from autograder.sandbox import stand_ins, tables
-from autograder.sandbox.cells import Failure, Notebook, positional_parameters
+from autograder.sandbox.cells import Notebook, positional_parameters
+from autograder.sandbox.failure import Failure
 from autograder.sandbox.frozen import (
     Containers,
     advance,

@@ -10,7 +10,8 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from autograder.course.submission import Cell
-from autograder.sandbox.cells import Failure, Notebook
+from autograder.sandbox.cells import Notebook
+from autograder.sandbox.failure import Failure
 
 
 class Source:

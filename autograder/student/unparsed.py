@@ -7,7 +7,7 @@ import re
 from autograder.base.errors import NotDefined
 from autograder.base.i18n import Text, text
 from autograder.course.submission import Cell, tell_label
-from autograder.sandbox.cells import Failure
+from autograder.sandbox.failure import Failure
 from autograder.student.failures import unparsed_function, unreached_function
 
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")

@@ -9,6 +9,7 @@ from command_line import autograder
 
 from autograder.course.configuration import Folders
 from autograder.course.course import Course
+from autograder.course.takeover import Plan, languages_in_use
 
 pytestmark = pytest.mark.slow
 
@@ -18,13 +19,17 @@ def begun(tmp_path_factory):
     """A new course."""
     folder = tmp_path_factory.mktemp("new")
     root = folder / "course"
-    said, _ = autograder("init", root, "--title", "Deep Learning", "--lang", "en", cwd=folder)
+    said, _ = autograder(
+        "init", root, *("--title", "Deep Learning", "--language", "en", "--language", "zh", "--lang", "en"), cwd=folder
+    )
     return root, said
 
 
 def test_every_command_works_on_a_new_course_at_once(begun):
     root, said = begun
-    assert "written: nbgrader_config.py" in said and said.splitlines()[-1].startswith("next, in ")
+    assert "written: nbgrader_config.py" in said and said.splitlines()[-1].startswith(
+        f"next: `cd {root}`, then the five commands"
+    )
     readme = (root / "README.md").read_text(encoding="utf-8")
     commands = [line for line in readme.splitlines() if line.startswith("autograder ")]
     assert len(commands) == 5
@@ -75,16 +80,28 @@ def test_what_cannot_be_begun_is_one_line(begun, command, words):
 
 
 @pytest.mark.parametrize(
-    ("language", "due"), [("zh", "不知道；请在 assignment.yaml 中写上"), ("en", "due not known; write")]
+    ("system", "said_at_first", "first_cell", "due"),
+    [
+        ("zh_CN.UTF-8", "已写入：README.md", "# 请先运行这个单元格", "不知道；请在 assignment.yaml 中写上"),
+        ("fr_FR.UTF-8", "written: README.md", "# Run this cell first", "due not known; write"),
+    ],
 )
-def test_a_course_of_one_language_works_and_speaks_it(tmp_path, language, due):
-    autograder("init", ".", "--title", "T", "--language", language, cwd=tmp_path)
-    autograder("new", "assignment", "ps2", "--functions", "f(x), g(x, y)", cwd=tmp_path)
+def test_a_new_course_is_in_the_language_of_the_system_alone(tmp_path, system, said_at_first, first_cell, due):
+    said, _ = autograder("init", ".", "--title", "T", cwd=tmp_path, LC_ALL=system)
+    assert said_at_first in said
+    autograder("new", "assignment", "ps2", cwd=tmp_path)
     autograder("new", "quiz", "week2", cwd=tmp_path)
     autograder("audit", "ps2", cwd=tmp_path)
     autograder("quiz", "prove", "week2", cwd=tmp_path)
     said, _ = autograder("release", "ps2", cwd=tmp_path)
     assert due in said
+    released = json.loads((tmp_path / "assignments" / "ps2" / "ps2.ipynb").read_text(encoding="utf-8"))
+    about, _, code = "".join(next(c for c in released["cells"] if c["cell_type"] == "code")["source"]).partition("\n")
+    assert about.startswith(first_cell) and code.startswith("try:")
+    written = "".join(
+        f.read_text(encoding="utf-8") for f in tmp_path.rglob("*.*") if f.suffix in (".py", ".yaml", ".md")
+    )
+    assert any("\u4e00" <= sign <= "\u9fff" for sign in written) == system.startswith("zh")
 
 
 def test_a_course_of_another_language_works_with_a_catalogue_to_fill_in(tmp_path):
@@ -128,9 +145,20 @@ def test_a_course_of_nbgrader_is_taken_over_as_it_stands(tmp_path):
     assert Path(f"{config}.before-autograder").read_text() == before
     course = Course(tmp_path)
     assert course.folders == Folders("masters", "release") and course.languages == ("en",)
+    undo = said.split("to undo it: ")[1].splitlines()[0]
+    assert undo == f"mv {config}.before-autograder {config}"
+    assert languages_in_use(tmp_path) == ("en",)
     shutil.copy(config, tmp_path / "again.py")
     autograder("init", "--yes", cwd=tmp_path)
     assert config.read_text() == (tmp_path / "again.py").read_text()
+
+
+def test_a_course_that_is_taken_over_keeps_the_languages_of_its_rubrics(tmp_path):
+    (tmp_path / "source" / "ps1").mkdir(parents=True)
+    assert languages_in_use(tmp_path) == ()
+    assert Plan(tmp_path, ("en",)).undoing == f"rm {tmp_path / 'nbgrader_config.py'}"
+    (tmp_path / "source" / "ps1" / "assignment.yaml").touch()
+    assert languages_in_use(tmp_path) == ("zh", "en")
 
 
 def test_a_broken_configuration_is_not_touched(tmp_path):

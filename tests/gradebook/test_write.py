@@ -499,3 +499,11 @@ def test_two_graders_at_once_lose_nothing(graded, tmp_path, database, request):
     alone, _ = many(graded, tmp_path / "alone", 24)
     write.write(alone, [], reports)
     assert course_of.tables(address) == course_of.tables(course_of.gradebook(alone))
+
+
+def test_a_new_gradebook_has_the_version_that_nbgrader_gives_it_and_no_program_is_started(tmp_path, monkeypatch):
+    shutil.copy(course_of.ROOT / "nbgrader_config.py", tmp_path)
+    stock = course_of.stock_version()
+    monkeypatch.setenv("PATH", "")
+    with NbgraderCourse(tmp_path).open() as gradebook:
+        assert gradebook.db.execute(text("select version_num from alembic_version")).scalars().all() == [stock]

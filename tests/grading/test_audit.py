@@ -92,6 +92,7 @@ def test_the_command_prints_tables(sound):
     assert code == 0
     assert "double.values" in told
     assert "1 / 6  double: returns `x`" in told
+    assert "decisive: those of both that fail no other" in " ".join(told.split())
 
 
 def test_faults_are_told_and_fail_the_command(tmp_path):
@@ -162,6 +163,28 @@ def test_an_audit_with_nothing_to_change_is_refused_not_praised(tmp_path):
     with pytest.raises(ConfigError, match="no cell with a solution has the name of an exercise") as error:
         audit.audit(course.assignment("tiny"), processes=1)
     assert error.value.path == notebook
+
+
+CALLS = """
+
+@criterion("double", points=1, title={"en": "can be called", "zh": "可以调用"})
+def test_double_call(student):
+    student.double(torch.ones(1))
+"""
+
+
+def test_what_says_nothing_of_an_exercise_or_a_criterion_is_told_in_words(tmp_path, monkeypatch):
+    visible = VISIBLE.replace("points=4", "points=3") + CALLS
+    course = course_with(tmp_path, visible=visible, mutants=[TRIPLE], equivalents=[])
+    path = course.root / "solutions" / "tiny" / "tiny.ipynb"
+    source = path.read_text(encoding="utf-8")
+    assert source.count('"grade_id": "step"') == 1
+    path.write_text(source.replace('"grade_id": "step"', '"grade_id": "the_step"'), encoding="utf-8")
+    monkeypatch.setenv("COLUMNS", "160")
+    _, told = run(course)
+    assert "step: no version of it was made, because no cell with a solution has this name" in " ".join(told.split())
+    assert "step.descends: no version was tried against it" in told
+    assert "double.call: no wrong version fails it; write a mutant that should" in told
 
 
 def test_the_audit_of_a_source_notebook_of_another_name_is_one_line(tmp_path):
@@ -591,7 +614,7 @@ def test_only_one_exercise_can_be_audited(chancy):
 
 @pytest.mark.parametrize(
     ("option", "name", "words"),
-    [("--exercise", "dubble", "no exercise is called dubble; there are: double, step"),
+    [("--exercise", "dubble", "there are no versions of an exercise called dubble, only of: double, step"),
      ("--only", "double-tripels", "no version has the id double-tripels"),
      ("--keys", "0", "--keys")],
 )  # fmt: skip

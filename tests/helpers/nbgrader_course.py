@@ -16,8 +16,8 @@ from autograder.grading.batch import grade_all
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 
-# for every new gradebook nbgrader starts alembic, which takes seconds to give the same version again
-api.get_alembic_version = functools.cache(api.get_alembic_version)
+stock_version = functools.cache(api.get_alembic_version)
+api.get_alembic_version = stock_version  # it starts a program, for seconds, to give the same version again
 
 ROOT = Path(__file__).parents[2]
 ESSAY, ANSWER = "### BEGIN SOLUTION\nBecause it is linear.\n### END SOLUTION", "Because of the factor."

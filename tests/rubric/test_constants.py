@@ -46,6 +46,12 @@ VIEW = VIEWBASE[:2]
 class L(list): pass
 SUB = L([3, 1])
 DEEP = Case([Case([3,1])])
+import ours
+from ours import counted
+COUNT = 0
+def set_count():
+    global COUNT
+    COUNT = 1
 TUPD = {"k": ([3, 1], 2)}
 OD = collections.OrderedDict(a=[3, 1])
 DD = collections.defaultdict(list, a=[3, 1])
@@ -54,7 +60,27 @@ def data(): return [3, 1]
 @pytest.fixture(scope="session")
 def sdata(): return [3, 1]
 """
+HELPERS = """import itertools
+SEEN, COUNT = [], 0
+def counted():
+    global COUNT
+    COUNT += 1
+    SEEN.append(COUNT)
+    return COUNT
+"""
+CONFTEST = """import pytest
+MADE = []
+@pytest.fixture
+def number():
+    MADE.append(1)
+    return len(MADE)
+"""
 HOLDERS = {
+    "global": ("COUNT == 0", "set_count()"),
+    "module": ("ours.SEEN == []", "ours.SEEN.append(1)"),
+    "global_of_module": ("ours.COUNT == 0", "ours.COUNT = 1"),
+    "imported_function": ("counted() == 1", "pass"),
+    "conftest": ("number == 1", "pass"),
     "namedtuple_param": ("pair.xs == [3, 1]", "pair.xs.sort()"),
     "slotted": ("SL.xs == [3, 1]", "SL.xs.sort()"),
     "classattr": ("Holder.xs == [3, 1]", "Holder.xs.sort()"),
@@ -101,11 +127,14 @@ def test_it_is_as_it_was_for_the_next_submission(tmp_path, name):
         )
         .replace(
             "def test_double_shape(student, rng):",
-            f"""def test_double_shape(student, rng, xs, pair, data, sdata):
+            f"""def test_double_shape(student, rng, xs, pair, data, sdata, number):
     assert {ok}
     {change}""",
             1,
         )
     )
-    outcomes = thrice(tiny.make(tmp_path, visible=text))
+    course = tiny.make(tmp_path, visible=text)
+    for file, written in (("ours.py", HELPERS), ("conftest.py", CONFTEST)):
+        (course.root / "solutions" / "tiny" / file).write_text(written)
+    outcomes = thrice(course)
     assert outcomes == [["passed"] * len(outcomes[0])] * 3

@@ -397,3 +397,19 @@ def test_points_nobody_earned_are_no_result(outcome, earned, points):
 def test_an_exercise_that_could_not_be_judged_has_no_score():
     exercise = ExerciseResult.of("e", TITLE, (result("passed", 2), result("error", 0)))
     assert (exercise.score, exercise.max_score) == (None, 4)
+
+
+def test_a_rubric_imports_the_module_beside_it_and_not_that_of_another_assignment(tmp_path):
+    asked = tiny.VISIBLE.replace("import torch\n", "import torch\nfrom ours import FACTOR\n", 1)
+    asked = asked.replace(
+        "def test_double_shape(student, rng):", "def test_double_shape(student, rng):\n    assert FACTOR"
+    )
+    path = list(sys.path)
+    for folder, factor in (("right", 2), ("wrong", 0)):
+        course = tiny.make(tmp_path / folder, visible=asked)
+        (course.root / "solutions" / "tiny" / "ours.py").write_text(f"FACTOR = {factor}\n")
+        judge = judged(course, {"double": double, "step": step})
+        first = next(iter(judge.results.values()))
+        assert first.outcome == ("passed" if factor else "failed")
+    assert "ours" not in sys.modules
+    assert sys.path == path
