@@ -1,4 +1,4 @@
-"""What a rubric's source tells before it runs: unknown names, what works in one process only, who looks back."""
+"""What a rubric's source tells before it runs: unknown names, and what works in one process only."""
 
 from __future__ import annotations
 
@@ -17,14 +17,9 @@ from autograder.base.i18n import text
 
 if TYPE_CHECKING:
     from autograder.course.course import Assignment
-    from autograder.student.calls import Looked
 
 _SIDES = frozenset({"student", "reference"})
-_LIBRARIES = frozenset({"torch", "np", "numpy", "pd", "pandas", "checks"})
-"""Whose functions called ``assert_...`` are asserts like any other."""
-_OF_ITS_OWN = ("assert_unchanged", "assert_arguments_unchanged")
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-_Display = ast.List | ast.Tuple | ast.Set
 
 
 @lru_cache(64)
@@ -33,7 +28,8 @@ def _source(path: Path) -> bytes:
 
 
 @lru_cache(64)
-def _tree(path: Path) -> ast.Module:
+def tree_of(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
     return syntax.parse(_source(path))
 
 
@@ -76,7 +72,7 @@ def refuse_undeclared(path: Path, declared: Collection[str]) -> None:
     Raises:
         ConfigError: it does; the first place is named.
     """
-    for node, side, name in _asked_of_sides(_tree(path), frozenset()):
+    for node, side, name in _asked_of_sides(tree_of(path), frozenset()):
         if name in declared or name.startswith("_") or name in _OURS:
             continue
         alike = difflib.get_close_matches(name, declared, n=1)
@@ -135,7 +131,7 @@ def refuse_identity_of_types(path: Path) -> None:
     """
     if b"type(" not in _source(path) and b"__class__" not in _source(path):
         return
-    for comparison, names in _comparisons(_tree(path), frozenset()):
+    for comparison, names in _comparisons(tree_of(path), frozenset()):
         left, right = comparison.left, comparison.comparators[0]
         for kind, cls in ((left, right), (right, left)):
             if _is_type(kind) and (_is_theirs(cls) or (isinstance(cls, ast.Name) and cls.id in names)):
@@ -198,12 +194,12 @@ def refuse_replacements(path: Path) -> None:
         return
     libraries = {
         (alias.asname or alias.name).partition(".")[0]
-        for node in ast.walk(_tree(path))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
         if _is_library(alias.name if isinstance(node, ast.Import) else f"{node.module}")
     }
-    for call in (node for node in ast.walk(_tree(path)) if isinstance(node, ast.Call) and node.args):
+    for call in (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call) and node.args):
         first = call.args[0]
         named = isinstance(first, ast.Constant) and isinstance(first.value, str) and _is_library(first.value)
         if _ends(call.func) in _REPLACING and (named or _root(first) in libraries):
@@ -234,88 +230,7 @@ def _ends(function: ast.expr) -> tuple[str, str]:
     return "", _root(function)
 
 
-# -- asserts about arguments -------------------------------------------------------------------------------------------
-
-
-@lru_cache(64)
-def looking_back(path: Path) -> dict[str, frozenset[Looked]]:
-    """Return the tests that assert something of an argument alone, after they have passed it: name, and which.
-
-    Such an assert is about what the student's code has done to it: ``before = X.clone(); student.f(X);
-    assert torch.equal(X, before)``. A test with `checks.assert_unchanged` says so itself.
-    """
-    body = _tree(path).body
-    inside = [inner for node in body if isinstance(node, ast.ClassDef) for inner in node.body]
-    tests = [node for node in (*body, *inside) if isinstance(node, _Function) and node.name.startswith("test")]
-    return {test.name: looked for test in tests if (looked := _looked_at(test))}
-
-
-def _looked_at(test: ast.AST) -> frozenset[Looked]:
-    nodes = [node for node in ast.walk(test) if isinstance(node, ast.stmt | ast.expr)]
-    said = {node: _names(asserted) for node in nodes if (asserted := _asserted(node)) is not None}
-    said = {node: names for node, names in said.items() if not names & _SIDES}
-    if not said or any(isinstance(node, ast.Attribute) and node.attr in _OF_ITS_OWN for node in nodes):
-        return frozenset()
-    nodes.sort(key=lambda node: (node.lineno, node.col_offset))
-    theirs, looked = set(_SIDES), frozenset["Looked"]()
-    passed: dict[str, set[Looked]] = {}
-    for node in nodes:
-        theirs |= set().union(*(_names(target) for target, value in _bound_by(node) if theirs & _names(value)))
-        if isinstance(node, ast.Call) and _is_theirs(node.func):
-            for place, argument in _arguments(node):
-                for name in _given(argument):
-                    passed.setdefault(name, set()).add((node.func.attr, place))
-        if node in said and not said[node] & theirs:
-            looked = looked.union(*(passed.get(name, ()) for name in said[node]))
-    return looked
-
-
-def _arguments(call: ast.Call) -> Iterator[tuple[int | str, ast.expr]]:
-    """Position or name of each argument; what follows after ``*xs`` is at no known one."""
-    for place, argument in enumerate(call.args):
-        if isinstance(argument, ast.Starred):
-            break
-        yield place, argument
-    yield from ((keyword.arg, keyword.value) for keyword in call.keywords if keyword.arg is not None)
-
-
-def _bound_by(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """What a statement gives names to, and the value."""
-    match node:
-        case ast.Assign(targets=targets, value=value):
-            yield from ((target, value) for target in targets)
-        case ast.For(target=target, iter=value):
-            yield target, value
-        case ast.With(items=items):
-            yield from ((item.optional_vars, item.context_expr) for item in items if item.optional_vars is not None)
-
-
-def _asserted(node: ast.AST) -> ast.expr | None:
-    """What a statement asserts; None where it is no assert, nor a call of a library's that is one."""
-    match node:
-        case ast.Assert(test=test):
-            return test
-        case ast.Expr(value=ast.Call(func=ast.Attribute(attr=name) as function) as call) if (
-            name.startswith("assert_") and _root(function) in _LIBRARIES
-        ):
-            return call
-    return None
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-
-
 def _root(node: ast.expr) -> str:
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def _given(node: ast.expr) -> set[str]:
-    """The names of what is passed itself, not a copy or a part of what is calculated."""
-    if isinstance(node, _Display):
-        return set().union(*map(_given, node.elts))
-    if isinstance(node, ast.Dict):
-        return set().union(*map(_given, node.values))
-    return {_root(node)} - {""}

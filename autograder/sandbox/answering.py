@@ -299,6 +299,7 @@ class Answering(NotebookWorker):
         def encode(value: Any, known: Mapping[int, Tree]) -> Tree:
             if is_live and (tree := self._lists.encode(value, encoder, known, is_item=is_item)) is not None:
                 return tree
+            known = {**self._lists.settled(theirs), **known} if theirs else known
             return encoder.encode_numbered(value, theirs, self._lists.number_of_theirs, known)
 
         if effects is not None and has_containers:

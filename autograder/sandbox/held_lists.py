@@ -7,15 +7,29 @@ What either side does to one reaches the other with the next message. This is th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograder.sandbox import aliases
-from autograder.sandbox.lists import CHANGEABLE, fill, is_as_before, items_of
+from autograder.sandbox.lists import News, is_as_before, is_plain, items_of, renew
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 
 _MOST = 1024
 """How many there may be: each is looked at with every message."""
+
+
+class _Known(NamedTuple):
+    """One of them, and what the other side knows that it holds.
+
+    Args:
+        held: it.
+        items: that.
+        is_plain: as `lists.is_plain` says of these; otherwise what is in it may change, and it is not as before.
+    """
+
+    held: Any
+    items: list[Any]
+    is_plain: bool
 
 
 class HeldLists:
@@ -27,7 +41,7 @@ class HeldLists:
 
     def __init__(self, keep: Callable[[Any], int]) -> None:
         self._keep = keep
-        self._found: dict[int, tuple[Any, list[Any]]] = {}  # by handle, with what the other side knows that it holds
+        self._found: dict[int, _Known] = {}  # by handle
         self._theirs: set[int] = set()
 
     def __bool__(self) -> bool:
@@ -35,7 +49,7 @@ class HeldLists:
 
     def has(self, value: Any) -> bool:
         """Return whether a list, dict or set is one of them."""
-        return any(held is value for held, _ in self._found.values())
+        return any(known.held is value for known in self._found.values())
 
     def free(self, number: int) -> None:
         """Let go of one."""
@@ -56,12 +70,27 @@ class HeldLists:
             known: the trees of others, by what `id` says of them.
             is_item: the value is only what the message puts around items.
         """
+        if self._found and (tree := self.settled({id(value)}).get(id(value))) is not None:
+            return tree
         inside = aliases.all_in(value)
         if inside is None or len(self._found) > _MOST:
             if not self.has(value):
                 return None
             inside = {id(value)}  # it has grown since, and is one on both sides all the same
+        known = {**self.settled(inside), **known}
         return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self.adopt, known)
+
+    def settled(self, inside: set[int]) -> dict[int, Tree]:
+        """Return what stands for those of which the other side knows all that they hold, by what `id` says of them.
+
+        Args:
+            inside: what `id` says of those that are asked about.
+        """
+        return {
+            id(known.held): {"L": number}
+            for number, known in self._found.items()
+            if id(known.held) in inside and known.is_plain and is_as_before(known.held, known.items)
+        }
 
     def adopt_theirs(self, held: Any) -> int:
         """Return the number of one of the rubric's that the code has kept."""
@@ -71,7 +100,7 @@ class HeldLists:
 
     def theirs(self) -> set[int]:
         """Return what `id` says of those of the rubric's that the code has kept."""
-        return {id(self._found[number][0]) for number in self._theirs}
+        return {id(self._found[number].held) for number in self._theirs}
 
     def number_of_theirs(self, held: Any) -> int | None:
         """Return the number of one of these; None for others."""
@@ -80,21 +109,34 @@ class HeldLists:
 
     def changes(self, encoder: Encoder) -> list[Tree]:
         """Return the trees of those that have changed since the last message."""
-        changed = [held for held, before in self._found.values() if not is_as_before(held, before)]
-        return [encoder.encode_numbered(one, aliases.all_in(one) or {id(one)}, self.adopt, {}) for one in changed]
+        changed = [known.held for known in self._found.values() if not is_as_before(known.held, known.items)]
+        inside = [aliases.all_in(one) or {id(one)} for one in changed]
+        return [
+            encoder.encode_numbered(one, those, self.adopt, self.settled(those))
+            for one, those in zip(changed, inside, strict=True)
+        ]
 
-    def fill(self, number: int, content: Any) -> None:
-        """Let one hold what it holds on the other side."""
-        held = self._found[number][0]
-        fill(held, content)
-        # a list that is not one on both sides yet goes back, to be so from now on
-        self._found[number] = held, [] if any(map(self._is_new, items_of(held))) else items_of(held)
+    def fill(self, number: int, news: News, lists: list[Any]) -> list[list[int]]:
+        """Let one hold what it holds on the other side.
 
-    def _is_new(self, value: Any) -> bool:
-        return type(value) in CHANGEABLE and not self.has(value)
+        Args:
+            number: its own.
+            news: what it has come to hold there.
+            lists: those in it that are to be known.
+
+        Returns:
+            Index and number of those that are.
+        """
+        known = self._found[number]
+        renew(known.held, news)
+        plain = is_plain(items_of(news.fresh)) and (known.is_plain or not news.end)
+        self._found[number] = _Known(known.held, items_of(known.held), plain)
+        adopt = self.adopt_theirs if number in self._theirs else self.adopt
+        return [[index, adopt(held)] for index, held in enumerate(lists[: max(_MOST - len(self._found), 0)])]
 
     def adopt(self, held: Any) -> int:
         """Return the number of one that is known from now on."""
         number = self._keep(held)
-        self._found[number] = held, items_of(held)
+        items = items_of(held)
+        self._found[number] = _Known(held, items, is_plain(items))
         return number

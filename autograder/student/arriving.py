@@ -110,7 +110,7 @@ class Arriving:
         reader.is_live = True
         for number, index, name, tree in as_list(answer.get("attributes", [])):
             self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
-        if reader.holds_lists:
+        if reader.brings_lists:
             self.host.held.check_lists()
 
     def accept_tensor_hooks(self, answer: Result, origin: str) -> None:
@@ -283,10 +283,8 @@ class ArrivingReader(Decoder):
     own_lists: Container[int] = ()
     """The numbers of those that there may be anyhow: the rubric's own."""
 
-    @property
-    def holds_lists(self) -> bool:
-        """Whether there were any."""
-        return self._lists is not None
+    brings_lists = False
+    """Whether there were any, with what they hold."""
 
     def _held(self, inner: Tree, depth: int) -> Any:
         if not self.is_live and (inner[0] if isinstance(inner, list) else inner) not in self.own_lists:
@@ -294,6 +292,7 @@ class ArrivingReader(Decoder):
         if type(inner) is int and (self._lists is None or inner not in self._lists):  # one that another tree holds
             self._lists = self._lists or aliases.Known()
             return self._lists.note(inner, self._decode_other("L", [inner]))
+        self.brings_lists = self.brings_lists or type(inner) is list
         return super()._held(inner, depth)
 
     def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -1,7 +1,5 @@
 """What a rubric's source tells before it runs; what becomes of it is tested where rubrics run."""
 
-import textwrap
-
 import pytest
 import tiny_course as tiny
 
@@ -9,40 +7,7 @@ from autograder.base.errors import ConfigError
 from autograder.gradebook import releasing
 from autograder.grading import audit, batch
 from autograder.results.journal import Journal
-from autograder.rubric.source_reading import looking_back, refuse_replacements, refuse_undeclared
-
-LOOKS = {
-    "a copy": "before = X.clone()\nout = student.f(X)\nassert out.shape == X.shape\nassert torch.equal(X, before)",
-    "a list": "student.f([3, xs], k=1)\nassert xs == [1]",
-    "the first of two": "student.f(X, state)\nassert X.sum() == 3",
-    "by name": "student.f(a=3, X=X)\nnp.testing.assert_allclose(X, before)",
-    "a check": "y = student.f(X)\nchecks.assert_close(X, before)",
-    "what it holds": "student.f(batch)\nassert batch.x.sum() == 3",
-    "in a loop": "for X in cases:\n    student.f(X)\n    assert X[0] == 1",
-}
-DOES_NOT = {
-    "the result": "out = student.f(X)\nassert torch.equal(out, 2 * X)\nassert out.sum() == X.sum()",
-    "another name": "y = student.f(X)\nz = y + 1\nfor row, x in zip(z, X):\n    assert x == row",
-    "in one": "assert torch.equal(student.f(X), X)",
-    "before": "assert X.shape == (3, 2)\nstudent.f(X)",
-    "a copy is passed": "student.f(X.clone())\nassert X.sum() == 3",
-    "it asks itself": "checks.assert_unchanged(student.f, X)\nassert X.shape == (3, 2)",
-    "rebound": "X = student.f(X)\nassert X.sum() == 3",
-    "a context": "with student.opened(X) as found:\n    assert found == X",
-    "of ours": "g(X)\nassert X.sum() == 3",
-}
-
-
-@pytest.mark.parametrize(
-    ("body", "looks"), [*((body, True) for body in LOOKS.values()), *((body, False) for body in DOES_NOT.values())],
-    ids=[*LOOKS, *DOES_NOT],
-)  # fmt: skip
-def test_a_test_that_asserts_something_of_what_it_has_passed_looks_back(tmp_path, body, looks):
-    file = tmp_path / "test_it.py"
-    file.write_text(f"def test_it(student, X):\n{textwrap.indent(body, '    ')}\n")
-    place = "X" if "X=X" in body else 0
-    assert looking_back(file) == ({"test_it": {("f", place)}} if looks else {})
-
+from autograder.rubric.source_reading import refuse_replacements, refuse_undeclared
 
 IMPORTS = "import numpy as np\nimport torch.nn.functional as F\nimport helpers\nfrom unittest import mock\n"
 
