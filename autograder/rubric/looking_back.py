@@ -108,6 +108,7 @@ class _Reading(ast.NodeVisitor):
     ) -> None:
         self._passing, self._functions, self._inside, self._variables = passing, functions, inside, variables
         self._names: Names = {}
+        self._fixtures: Names = {}
         self._conditions: list[Value] = []
         self._returned: list[Value] = []
         self._running: list[Code] = []
@@ -117,6 +118,11 @@ class _Reading(ast.NodeVisitor):
         return self._run(test, {}, {arg.arg: self._fixture(arg.arg) for arg in _parameters(test)})
 
     def _fixture(self, name: str) -> Value:
+        if name not in self._fixtures:  # all who ask for it get the same
+            self._fixtures[name] = self._made_by_fixture(name)
+        return self._fixtures[name]
+
+    def _made_by_fixture(self, name: str) -> Value:
         if name in _STUDENTS:
             return THEIRS._replace(name=name)
         function = self._inside["self"].get(name) or self._functions.get(name)
@@ -318,7 +324,8 @@ class _Reading(ast.NodeVisitor):
             return value.each(lambda part: part.inner(key))
         (by,) = self._passing.made_of(self._value(node.slice)).parts
         found = value.each(lambda part: part._replace(seen=part.seen | by.seen, theirs=part.theirs or by.theirs))
-        return found._replace(name="")
+        found = found._replace(name="")
+        return self._passing.holding(found) if isinstance(node.slice, ast.Slice) else found
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> Value:
         self._bind(node.target, found := self._value(node.value))
@@ -350,14 +357,14 @@ class _Reading(ast.NodeVisitor):
         return self._passing.made_of(self._value(left), self._value(right), same=isinstance(op, ast.Is | ast.IsNot))
 
     def visit_List(self, node: _Display | ast.Dict) -> Value:
-        return together([self._passing.new(), *map(self._value, _inside(node))])
+        return self._passing.holding(*map(self._value, _inside(node)))
 
     def visit_ListComp(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> Value:
         before = self._names
         self._names = dict(before)
         for one in node.generators:
             self._bind_items(one.target, one.iter)
-        found = together([self._passing.new(), *map(self._value, _inside(node))])
+        found = self._passing.holding(*map(self._value, _inside(node)))
         self._names = before
         return found
 
@@ -383,7 +390,7 @@ class _Reading(ast.NodeVisitor):
         if function.theirs:
             for place, value in given:
                 self._passing.give(value, function.name, place)
-            return self._passing.made_of(function, *values)
+            return self._passing.made_of(function)
         return self._call_others(name, receiver, values)
 
     def _call_others(self, name: str, receiver: Value, values: list[Value]) -> Value:
@@ -398,7 +405,7 @@ class _Reading(ast.NodeVisitor):
         elif name.startswith("assert"):
             self._passing.judge([self._passing.made_of(*values, same=is_same)])
         if name in _HOLDING or name[:1].isupper() or (name.endswith("_") and not is_same):
-            return together([self._passing.new(), receiver, *values])._replace(name="", function=None)
+            return self._passing.holding(receiver, *values)._replace(name="", function=None)
         return self._passing.made_of(receiver, *values, same=is_same)
 
     def _arguments(self, call: ast.Call) -> Iterator[tuple[int | str | None, Value]]:

@@ -2,7 +2,8 @@
 
 A verdict that depends on something that was passed, or on what was calculated from that after the call, and on nothing
 that came from the student, is about what their code has done to it. Where something of theirs is in it as well, what
-was passed only gives the expected value, and must not be spoilt. Whether a result *is* an argument, or lies in its
+was passed only gives the expected value, and must not be spoilt: then ``assert expected.shape == (2, 3)`` is about the
+test itself, unless it is held against what was there before the call. Whether a result *is* an argument, or lies in its
 memory, is about both.
 """
 
@@ -27,12 +28,14 @@ class Part(NamedTuple):
     Args:
         things: what it is, holds or shares memory with.
         seen: the arguments from whose state after a call it was calculated.
+        before: the things from whose state before any call it was calculated.
         theirs: whether something of the student's is in it.
         same: the things whose identity it tells.
     """
 
     things: frozenset[Thing] = frozenset()
     seen: frozenset[Looked] = frozenset()
+    before: frozenset[Thing] = frozenset()
     theirs: bool = False
     same: frozenset[Thing] = frozenset()
 
@@ -96,12 +99,14 @@ class Passing:
         self._filled: set[Thing] = set()
         self._passed: dict[int | str, dict[Thing, set[Looked]]] = {}
         self._looked: set[Looked] = set()
+        self._held_against: set[Looked] = set()
+        self._expected: set[Looked] = set()
         self._count = count()
 
     @property
     def looked_at(self) -> frozenset[Looked]:
-        """The arguments on which a verdict depends."""
-        return frozenset(self._looked)
+        """The arguments on which a verdict depends, and which may therefore be spoilt."""
+        return frozenset(self._held_against | (self._looked - self._expected))
 
     def new(self, name: str = "") -> Value:
         """Return something that nothing is known of."""
@@ -121,21 +126,33 @@ class Passing:
     def made_of(self, *values: Value, same: bool = False) -> Value:
         """Return what is calculated from values, perhaps from which of them are the same."""
         seen: frozenset[Looked] = frozenset()
+        before: frozenset[Thing] = frozenset()
         identity: frozenset[Thing] = frozenset()
         theirs = False
         for value in values:
             for part in value.parts:
-                seen |= part.seen | self._passed_as(part.things)
+                passed = self._passed_as(part.things)
+                seen |= part.seen | passed
+                if not passed:  # what is passed itself is no copy that others are held against
+                    before |= part.before | part.things
                 identity |= part.same | part.things if same else part.same
                 theirs = theirs or self._is_theirs(part)
-        return Value(frozenset({Part(frozenset({(next(self._count),)}), seen, theirs, identity)}))
+        return Value(frozenset({Part(frozenset({(next(self._count),)}), seen, before, theirs, identity)}))
+
+    def holding(self, *values: Value) -> Value:
+        """Return what is or holds these, as a copy of them may."""
+        return together([self.made_of(*values), *values])
 
     def judge(self, values: Iterable[Value]) -> None:
         """Note that the verdict depends on values."""
         for part in together(values).parts:
-            if not self._is_theirs(part):
-                self._looked |= part.seen | self._passed_as(part.things)
-            self._looked |= self._passed_as(part.same)
+            seen = part.seen | self._passed_as(part.things)
+            if self._is_theirs(part):
+                self._expected |= seen
+            else:
+                self._looked |= seen
+                self._held_against |= seen & self._passed_as(part.before)
+            self._held_against |= self._passed_as(part.same)
 
     def _passed_as(self, things: Iterable[Thing]) -> frozenset[Looked]:
         found: frozenset[Looked] = frozenset()

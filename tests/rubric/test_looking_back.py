@@ -98,6 +98,11 @@ def right(X, W):
         return X
     return X @ W
 
+def checked(X, W):
+    if X.ndim != 2:
+        raise ValueError
+    return X @ W
+
 def assert_right(f, X, W):
     got = f(X, W)
     want = X @ W
@@ -214,6 +219,11 @@ LOOKS = {
     "a network": "layer = student.Layer()\nlayer(X)\nassert torch.equal(X, c)",
     "kept": "keeper = student.Keeper(X)\nkeeper.go()\nassert torch.equal(X, c)",
     "kept by a method": "keeper = student.Keeper(c)\nkeeper.keep(X)\nkeeper.go()\nassert X.sum() == 4",
+    "beside what is expected": "before = X.clone()\nY = student.product(X, W)\nassert torch.equal(Y, X @ W)\nassert torch.equal(X, before)",
+    "a fixture beside it": "Y = student.product(X, W)\nassert torch.equal(Y, X @ W)\nassert torch.equal(X, c)",
+    "a list beside it": "xs = [3, 1]\nbefore = list(xs)\nassert student.ordered(xs) == sorted(xs)\nok = xs == before\nassert ok",
+    "a slice beside it": "xs = [3, 1]\nbefore = xs[:]\nassert student.ordered(xs) == sorted(xs)\nok = xs == before\nassert ok",
+    "a length beside it": "d = {'a': 1}\nn = len(d)\nassert student.extended(d) == {**d, 'b': 2}\nok = len(d) == n\nassert ok",
     "a function of theirs": "g = student.closure()\ng(X)\nassert torch.equal(X, c)",
 }  # fmt: skip
 DOES_NOT = {
@@ -229,6 +239,12 @@ DOES_NOT = {
     "what was trained": "net = torch.nn.Linear(2, 2)\nstudent.apply(net, X)\nassert torch.equal(net(X), net(torch.ones(2, 2)))",
     "a name that is an identity elsewhere": "X = SimpleNamespace(id=X)\nY = student.product(X.id, W)\nchecks.assert_close(Y, X.id @ W)",
     "two results": "assert torch.equal(student.product(X, W), student.product(X, W))",
+    "about itself": "Y = student.product(X, W)\nexpected = X @ W\nassert expected.shape == (2, 2)\nassert torch.equal(Y, expected)",
+    "about its inputs": "Y = student.product(X, W)\nassert X.isfinite().all()\nassert torch.equal(Y, X @ W)",
+    "about how many": "xs = [X, X + 1]\nfor x in xs:\n    assert torch.equal(student.product(x, W), x @ W)\nassert len(xs) == 2",
+    "about both": "T = X @ W + 1\nY = student.product(X, W) - T\nassert T.max() > 0\nassert torch.equal(Y, X @ W - T)",
+    "a helper that refuses": "Y = student.product(X, W)\nassert torch.equal(Y, checked(X, W))",
+    "only where": "Y = student.product(X, W)\nif X.ndim == 2:\n    assert torch.equal(Y, X @ W)",
     "before": "assert X.sum() == 4\nchecks.assert_close(student.product(X, W), X @ W)",
     "rebound": "Y = X @ W\nX = student.product(X, W)\nassert torch.equal(X, Y)",
     "a gradient": "X.requires_grad_()\nY = student.product(X.clone(), W)\nY.sum().backward()\nassert X.grad is not None",
