@@ -382,15 +382,15 @@ class RemoteRunner(Filling):
         effects.take(answer, received)
         if "kept" in answer:
             effects.adopt(answer, self.host.held.parameters)
-        kept = effects.kept_lists(answer) if "kept_lists" in answer else []
+        if "kept_lists" in answer:  # before what may name one of them
+            for number, own in effects.kept_lists(answer):
+                self.host.held.adopt_list(number, own)
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
         result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
         if "attributes" in answer:
             self.accept_attributes(answer, received, sent.origin)
         result = effects.refill(answer, result)
-        for number, own in kept:
-            self.host.held.adopt_list(number, own)
         if "refilled" in answer:
             self.host.held.settle_lists()
         if self.host.held.changed_although:

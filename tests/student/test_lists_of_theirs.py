@@ -30,6 +30,7 @@ class Net:
     @property
     def log(self): return self.history
     def step(self): self.history.append(len(self.history))
+    def keep(self, x): self.history.append(x)
     def forget(self): self.history = []
     def fail(self):
         self.history.append("failed")
@@ -106,6 +107,16 @@ def test_what_is_done_to_it_there_is_done_here(student):
     net.history = history
     net.step()
     assert history[-1] == 4
+
+
+def test_a_list_of_ours_that_they_put_into_it_is_one_as_well(student):
+    net, own = student.Net(), [7]
+    history = net.history
+    net.keep(own)
+    assert history[1] is own
+    own.append(8)
+    net.step()
+    assert (net.told(), history) == (TOLD.replace("[0.5]", "[0.5, [7, 8], 2]"), [0.5, [7, 8], 2])
 
 
 @pytest.mark.parametrize("more", [lambda: [5], lambda: {"a": 1}, lambda: (1, [6])])
