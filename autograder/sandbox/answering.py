@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -315,14 +315,16 @@ class Answering(NotebookWorker):
         if effects.has_containers and (kept := effects.kept(self._lists)):
             answer["kept_lists"] = kept
         if self._lists:
-            self._tell_lists(answer, encoder)
+            self._tell_lists(answer, encoder, effects.inputs)
 
-    def _tell_lists(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
-        """Put into an answer what has become of lists that the rubric holds."""
+    def _tell_lists(
+        self, answer: CallReply | ValueReply, encoder: Encoder, passed: Sequence[torch.Tensor] = ()
+    ) -> None:
+        """Put into an answer what has become of lists that the rubric holds, such as after a call with arguments."""
         first = len(encoder.tensors)
         if lists := self._lists.changes(encoder):
             answer["lists"] = lists
-            if first < len(encoder.tensors) and (linked := self._links.link_held(encoder, first)):
+            if first < len(encoder.tensors) and (linked := self._links.link_held(encoder, first, passed)):
                 answer["linked"] = linked
 
     def _reply_tensors(self, message: Result, encoder: Encoder, graph_inputs: list[torch.Tensor] | None) -> None:

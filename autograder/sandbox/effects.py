@@ -32,7 +32,7 @@ class Effects:
     """
 
     def __init__(self, message: CallRequest, arguments: Sequence[Any], inputs: list[torch.Tensor]) -> None:
-        self._inputs, self._changes = inputs, message["changes"]
+        self.inputs, self._changes = inputs, message["changes"]
         self._takes_over = message.get("takes_over", ())
         self._arguments = arguments  # so that networks are there as long as an iterator may change them
         fixed = dict(enumerate(inputs))
@@ -147,10 +147,10 @@ class Effects:
             self._tell_slopes(answer, encoder)
         taken_over = [i for i in changed if i in self._takes_over] if self._takes_over else []
         if self._changes or taken_over:
-            answer["updates"] = [[i, *_state(self._inputs[i], encoder)] for i in (*self._changes, *taken_over)]
+            answer["updates"] = [[i, *_state(self.inputs[i], encoder)] for i in (*self._changes, *taken_over)]
 
     def _tell_slopes(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:
-        now = {i: _slope(self._inputs[i]) for i in self._slopes}
+        now = {i: _slope(self.inputs[i]) for i in self._slopes}
         moved = [
             i
             for i, (gradient, count) in now.items()
@@ -170,10 +170,10 @@ class Effects:
 
     def _aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""
-        if not encoder.has_any(self._inputs):
+        if not encoder.has_any(self.inputs):
             return []
         changed = [i for i in self._frozen.changed if i not in self._takes_over]
-        places = {id(tensor): i for i, tensor in enumerate(self._inputs) if i not in changed}
+        places = {id(tensor): i for i, tensor in enumerate(self.inputs) if i not in changed}
         return [[out, places[id(tensor)]] for out, tensor in enumerate(encoder.tensors) if id(tensor) in places]
 
     def _views(self, encoder: Encoder) -> list[list[Any]]:
@@ -181,14 +181,14 @@ class Effects:
 
         Each is its index, that of the argument, and where it begins in it, its shape and strides.
         """
-        ours = set(map(id, self._inputs))
+        ours = set(map(id, self.inputs))
         others = [
             (out, tensor, tensor.data_ptr())
             for out, tensor in enumerate(encoder.tensors)
             if not tensor.requires_grad and id(tensor) not in ours and tensor.layout is torch.strided
         ]
         found: list[list[Any]] = []
-        for i, argument in enumerate(self._inputs) if others else ():
+        for i, argument in enumerate(self.inputs) if others else ():
             if argument.layout is not torch.strided:
                 continue
             begin = argument.data_ptr()
@@ -202,7 +202,7 @@ class Effects:
 
     def _shows(self, tensor: torch.Tensor, place: int) -> bool:
         """Return whether a tensor that begins in the memory of an argument has a place in the rubric's own as well."""
-        argument = self._inputs[place]
+        argument = self.inputs[place]
         is_same = place not in self._frozen.changed or place in self._takes_over
         return is_same and argument.is_contiguous() and tensor.dtype is argument.dtype and bool(tensor.numel())
 

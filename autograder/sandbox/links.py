@@ -149,19 +149,23 @@ class Links:
         self.arrays.clear()
         self._array_of.clear()
 
-    def link_held(self, encoder: Encoder, first: int = 0) -> list[list[int]]:
+    def link_held(self, encoder: Encoder, first: int = 0, passed: Sequence[torch.Tensor] = ()) -> list[list[int]]:
         """Return index and number of the tensors and arrays in what an object holds; those of many are copies.
 
         Args:
             encoder: of the answer.
             first: the index of the first of these tensors.
+            passed: the arguments of the call, which are the other side's own wherever they are.
         """
-        if len(encoder.tensors) > MOST_HELD or len(self._tensors) > _MOST:
-            return self.link(encoder.tensors)
+        known = set(map(id, passed))
+        held = [None if id(tensor) in known else tensor for tensor in encoder.tensors]
+        if len(held) > MOST_HELD or len(self._tensors) > _MOST:
+            return self.link(held)
         others = {index for index, _ in self.shared(encoder.tensors)}
-        for index, tensor in enumerate(encoder.tensors):
+        for index, tensor in enumerate(held):
             if (
-                index < first
+                tensor is None
+                or index < first
                 or index in encoder.made
                 or index in others
                 or not tensor.is_leaf
@@ -170,7 +174,7 @@ class Links:
             ):
                 continue
             self.adopt(tensor, encoder.arrays.get(id(tensor)))
-        return self.link(encoder.tensors)
+        return self.link(held)
 
     def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
         """Return index and number of those among them that are parameters, or linked already; None is none."""

@@ -119,6 +119,17 @@ def test_a_list_of_ours_that_they_put_into_it_is_one_as_well(student):
     assert (net.told(), history) == (TOLD.replace("[0.5]", "[0.5, [7, 8], 2]"), [0.5, [7, 8], 2])
 
 
+@pytest.mark.parametrize("make", [lambda: torch.ones(1), lambda: torch.ones(1, requires_grad=True), lambda: np.ones(2)])
+def test_a_tensor_of_ours_that_they_put_into_it_is_ours(student, make):
+    net, mine = student.Net(), make()
+    history = net.history
+    net.keep(mine)
+    assert history[1] is mine
+    net.keep((1, mine))
+    assert history[2][1] is mine
+    assert net.told() == TOLD.replace("[0.5]", repr([0.5, mine, (1, mine)]))
+
+
 @pytest.mark.parametrize("more", [lambda: [5], lambda: {"a": 1}, lambda: (1, [6])])
 def test_a_list_that_is_put_into_it_is_one_as_well(student, more):
     net, inner = student.Net(), more()
