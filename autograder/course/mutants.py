@@ -210,14 +210,7 @@ class Answers:
         made = solution
         for edit in version.edits:
             if made.count(edit.find) != 1:
-                words = text(
-                    "{find!r} occurs {count} times in the solution of {exercise!r}, not once; "
-                    "copy a text into find that stands there exactly once",
-                    find=edit.find,
-                    count=made.count(edit.find),
-                    exercise=version.exercise,
-                )
-                raise mistake(self.path.parent, version.id, words)
+                raise mistake(self.path.parent, version.id, _not_once(edit.find, made, version.exercise))
             made = made.replace(edit.find, edit.replace)
         fault = _fault(made, solution) if source is None else None
         if fault is not None:
@@ -268,6 +261,24 @@ def _solution_cells(notebook: Path) -> dict[str, str]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         words = text("is not a notebook, or is damaged; open it in Jupyter and save it again")
         raise ConfigError(words, path=notebook) from error
+
+
+def _not_once(find: str, solution: str, exercise: str) -> Text:
+    """Say that a text to replace does not stand in a solution exactly once, or that only its blanks differ."""
+    if find not in solution and " ".join(find.split()) in " ".join(solution.split()):
+        return text(
+            "{find!r} stands in the solution of {exercise!r} with other blanks or line breaks; "
+            "copy it with its indentation",
+            find=find,
+            exercise=exercise,
+        )
+    return text(
+        "{find!r} occurs {count} times in the solution of {exercise!r}, not once; "
+        "copy a text into find that stands there exactly once",
+        find=find,
+        count=solution.count(find),
+        exercise=exercise,
+    )
 
 
 def _fault(made: str, solution: str) -> Text | None:
