@@ -6,6 +6,7 @@ SHELL = {
     "magics after it": ["from IPython import get_ipython", "%load_ext autoreload\n%autoreload 2\nx = 1", "%time y = x + 1", "ok = y == 2"],
     "any line magic": ["shell = get_ipython()\nshell.run_line_magic('unheard_of', 'x')\nshell.magic('matplotlib inline')\nok = True"],
     "settings of the shell": ["ip = get_ipython()\nip.display_formatter.formatters['text/html'].for_type(int, str)\nip.events.register('post_run_cell', print)\nok = 'IPKernelApp' not in ip.config"],
+    "a list of fonts that nobody keeps": ["import logging\nof_fonts = logging.getLogger('matplotlib.font_manager')\nsaid = [of_fonts.filter(logging.makeLogRecord({'msg': words})) for words in ('Could not save font_manager cache: no', 'findfont: no such font')]\nok = [bool(one) for one in said] == [False, True]"],
     "code as text": ["ip = get_ipython()\nip.run_cell('a = 2')\nip.ex('b = a + 1')\nip.push({'c': 4})\nok = ip.ev('a + b') + c == 9 and ip.user_ns['b'] == 3"],
     "settings by attribute": ["ip = get_ipython()\nip.config.InlineBackend.figure_format = 'svg'\nok = ip.config.InlineBackend.figure_format == 'svg' and 'IPKernelApp' not in ip.config"],
     "the result of a cell": ["result = get_ipython().run_cell('a = 1\\na + 1')\nok = result.success and result.result == 2 and a == 1"],
