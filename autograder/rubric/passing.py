@@ -36,6 +36,10 @@ class Part(NamedTuple):
     theirs: bool = False
     same: frozenset[Thing] = frozenset()
 
+    def told_by(self, other: Part) -> Part:
+        """Return another part, of which this one tells something as well."""
+        return Part(other.things, other.seen | self.seen, other.theirs or self.theirs, other.same | self.same)
+
     def inner(self, name: str) -> Part:
         """Return an attribute of it, or an item with a name."""
         return self._replace(things=frozenset((*thing, name) for thing in self.things))
