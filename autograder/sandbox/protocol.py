@@ -184,7 +184,9 @@ class CallRequest(_Request):
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
-        takes_over: indices of arguments that an object may change, because the reference's does; absent without any.
+        takes_over: indices of arguments that show what is done to them, those in `changes` apart: an object may change
+            them, because the reference's does, or they are in `looked_at`; absent without any.
+        looked_at: indices of arguments that the rubric looks at later, whether they may be changed or not; likewise.
         containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
@@ -205,6 +207,7 @@ class CallRequest(_Request):
     operation: NotRequired[str]
     most: NotRequired[int]
     takes_over: NotRequired[list[int]]
+    looked_at: NotRequired[list[int]]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]

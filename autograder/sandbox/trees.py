@@ -63,7 +63,7 @@ def used_tensors(tree: Tree) -> list[int]:
                 walk(child)
         elif isinstance(node, dict):
             for tag, inner in node.items():
-                if tag in ("t", "p") and type(inner) is int:
+                if tag in ("t", "p", "n") and type(inner) is int:
                     found[inner] = None
                 else:
                     walk(inner)

@@ -198,7 +198,8 @@ class Worker(Answering):
         leaves, values = as_arguments(tensors, grads, self._going_back, here)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         graph_inputs = _differentiable(leaves[: message["inputs"]]) if message["grad_enabled"] else []
-        reader, handles = self._reader(values), self._count
+        reader, handles, arrays = self._reader(values), self._count, dict[int, Any]()
+        reader.arrays = arrays
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
@@ -216,6 +217,9 @@ class Worker(Answering):
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
+        if arrays:
+            passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
+            encoder.known_arrays = {**encoder.known_arrays, **passed}
         answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
         result = None  # or it would hold what it consists of
         self._tell_kept(answer, encoder, effects)
@@ -230,13 +234,14 @@ class Worker(Answering):
         encoder.finish()
         if failed is not None:
             answer.update(cast("Any", failed))
+        shown = {*message["changes"], *message.get("looked_at", ())}
         if message["grad_enabled"] and _have_gradients(encoder.tensors):
             if "object" in message and "operation" not in message:
                 self._last_inputs = graph_inputs
             # it holds what the call got, so that only networks and the like count as kept
-            return answer, encoder, graph_inputs, self._given(inputs, message["changes"]) if may_keep else []
+            return answer, encoder, graph_inputs, self._given(inputs, shown) if may_keep else []
         if may_keep or has_passed:
-            return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
+            return answer, encoder, None, self._given(inputs, {*shown, *_with_gradients(inputs)})
         return answer, encoder, None, []
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:

@@ -130,12 +130,25 @@ class RemoteRunner(Filling):
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
+    def call(
+        self,
+        function: Function,
+        arguments: list[Any],
+        *,
+        most: int | None = None,
+        looked_at: frozenset[str] = frozenset(),
+    ) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
         self._require(function)
         try:
             result, changed = self.call_remote(
-                function.name, arguments, {}, function=function, most=most, place=function.name
+                function.name,
+                arguments,
+                {},
+                function=function,
+                most=most,
+                looked_at=looked_at,
+                place=function.name,
             )
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
@@ -275,6 +288,7 @@ class RemoteRunner(Filling):
         operation: str | None = None,
         function: Function | None = None,
         most: int | None = None,
+        looked_at: frozenset[str] = frozenset(),
         place: str = "",
     ) -> tuple[Any, list[str]]:
         """Call a declared function, or an object that stays in the worker.
@@ -287,6 +301,7 @@ class RemoteRunner(Filling):
             operation: what is done with it instead of calling it; it is among the arguments then.
             function: the declaration.
             most: how many items to return instead of an iterator; None for the iterator itself.
+            looked_at: the names of the arguments that show what is done to them.
             place: where the result comes from, see `instances`.
 
         Returns:
@@ -296,12 +311,12 @@ class RemoteRunner(Filling):
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
             if function is not None:
-                given, note = Given.to_function(function, positional), None
+                given, note = Given.to_function(function, positional, looked_at), None
                 later = partial(self.instances.changes_at, function.name)
             else:
                 step = operation or (target.step if target is not None else "")
                 changes = self.instances.changes_at(f"{origin}.{step}")
-                given, note = Given.to_object(changes, positional, keywords), changes.note
+                given, note = Given.to_object(changes, positional, keywords, looked_at), changes.note
                 later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
             watch_containers(request, given)
@@ -322,6 +337,7 @@ class RemoteRunner(Filling):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
+            sent.join_arrays(inputs)
             effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(
