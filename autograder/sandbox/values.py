@@ -494,7 +494,7 @@ class Decoder:
     def _parameter(self, index: Any) -> torch.Tensor:
         tensor = self._tensor(index)
         if tensor.is_leaf and index not in self.ours:
-            tensor._is_param = True  # so that it is an `nn.Parameter`
+            tensor.__class__ = torch.nn.Parameter  # no other tensor, which somebody may hold already
         return tensor
 
     def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
