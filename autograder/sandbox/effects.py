@@ -65,6 +65,10 @@ class Effects:
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
 
+    def given(self) -> set[int]:
+        """Return what `id` says of the tensors and lists among the arguments."""
+        return {*map(id, self._inputs), *map(id, self._watched)}
+
     def compare(self) -> None:
         """Compare what must stay."""
         self._frozen.compare()

@@ -188,7 +188,6 @@ class CallRequest(_Request):
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
-        live: lists in the result are one on both sides from now on, see `held_lists`; absent where they are copies.
     """
 
     op: Literal["call"]
@@ -207,7 +206,6 @@ class CallRequest(_Request):
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
-    live: NotRequired[bool]
 
 
 @final
@@ -264,12 +262,10 @@ class NextRequest(_Request):
 
     Attributes:
         object: its handle.
-        live: as in a `CallRequest`.
     """
 
     op: Literal["next"]
     object: int
-    live: NotRequired[bool]
 
 
 @final
@@ -279,13 +275,11 @@ class TakeRequest(_Request):
     Attributes:
         object: its handle.
         most: how many items at most.
-        live: as in a `CallRequest`.
     """
 
     op: Literal["take"]
     object: int
     most: int
-    live: NotRequired[bool]
 
 
 @final

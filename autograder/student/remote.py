@@ -67,6 +67,8 @@ from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
 _requires_grad = attrgetter("requires_grad")
+_NUMBERS = ("t", "p", "n")
+"""Tags of tensors, parameters and arrays."""
 
 
 class RemoteRunner(Arriving):
@@ -107,6 +109,7 @@ class RemoteRunner(Arriving):
         ASKING.listen()
         self.host.call_back = self.call_back
         self.host.fill_lists = self.fill_lists
+        self.host.held.later.learn = self.instances.changes_later
         self.host.classes.object_of = self.stand_in_for
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
         self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
@@ -183,7 +186,7 @@ class RemoteRunner(Arriving):
                 answer, received = self.host.ask(request, [], on_timeout=late, name=function.name)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        value = self.host.checked(lambda: self._value(answer, received, [], function.name, is_live=True))
+        value = self.host.checked(lambda: self._value(answer, received, [], function.name, is_held=True))
         return self.instances.accept(f"{function.name}.{name}", note_step(value, name))
 
     def error_class(self, function: Function) -> type[StudentException] | None:
@@ -317,8 +320,8 @@ class RemoteRunner(Arriving):
                 request["operation"] = operation
             if most is not None:
                 request["most"] = most
-            if self.instances.is_live(place):
-                request["live"] = True
+            is_given = len(positional) > (operation is not None) or bool(keywords)
+            self.host.held.later.begin(place or f"{origin} {step}", is_given=is_given)
             if self.host.held.parameters:
                 request["linked"] = [
                     [i, number]
@@ -350,18 +353,17 @@ class RemoteRunner(Arriving):
         origin = target.origin
         with self.host.calling(origin) as late:
             asked = request(target.number)
-            if (asked["op"] == "next" or asked["op"] == "take") and self.instances.is_live(place):
-                asked["live"] = True
-            is_live = asked["op"] == "get" or "live" in asked
+            self.host.held.later.begin(place or origin, is_given=False)
+            is_held = asked["op"] == "get"
             answer, received = self.host.ask(
                 asked,
                 [],
                 on_timeout=late,
                 name=origin,
-                settle=lambda answer, received: self._accept_of_object(answer, received, target, is_live=is_live),
+                settle=lambda answer, received: self._accept_of_object(answer, received, target, is_held=is_held),
             )
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
-        return self.host.checked(lambda: self._accept_of_object(answer, received, target, is_live=is_live)), size
+        return self.host.checked(lambda: self._accept_of_object(answer, received, target, is_held=is_held)), size
 
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
@@ -374,7 +376,7 @@ class RemoteRunner(Arriving):
         kept = effects.kept_lists(answer) if "kept_lists" in answer else []
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
-        result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
+        result = self._results(answer, received, effects.inputs, sent.origin, effects)
         if "attributes" in answer:
             self.accept_attributes(answer, received, sent.origin)
         result = effects.refill(answer, result)
@@ -386,7 +388,7 @@ class RemoteRunner(Arriving):
             effects.note_all(self.host.held.changed_although)
         return result
 
-    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
+    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_held: bool) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, target.origin)
@@ -394,10 +396,10 @@ class RemoteRunner(Arriving):
             self.accept_tensor_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
-            value = self._value(answer, received, leaves, target.origin, is_live=is_live)
+            value = self._value(answer, received, leaves, target.origin, is_held=is_held)
         else:
             effects.take(answer, received)
-            whole = self._results(answer, received, leaves, target.origin, effects, is_live=is_live)
+            whole = self._results(answer, received, leaves, target.origin, effects, is_held=is_held)
             value = effects.refill(answer, whole)
         if "attributes" in answer:
             self.accept_attributes(answer, received, target.origin)
@@ -408,7 +410,6 @@ class RemoteRunner(Arriving):
         for number, held in self.host.held.changed_lists():
             kept = kept_of(held)
             if isinstance(kept, Live):
-                self.instances.note_live(kept.place)
                 kept.note()
             self._fill(number, held)
 
@@ -447,10 +448,10 @@ class RemoteRunner(Arriving):
         self.host.checked(adopt)
 
     def _value(
-        self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_live: bool
+        self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_held: bool
     ) -> Any:
         """Return the value of an answer; a list, dict or set that an object or a class holds is the one held here."""
-        value = self._results(answer, received, inputs, origin, is_live=is_live)
+        value = self._results(answer, received, inputs, origin, is_held=is_held)
         return self.host.held.container(answer["number"], value, is_live=False) if "number" in answer else value
 
     def _results(
@@ -461,7 +462,7 @@ class RemoteRunner(Arriving):
         origin: str,
         effects: Effects | None = None,
         *,
-        is_live: bool = False,
+        is_held: bool = False,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], tensors_of(received)
@@ -479,33 +480,57 @@ class RemoteRunner(Arriving):
             elif own.requires_grad:
                 ends.append(i)
         if "grads" in answer or "linked" in answer or "shared" in answer:
-            self._take_leaves(answer, received, tensors, aliases)
+            self._take_leaves(answer, received, tensors, aliases, is_held=is_held)
         if "views" in answer:
             show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
             attach(self.host, answer, ends, tensors, inputs, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
-        reader.ours, reader.is_live, reader.own_lists = aliases, is_live, self.host.held.own_lists
+        reader.ours, reader.is_live = aliases, True
+        return self._read(tree, lists, reader, is_held=is_held)
+
+    def _read(self, tree: trees.Tree, lists: list[trees.Tree], reader: ArrivingReader, *, is_held: bool) -> Any:
+        """Return the value of a tree, and take over what has become of lists; note which of them are a result."""
+        held = self.host.held
+        known = held.numbers_of_lists()
         value = reader.decode(tree)
+        for number in held.numbers_of_lists() if reader.holds_lists else ():
+            if is_held and reader.has_list(number):
+                held.later.forget(number)
+            elif not is_held and number not in known:
+                held.later.came(number)
         if lists:
             self.accept_lists(lists, reader)
         elif reader.holds_lists:
-            self.host.held.check_lists()
+            held.check_lists()
         return value
 
     def _take_leaves(
-        self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
+        self,
+        answer: Result,
+        received: list[Received],
+        tensors: list[torch.Tensor],
+        aliases: Mapping[int, torch.Tensor],
+        *,
+        is_held: bool,
     ) -> None:
         """Give leaves of the student's their gradients, and keep one tensor for each parameter of an object."""
         for pair in as_list(answer.get("grads", [])):
             leaf, gradient = (index_of(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
+        held = self.host.held
+        elsewhere = trees.used_tensors(answer["lists"], _NUMBERS) if "linked" in answer and "lists" in answer else ()
         for index, number in as_list(answer.get("linked", [])):
             leaf = index_of(index, tensors)
             if leaf in aliases or not received[leaf].is_leaf:
                 raise WireError("malformed parameter")
-            tensors[leaf] = self.host.held.parameters.link(number, tensors[leaf])
+            is_new = not held.parameters.has(number)
+            tensors[leaf] = held.parameters.link(number, tensors[leaf])
+            if is_held:
+                held.later.forget(number)
+            elif is_new and leaf not in elsewhere and not received[leaf].requires_grad:
+                held.later.came(number)
         for index, number in as_list(answer.get("shared", [])):
             other = index_of(index, tensors)
             if other not in aliases:
