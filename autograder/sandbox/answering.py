@@ -264,6 +264,7 @@ class Answering(NotebookWorker):
         encoder.known_arrays = self._links.arrays
         inside = self._lists.all_in(value) if is_live else self._lists_in(still_held)
         answer: ValueReply = {"result": self._result_tree(value, effects, encoder, inside)}
+        shown = effects.tell_shared(answer, encoder) if effects is not None else set()
         if self._lists:
             self._tell_lists(answer, encoder)
         if effects is not None:
@@ -273,7 +274,7 @@ class Answering(NotebookWorker):
         if self._passed:
             self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=effects is None)
         if encoder.tensors:
-            self._adopt_held(still_held, encoder)
+            self._adopt_held(still_held, encoder, shown)
             linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors)
             if linked:
                 answer["linked"] = linked
@@ -318,7 +319,7 @@ class Answering(NotebookWorker):
         lists = [one for one in still_held if type(one) in CHANGEABLE]
         return {id(one) for one in lists if not self._lists.is_full or self._lists.has(one)}
 
-    def _adopt_held(self, still_held: Sequence[Any], encoder: Encoder, others: Container[int] = ()) -> None:
+    def _adopt_held(self, still_held: Sequence[Any], encoder: Encoder, others: Container[int]) -> None:
         """Link the tensors and arrays among what the code still has of a result, so that both sides have one.
 
         Args:
@@ -326,6 +327,8 @@ class Answering(NotebookWorker):
             encoder: of the answer.
             others: indices of those that are arguments, or show memory of one.
         """
+        if not still_held:
+            return
         numbers = {id(one) for one in still_held if type(one) not in CHANGEABLE}
         for index, tensor in enumerate(encoder.tensors) if numbers and not self._links.is_full else ():
             array = encoder.arrays.get(id(tensor))

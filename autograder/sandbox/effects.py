@@ -165,12 +165,18 @@ class Effects:
             answer["slopes"] = [[i, None if g is None else encoder.encode(g.detach().clone())] for i, g in gradients]
             self._slopes = now
 
-    def tell_shared(self, answer: CallReply, encoder: Encoder) -> None:
-        """Put into an answer which tensors of its result are arguments or show their memory; it has no others yet."""
+    def tell_shared(self, answer: CallReply | ValueReply, encoder: Encoder) -> set[int]:
+        """Put into an answer which tensors of its result are arguments or show their memory; return their indices.
+
+        It has no others yet.
+        """
+        if not encoder.tensors or not self._inputs:
+            return set()
         if aliases := self._aliases(encoder):
             answer["aliases"] = aliases
         if views := self._views(encoder):
             answer["views"] = views
+        return {index for index, *_ in (*aliases, *views)}
 
     def _aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""

@@ -417,6 +417,9 @@ class _EffectsReply(_Reply):
     """What a call has done to its arguments, or the iterator that it returned since the last reply about it.
 
     Attributes:
+        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        views: of tensors that show memory of an argument: index, that of the argument, where it begins in that, shape
+            and strides; absent without any.
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``; of those that are taken over, for the changed ones.
@@ -442,6 +445,8 @@ class _EffectsReply(_Reply):
         declared: likewise.
     """
 
+    aliases: NotRequired[object]
+    views: NotRequired[object]
     changed: NotRequired[object]
     updates: NotRequired[object]
     modes: NotRequired[object]
@@ -497,9 +502,6 @@ class CallReply(_EffectsReply):
     Attributes:
         result: the tree of what the function returned; where any of `given_back` is `refilled`, of a tuple with that
             and all of `given_back`.
-        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
-        views: of tensors that show memory of an argument: index, that of the argument, where it begins in that, shape
-            and strides; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
@@ -511,8 +513,6 @@ class CallReply(_EffectsReply):
     """
 
     result: object
-    aliases: NotRequired[object]
-    views: NotRequired[object]
     kept: NotRequired[object]
     kept_lists: NotRequired[object]
     graph: NotRequired[object]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from itertools import chain
 from operator import attrgetter
 from typing import Any, cast
 
@@ -222,12 +221,9 @@ class Worker(Answering):
         encoder.known_arrays = self._links.arrays
         answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
-        if encoder.tensors and inputs:
-            effects.tell_shared(answer, encoder)
-        if held:
-            shown = chain(*(cast("list[list[Any]]", answer.get(name, [])) for name in ("aliases", "views")))
-            self._adopt_held(held, encoder, {index for index, *_ in shown})
-            held.clear()
+        shown = effects.tell_shared(answer, encoder)
+        self._adopt_held(held, encoder, shown)
+        held.clear()
         effects.tell(answer, encoder)
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles

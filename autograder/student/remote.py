@@ -399,7 +399,7 @@ class RemoteRunner(Arriving):
             value = self._value(answer, received, leaves, target.origin, is_held=is_held)
         else:
             effects.take(answer, received)
-            whole = self._results(answer, received, leaves, target.origin, effects, is_held=is_held)
+            whole = self._results(answer, received, effects.inputs, target.origin, effects, leaves, is_held=is_held)
             value = effects.refill(answer, whole)
         if "attributes" in answer:
             self.accept_attributes(answer, received, target.origin)
@@ -461,6 +461,7 @@ class RemoteRunner(Arriving):
         inputs: list[torch.Tensor],
         origin: str,
         effects: Effects | None = None,
+        leaves: list[torch.Tensor] | None = None,
         *,
         is_held: bool = False,
     ) -> Any:
@@ -484,7 +485,7 @@ class RemoteRunner(Arriving):
         if "views" in answer:
             show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
-            attach(self.host, answer, ends, tensors, inputs, origin)
+            attach(self.host, answer, ends, tensors, inputs if leaves is None else leaves, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
         reader.ours, reader.is_live = aliases, True
         return self._read(tree, lists, reader, is_held=is_held)
