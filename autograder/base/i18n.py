@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -198,6 +198,17 @@ def text(template: str, /, **values: object) -> Text:
         if isinstance(value, Text) and value.__pydantic_extra__:
             said |= {name: fill(template, name) for name in value.__pydantic_extra__ if name not in said}
     return Text(en=fill(template, "en"), zh=fill(_chinese().get(template, template), "zh"), **said)
+
+
+def first_of(names: Sequence[str], most: int = 5) -> Text:
+    """Return names in one line: of many the first ones, and how many there are besides.
+
+    >>> first_of(["ann", "bob", "cyd"], 2).en
+    'ann, bob and 1 more'
+    """
+    shown = ", ".join(map(printable, names[:most]))
+    more = len(names) - most
+    return text("{names} and {count} more", names=shown, count=more) if more > 0 else same(shown)
 
 
 def same(words: str) -> Text:

@@ -118,7 +118,9 @@ def _audit_all(course: Course, names: list[str], order: _Order, language: Langua
     from autograder.grading.audit import EVERYTHING
 
     with_rubric, plain = _asked_for(course, names, order, language)
-    with waiting(text("reading {count} assignments", count=len(with_rubric) + len(plain)), language, quiet=order.quiet):
+    count = len(with_rubric) + len(plain)
+    words = text("reading one assignment") if count == 1 else text("reading {count} assignments", count=count)
+    with waiting(words, language, quiet=order.quiet):
         prepared = [_with_rubric(assignment, order) for assignment in with_rubric]
         for name in plain:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.plain_assignment import PlainSubmission
     from autograder.gradebook.write import WriteOutcome
     from autograder.grading.batch import Grade
+    from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
 
 
@@ -103,15 +104,17 @@ def grade(
         reports, by_tests, outcome = _grade_by_tests(
             found, plain, rest, reports, jobs, out, quiet=json_output, language=language
         )
-        show_reports([*reports, *by_tests], out, language, as_json=json_output)
+        written = None
+        if reports and not no_gradebook:
+            written = gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
+        counted = _counted(found, [*reports, *by_tests]) if runs_tests and not json_output else {}
+        show_reports([*reports, *by_tests], out, language, as_json=json_output, counted=counted)
         if not paths:
             _tell_left_out(found, language, is_known=is_known)
         if not runs_tests:
             _tell_not_run(rubrics, language)
-        if not no_gradebook:
-            if reports:
-                gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
-            gradebook.tell_written(outcome, language, quiet=json_output)
+        gradebook.tell_written(written, language, quiet=json_output)
+        gradebook.tell_written(outcome, language, quiet=json_output)
     if any(report.status == "error" for report in (*reports, *by_tests)):
         raise typer.Exit(1)
 
@@ -287,8 +290,33 @@ def grade_all(
     return reports
 
 
-def show_reports(reports: list[GradeReport], out: Path, language: Language, *, as_json: bool) -> None:
-    """Show a table of each assignment, or everything as JSON."""
+def _counted(course: Course, reports: Sequence[GradeReport]) -> dict[str, dict[str, Counted]]:
+    """Return what the gradebook counts of some submissions, by assignment and student."""
+    from autograder.gradebook import counting
+
+    students: dict[str, set[str]] = {}
+    for report in reports:
+        students.setdefault(report.assignment, set()).add(report.student)
+    return {name: counting.counted(course, name, those) for name, those in students.items()}
+
+
+def show_reports(
+    reports: list[GradeReport],
+    out: Path,
+    language: Language,
+    *,
+    as_json: bool,
+    counted: Mapping[str, Mapping[str, Counted]] = {},
+) -> None:
+    """Show a table of each assignment, or everything as JSON.
+
+    Args:
+        reports: of any assignments.
+        out: where they are kept.
+        language: of the words.
+        as_json: print JSON.
+        counted: what the gradebook counts, by assignment and student.
+    """
     if as_json:
         print_json_array(report.to_dict() for report in sorted(reports, key=lambda r: (r.assignment, r.student)))
         return
@@ -299,8 +327,9 @@ def show_reports(reports: list[GradeReport], out: Path, language: Language, *, a
     for name in sorted({report.assignment for report in reports}):
         of_assignment = [report for report in reports if report.assignment == name]
         screen.print(name, style="bold", markup=False)
-        screen.print(terminal.class_table(of_assignment, language, screen.width))
-        screen.print(terminal.summary(of_assignment, language))
+        known = counted.get(name, terminal.NOTHING)
+        screen.print(terminal.class_table(of_assignment, language, screen.width, known))
+        screen.print(terminal.summary(of_assignment, language, known))
     typer.echo(text("reports: {file}", file=str(out)).get(language))
 
 
@@ -308,7 +337,7 @@ def _tell_left_out(course: Course, language: Language, *, is_known: bool) -> Non
     """Name what is nobody's, and assignments whose tests nothing can run as nbgrader does not know the course."""
     from autograder.course.jobs import left_out
 
-    for words in left_out(course.submitted, course.names()):
+    for words in left_out(course.submitted, course.notebooks()):
         typer.echo(words.get(language), err=True)
     for name in course.plain() if not is_known else ():
         if any(course.submitted.glob(f"*/{name}")):

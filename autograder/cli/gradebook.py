@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -39,20 +39,20 @@ if TYPE_CHECKING:
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.gradebook.write import WriteOutcome
     from autograder.grading.regrade import Regrading
+    from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
     from autograder.results.moves import Move
 
 
 def write_gradebook(
     course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], language: Language, *, quiet: bool
-) -> None:
-    """Write reports to nbgrader's gradebook and say how that went."""
+) -> WriteOutcome:
+    """Write reports to nbgrader's gradebook; return how that went."""
     from autograder.base.i18n import text
     from autograder.gradebook import write
 
     with waiting(text("writing the gradebook"), language, quiet=quiet):
-        outcome = write.write(course, paths, reports)
-    tell_written(outcome, language, quiet=quiet)
+        return write.write(course, paths, reports)
 
 
 def tell_written(outcome: WriteOutcome | None, language: Language, *, quiet: bool) -> None:
@@ -156,7 +156,11 @@ def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Pat
                 continue
             done = [page for page in written if page.file is not None]
             folder = f"{nbgrader.folders.feedback_directory}/<student>/{name}/"
-            words = text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
+            words = (
+                text("{assignment}: one page in {folder}", assignment=name, folder=folder)
+                if len(done) == 1
+                else text("{assignment}: {count} pages in {folder}", assignment=name, count=len(done), folder=folder)
+            )
             typer.echo(words.get(choose(lang)))
             for page in written:
                 if page.reason is not None:
@@ -232,6 +236,7 @@ def regrade(
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.environment import usable_cores
     from autograder.base.i18n import text
+    from autograder.gradebook import counting
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
     from autograder.grading.regrade import Regrading
 
@@ -251,14 +256,16 @@ def regrade(
                 advance=advance,
                 complete=partial(_regrade_rest, found, again, jobs, yes=yes, no_gradebook=no_gradebook),
             )
-        _tell_moves(moves, len(again), language, is_written=yes, as_json=json_output)
+        counted = {} if no_gradebook else counting.counted(found, assignment, {move.student for move in moves})
+        _tell_moves(moves, len(again), language, counted, is_written=yes, as_json=json_output)
         if not yes:
             return
         kept = again.accept()
         if not json_output:
             typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
         if not no_gradebook:
-            write_gradebook(found, [], again.reports, language, quiet=json_output)
+            outcome = write_gradebook(found, [], again.reports, language, quiet=json_output)
+            tell_written(outcome, language, quiet=json_output)
 
 
 def _regrade_rest(
@@ -280,8 +287,16 @@ def _regrade_rest(
         return (grading.grade_rest if yes else grading.preview_rest)(name, find(course, name), reports)
 
 
-def _tell_moves(moves: list[Move], count: int, language: Language, *, is_written: bool, as_json: bool) -> None:
-    """Print who moves, out of so many."""
+def _tell_moves(
+    moves: list[Move],
+    count: int,
+    language: Language,
+    counted: Mapping[str, Counted],
+    *,
+    is_written: bool,
+    as_json: bool,
+) -> None:
+    """Print who moves, out of so many; with the points that people have given, which stay."""
     from autograder.base.i18n import text
     from autograder.report import moves as report
 
@@ -291,7 +306,7 @@ def _tell_moves(moves: list[Move], count: int, language: Language, *, is_written
     if effects := report.summary(moves, language):
         console().print(effects, markup=False, highlight=False)
     if moves:
-        console().print(report.table(moves, language))
+        console().print(report.table(moves, language, counted))
     typer.echo(text("{moved} of {all} change", moved=len(moves), all=count).get(language))
     if not is_written:
         typer.echo(text("nothing has been written; add --yes to let the new scores count").get(language))
@@ -303,7 +318,7 @@ def _regrade_by_tests(
     """Regrade an assignment without a rubric, whose tests stand in the notebooks and whose scores in the gradebook."""
     from autograder.base.environment import usable_cores
     from autograder.base.i18n import text
-    from autograder.gradebook import plain_grading
+    from autograder.gradebook import counting, plain_grading
     from autograder.grading.regrade import keep_old, refuse_nothing
     from autograder.results.journal import Journal
     from autograder.results.moves import compare
@@ -321,7 +336,9 @@ def _regrade_by_tests(
         for report in (grading.grade if yes else grading.preview)(name, submissions):
             reports.append(report)
             advance()
-    _tell_moves(compare(before, reports), len(reports), language, is_written=yes, as_json=as_json)
+    moves = compare(before, reports)
+    counted = counting.counted(course, name, {move.student for move in moves})
+    _tell_moves(moves, len(reports), language, counted, is_written=yes, as_json=as_json)
     if kept is not None and not as_json:
         typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
     tell_written(grading.outcome, language, quiet=as_json or not yes)

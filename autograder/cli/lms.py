@@ -140,9 +140,14 @@ def export(
     ] = False,
     gradebook: Annotated[
         bool,
+        typer.Option("--gradebook", help="List also students of nbgrader's gradebook who have handed in nothing."),
+    ] = False,
+    no_gradebook: Annotated[
+        bool,
         typer.Option(
-            "--gradebook",
-            help="Take totals from nbgrader's gradebook (manual scores, late penalties), even without results.",
+            "--no-gradebook",
+            help="Take scores from the results as they were graded: without points given by hand and late penalties, "
+            "which count otherwise where the course has a gradebook.",
         ),
     ] = False,
     course: CourseOption = Path(),
@@ -159,18 +164,22 @@ def export(
         if to in RUNNERS:
             _export_runner(to, course, assignment, target)
             return
+        if gradebook and no_gradebook:
+            raise UsageError(text("--gradebook and --no-gradebook: use one of them"))
         for_tables = to not in REPORTS  # which tell of criteria
-        only_there = for_tables and exporting.is_only_in_gradebook(course, results, assignment)
-        gradebook = gradebook or only_there
-        reports = [] if only_there else exporting.reports_in(results, assignment, may_be_none=for_tables and gradebook)
+        only_there = for_tables and not no_gradebook and exporting.is_only_in_gradebook(course, results, assignment)
+        everybody = gradebook or only_there
+        is_asked = results != RESULTS or no_gradebook  # for what these results say
+        counts = for_tables and (everybody or (not is_asked and exporting.has_gradebook(course)))
+        reports = [] if only_there else exporting.reports_in(results, assignment, may_be_none=counts)
         language = _language(lang, course, reports)
         if not for_tables:
             _export_reports(to, reports, target, language)
             return
-        if not (gradebook or assignment):
-            _tell_left_out(course, choose(lang))
-        with waiting(text("reading the gradebook"), language) if gradebook else nullcontext():
-            found = exporting.score_list(to, reports, assignment, course, language, gradebook=gradebook)
+        with waiting(text("reading the gradebook"), language) if counts else nullcontext():
+            found = exporting.score_list(
+                to, reports, assignment, course, language, gradebook=counts, everybody=everybody
+            )
         if roster is None:
             write_asked(target, exporting.table(to, found), make_folder=True)
             typer.echo(str(target))
@@ -202,19 +211,6 @@ def _language(asked: str | None, start: Path, reports: list[GradeReport]) -> Lan
         course = course_at(start)
         return choose(asked, next(course.assignment(r.assignment).settings.language for r in reports))
     return choose(asked)
-
-
-def _tell_left_out(start: Path, language: Language) -> None:
-    """Name the assignments without a rubric: their scores are in nbgrader's gradebook only."""
-    from autograder.base.i18n import text
-    from autograder.course.course import Course
-
-    with suppress(UsageError):
-        course = Course.find(start)
-        for name in course.plain():
-            if any(course.submitted.glob(f"*/{name}")):
-                words = text("{name}: has no rubric; its scores are in the gradebook: add --gradebook", name=name)
-                typer.echo(words.get(language), err=True)
 
 
 def _export_reports(to: ScoreFormat, reports: list[GradeReport], target: Path, language: Language) -> None:

@@ -26,6 +26,7 @@ from autograder.cli.options import (
     LangOption,
     choose,
     errors_as_exit_codes,
+    full_disks_as_exit_codes,
     print_json,
     waiting,
 )
@@ -201,7 +202,8 @@ def main() -> None:
     for stream in (sys.stdin, sys.stdout):  # a Windows console in China has no ŷ, which is no reason to stop
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
-    _prepared(sys.argv[1:2])()
+    with full_disks_as_exit_codes():
+        _prepared(sys.argv[1:2])()
 
 
 def _prepared(beginning: list[str]) -> typer.Typer:

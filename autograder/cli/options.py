@@ -5,6 +5,8 @@ Exit codes: 0 done, 1 something did not pass or could not be graded, 2 wrong usa
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -40,8 +42,11 @@ AssignmentsArgument = Annotated[
 AssignmentArgument = Annotated[str, typer.Argument(metavar="ASSIGNMENT", help="Name of an assignment.")]
 ResultsOption = Annotated[Path, typer.Option("--results", metavar="FILE", help="Results that `grade` wrote.")]
 RESULTS = Path("results.jsonl")
+_NOT_WRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 _AT_ONCE_S = 0.4
 """Nobody wonders for so long whether anything happens."""
+_SHORT_S = 2
+"""What has taken less says little of what the rest will take."""
 
 
 def course_at(folder: Path) -> Course:
@@ -140,6 +145,28 @@ def errors_as_exit_codes(lang: str | None = None) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+@contextmanager
+def full_disks_as_exit_codes() -> Iterator[None]:
+    """End with one line where nothing more can be written; without one where nobody reads the output any more."""
+    try:
+        try:
+            yield
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what cannot be written is noticed here, and not when Python ends
+    except OSError as error:
+        if error.errno not in _NOT_WRITTEN:
+            raise
+        from autograder.base.i18n import text
+
+        if error.errno != errno.EPIPE:
+            words = text("not everything could be written: {reason}", reason=error.strerror)
+            sys.stderr.write(f"autograder: {words.both}\n")
+        if sys.stdout is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
+        raise SystemExit(1) from None
+
+
 def _fail(error: AutograderError, code: int, lang: str | None) -> NoReturn:
     from autograder.base.i18n import chosen_language
 
@@ -176,22 +203,27 @@ def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callabl
 
     from autograder.base.i18n import text
 
+    if not total:
+        yield lambda: None
+        return
     columns = (
         TextColumn(text("grading").get(language)),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}/s"),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
     )
     screen = console(stderr=True)
+    words = text("grading one submission") if total == 1 else text("grading {count} submissions", count=total)
     with (
-        waiting(text("grading {count} submissions", count=total), language, quiet=quiet or screen.is_terminal),
+        waiting(words, language, quiet=quiet or screen.is_terminal),
         Progress(*columns, console=screen, disable=quiet) as bar,
     ):
-        task = bar.add_task("", total=total, rate="  –")
+        number = bar.add_task("", total=total, rate="")
+        task = bar.tasks[0]
 
         def advance() -> None:
-            speed = bar.tasks[0].speed
-            bar.update(task, advance=1, rate=f"{speed:5.1f}" if speed else "  –")
+            speed = task.speed if (task.elapsed or 0.0) > _SHORT_S else None
+            bar.update(number, advance=1, rate=f"{speed:5.1f}/s" if speed else "")
 
         yield advance

@@ -57,6 +57,7 @@ def _import() -> None:
         import rich.progress  # noqa: F401
 
         import autograder.cli.main
+        import autograder.gradebook.counting
         import autograder.gradebook.plain_grading
         import autograder.gradebook.preprocessors
         import autograder.gradebook.releasing

@@ -379,6 +379,10 @@ class Course:
             raise UsageError(words)
         return list(wanted) or known
 
+    def notebooks(self) -> dict[str, list[str]]:
+        """Return the names of all assignments, and what the source notebooks of each are called."""
+        return {name: [path.name for path in (self.source / name).glob("*.ipynb")] for name in self._known()}
+
     def _known(self) -> list[str]:
         return sorted([*self._with_rubric(), *self.plain()])
 

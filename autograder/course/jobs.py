@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
-from autograder.base.i18n import Text, printable, same, text
+from autograder.base.i18n import Text, first_of, printable, same, text
 from autograder.course.configuration import Folders
 from autograder.results.grade_report import Problem
 
@@ -19,6 +20,7 @@ _ENDINGS = (".ipynb", ".py")
 _NO_ACCESS = os.strerror(errno.EACCES)
 MOST_LEVELS = 30
 """Folders in folders; deeper ones are no student's work, and most programs fail on them."""
+_MOST_TOLD = 8
 _FOLDERS_OF_COURSES = frozenset({"assignments", "solutions", "source", "release"})
 """Folders that hold assignments and are named after no student, here or in the course of another teacher."""
 
@@ -134,19 +136,70 @@ def _in_folder(
         yield from _loose(own, folder, assignments, folders)
 
 
-def left_out(submitted: Path, assignments: Sequence[str]) -> Iterator[Text]:
-    """Yield what `find_jobs` takes for nobody's work in nbgrader's tree: a student may wait for a grade there."""
-    if not any(d.is_dir() for name in assignments for d in submitted.glob(f"*/{name}")):
+def left_out(submitted: Path, notebooks: Mapping[str, Collection[str]]) -> Iterator[Text]:
+    """Yield what `find_jobs` takes for nobody's work in nbgrader's tree: a student may wait for a grade there.
+
+    Args:
+        submitted: the tree.
+        notebooks: the names of all assignments, and what the notebooks of each are called.
+    """
+    if not any(d.is_dir() for name in notebooks for d in submitted.glob(f"*/{name}")):
         return  # a folder of loose files
+    students: list[Path] = []
     for path in sorted(submitted.iterdir()):
         shown = f"{submitted.name}/{printable(path.name)}"
         if path.name.startswith("."):
-            if any((path / name).exists() for name in assignments):
+            if any((path / name).exists() for name in notebooks):
                 yield text("{path}: was left out; its name begins with a dot", path=shown)
         elif path.is_dir() and not _may_read(path):
             yield text("{path}: was left out; it cannot be read: {reason}", path=shown, reason=_NO_ACCESS)
         elif path.suffix in _ENDINGS or not (path.suffix or path.is_dir()):
             yield text("{path}: was left out; it is not a folder <student>/<assignment>/", path=shown)
+        elif path.is_dir() and not path.is_symlink():
+            students.append(path)
+    yield from _tell_unknown(students, notebooks)
+    yield from _tell_further(students, notebooks)
+
+
+def _tell_unknown(students: Sequence[Path], assignments: Collection[str]) -> Iterator[Text]:
+    """Yield a line for each name in their folders that is no assignment's, those of most students first."""
+    found: dict[str, list[str]] = {}
+    for student in students:
+        for path in sorted(student.iterdir()):
+            is_hidden = path.name.startswith((".", "__"))
+            if path.name not in assignments and not is_hidden and (path.suffix in _ENDINGS or path.is_dir()):
+                found.setdefault(path.name, []).append(student.name)
+    by_size = sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+    for name, names in by_size[:_MOST_TOLD]:
+        words = text(
+            "{place}/<student>/{name}: was left out; no assignment has this name (handed in by {students})",
+            place=students[0].parent.name,
+            name=printable(name),
+            students=first_of(names),
+        )
+        alike = difflib.get_close_matches(name.partition(".")[0], assignments, n=1)
+        yield words + text("; did you mean {name}?", name=alike[0]) if alike else words
+    if len(by_size) > _MOST_TOLD:
+        yield text("{count} more names there are no assignment's", count=len(by_size) - _MOST_TOLD)
+
+
+def _tell_further(students: Sequence[Path], notebooks: Mapping[str, Collection[str]]) -> Iterator[Text]:
+    """Yield a line for each assignment in whose folders notebooks lie beside the expected ones, which alone count."""
+    for name, expected in notebooks.items():
+        places = [student / name for student in students if not (student / name).is_symlink()]
+        folders = [place for place in places if place.is_dir() and _may_read(place)]
+        files = {folder: {path.name for path in folder.glob("[!.]*.ipynb")} for folder in folders}
+        further = [
+            f"{folder.parent.name}/{min(names.difference(expected))}"
+            for folder, names in files.items()
+            if not names.isdisjoint(expected) and names.difference(expected)
+        ]
+        if further:
+            yield text(
+                "{assignment}: notebooks of other names beside the graded ones were left out: {files}",
+                assignment=name,
+                files=first_of(further),
+            )
 
 
 def _code(folder: Path) -> list[Path]:

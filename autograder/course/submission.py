@@ -167,18 +167,7 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         with without_collections():
             notebook = json.loads(source)
     except json.JSONDecodeError as error:
-        if error.pos >= len(source.rstrip()) - 1 or "Unterminated" in error.msg:
-            raise SubmissionError(
-                text("{file} breaks off in line {line}; was it copied completely?", file=file, line=error.lineno)
-            ) from None
-        raise SubmissionError(
-            text(
-                "{file} is not a notebook: line {line} is not JSON ({reason})",
-                file=file,
-                line=error.lineno,
-                reason=same(error.msg),
-            )
-        ) from None
+        raise SubmissionError(tell_not_json(file, error)) from None
     except (RecursionError, ValueError) as error:
         raise SubmissionError(
             text("{file} is not a notebook: {reason}", file=file, reason=same(type(error).__name__))
@@ -197,6 +186,18 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         )
     code = tuple(_code_cells(cells, problems))
     return replace(submission, cells=code, problems=tuple(problems))
+
+
+def tell_not_json(file: str, error: json.JSONDecodeError) -> Text:
+    """Say where a file stops to be a notebook."""
+    if error.pos >= len(error.doc.rstrip()) - 1 or "Unterminated" in error.msg:
+        return text("{file} breaks off in line {line}; was it copied completely?", file=file, line=error.lineno)
+    return text(
+        "{file} is not a notebook: line {line} is not JSON ({reason})",
+        file=file,
+        line=error.lineno,
+        reason=same(error.msg),
+    )
 
 
 def _raw_cells(notebook: Any) -> list[Any] | None:

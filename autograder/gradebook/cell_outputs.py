@@ -49,6 +49,8 @@ class CellOutputs:
     late: Text
     is_undone: bool = field(default=False, init=False)
     """The cell that was last asked for asked for a program in turn, and nothing was done."""
+    failure: Failure | None = field(default=None, init=False)
+    """The exception that ended the cell that was last asked for, unless a limit of ours did."""
     _noticed: list[Text] = field(default_factory=list)
     _room_left: int = field(default_factory=lambda: MAX_SHOWN, init=False)
     _is_full: bool = field(default=False, init=False)
@@ -64,7 +66,7 @@ class CellOutputs:
         Raises:
             BadReply: the worker's reply is malformed.
         """
-        self._noticed = []
+        self._noticed, self.failure = [], None
         if "failed" not in answer:
             worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
         try:
@@ -118,7 +120,9 @@ class CellOutputs:
             words = (tell_frames(failure.frames) + self.late).en
             return error_output(StudentTimeout.__name__, self.late.en, words)
         told = tell_failure(failure).en
-        if (limit := limit_of(failure, self.room, surroundings)) is not None:
+        if (limit := limit_of(failure, self.room, surroundings)) is None:
+            self.failure = failure
+        else:
             self._noticed.append(limit)
             told += f"\n{limit.both}"
         return error_output(failure.kind, failure.message, told)

@@ -187,10 +187,11 @@ class Extensions:
         known = {one.id for one in gradebook.students} | set(self._students_in_submitted())
         if student in known:
             return
+        alike = difflib.get_close_matches(student, sorted(known), n=1)
         words = text(
-            "no student is called {student}{names}; `nbgrader db student add {student}` enters one",
+            "no student is called {student}; {guess}`nbgrader db student add {student}` enters one",
             student=printable(student),
-            names=_alike(student, sorted(known)),
+            guess=text("did you mean {name}? ", name=printable(alike[0])) if alike else "",
         )
         raise UsageError(words)
 

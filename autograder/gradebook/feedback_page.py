@@ -88,6 +88,12 @@ class Feedback:
     cells: Sequence[CodeCell]
     comments: Sequence[tuple[str, str]] = ()
 
+    @property
+    def not_graded(self) -> float:
+        """The points in the maximum that a person has yet to give."""
+        given = [*(one for _, one, _ in self.exercises), *(answer.given for answer in self.answers)]
+        return sum(one.maximum for one in given if one.waits and not one.by_hand)
+
 
 def render(feedback: Feedback, language: Language, said: Said = NOTHING) -> str:
     """Return the page in one language, with what those who teach have said to its mistakes."""

@@ -18,14 +18,17 @@ import autograder
 from autograder.base.errors import ConfigError, GradebookError, SandboxError, StudentError, SubmissionError
 from autograder.base.i18n import Text, printable, same, text
 from autograder.base.run_folder import RunFolder
+from autograder.course import confused
 from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
+from autograder.course.course import Course
 from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.released_notebook import SourceNotebook
-from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
+from autograder.results.counted import tell_waiting
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem, bounded
 from autograder.sandbox import confine
 
 if TYPE_CHECKING:
@@ -229,6 +232,8 @@ class PlainAssignment:
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
             problems += [self._in_notebook(source.name, problem) for problem in of_format]
+            if (other := self._of_other_assignment(path, notebook)) is not None:
+                problems.append(self._beside_rubric(source.name, other))
             released_notebook.restore(notebook, source)
             noticed = runner.run(notebook, folder, path.parent)
             problems += [self._in_notebook(source.name, problem) for problem in noticed]
@@ -239,6 +244,11 @@ class PlainAssignment:
         problems += notes
         notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
         return notebook
+
+    def _of_other_assignment(self, path: Path, notebook: NotebookNode) -> Problem | None:
+        marks = (cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells if "source" in cell)
+        named = frozenset(mark for mark in marks if mark)
+        return confused.problem_of(Course(self._nbgrader.root), self.name, path.name, named)
 
     def _in_notebook(self, name: str, problem: Problem) -> Problem:
         """Return a problem that names its notebook, if there are several."""
@@ -286,7 +296,7 @@ class PlainAssignment:
             status="unreadable" if notebooks and unreadable == len(notebooks) else "graded",
             score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
             exercises=tuple(exercises),
-            problems=(*problems, *self._waiting(notes)),
+            problems=(*bounded(problems), *self._waiting(notes)),
             submission_sha256=self.sha256(submission),
             duration_s=round(time.monotonic() - begun, 3),
             **self._fields_of(submission),
@@ -321,19 +331,8 @@ class PlainAssignment:
         return {**named, "max_score": self.max_score, **self.provenance}
 
 
-def tell_waiting(count: int) -> Text:
-    """Say how many cells only a person can grade."""
-    return text("{count} cells wait for a person to grade them", count=count)
-
-
-def tells_waiting(problem: Problem) -> bool:
-    """Return whether a problem says just that."""
-    count = problem.text.en.partition(" ")[0]
-    return count.isdecimal() and problem.text.en == tell_waiting(int(count)).en
-
-
 def _problems_of(notebook: NotebookNode) -> Iterator[Problem]:
-    """Yield what ended or blocked the process, cell by cell; a test that fails is no problem."""
+    """Yield what ended or blocked the process, cell by cell."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:

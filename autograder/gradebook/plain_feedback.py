@@ -6,14 +6,19 @@ that failed.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.base.errors import GradebookError
-from autograder.base.i18n import text
+from autograder.base.i18n import choose_language, text
 from autograder.course import configuration
+from autograder.gradebook import scores
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback import Written, bring_along
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_for_a_while
@@ -81,6 +86,38 @@ def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:
             visible = {line.strip() for line in cell.source.splitlines() if line.strip()}
             cell.outputs = [_shown(o, visible - set(hidden)) for o in cell.outputs if o.output_type == "error"]
     return shown
+
+
+def say_what_waits(notebook: NotebookNode, place: Mapping[str, Any], root: Path) -> None:
+    """Take the scores from cells of an autograded notebook that a person has yet to grade: nbgrader's page shows 0.
+
+    Args:
+        notebook: changed in place; what has no score is not a number.
+        place: whose notebook of which assignment it is, and where the gradebook is, as nbgrader has it.
+        root: the course's folder.
+
+    Raises:
+        GradebookError: the gradebook cannot be read.
+    """
+    engine = scores.engine(root, place["db_url"])
+    try:
+        with engine.connect() as connection:
+            work = scores.of_student(connection, place["student"], place["assignment"]) or scores.Work()
+    except SQLAlchemyError as error:
+        raise scores.unreadable(error) from error
+    finally:
+        engine.dispose()
+    waiting = {
+        one.cell for one in work.grades if one.notebook == place["notebook"] and one.waits and one.manual is None
+    }
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade_id") in waiting:
+            cell.metadata.nbgrader["score"] = math.nan
+
+
+def rounded(score: float, digits: int = 0) -> float | str:
+    """Return a score as nbgrader's page shows it, in place of Jinja's filter ``round``; without one, say so."""
+    return text("not graded yet").get(choose_language()) if math.isnan(score) else round(score, digits)
 
 
 def _shown(error: NotebookNode, visible: set[str]) -> NotebookNode:

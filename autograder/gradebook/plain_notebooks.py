@@ -25,6 +25,7 @@ from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.gradebook import autograded
 from autograder.gradebook.cell_outputs import CellOutputs, error_output
+from autograder.gradebook.failing_cells import FailingCells
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import Problem
 from autograder.sandbox import confine
@@ -97,7 +98,8 @@ class NotebookRunner:
             handed_in: where the notebooks are as they were handed in: the code finds these, without hidden tests.
 
         Returns:
-            Which limits of the sandbox were in the way of which cell, and what was left out there.
+            Which cells failed that are no tests, which limits of the sandbox were in the way of which cell, and what
+            was left out there.
         """
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         self._ends = time.monotonic() + _MOST_TIMES * self._timeout_s
@@ -164,7 +166,7 @@ class NotebookRunner:
     def _run_until_one_ends_it(self, cells: Sequence[NotebookNode], bad: set[int]) -> int | None:
         """Run all cells but the bad ones in a new process; return the one that ended or blocked it, if any."""
         self._noticed, count = [], 0
-        outputs = CellOutputs(Room(_MEMORY_MB, has_files=True), self._late)
+        outputs, failing = CellOutputs(Room(_MEMORY_MB, has_files=True), self._late), FailingCells()
         worker = self._zygote.spawn()
         try:
             with _Watch(self._base, worker):
@@ -190,6 +192,7 @@ class NotebookRunner:
                         if number not in bad:
                             cell.outputs = outputs.of(worker, answer, count)
                             self._noticed += outputs.noticed(number + 1)
+                            self._noticed += failing.noticed(number + 1, cell, outputs.failure)
                             if outputs.is_undone:
                                 cell.metadata[UNDONE] = True
                     except StudentError as error:

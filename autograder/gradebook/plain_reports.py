@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from autograder.base.i18n import same, text
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.nbgrader_course import NbgraderCourse
-from autograder.gradebook.plain_assignment import tell_waiting, tells_waiting
 from autograder.report.tables import points
+from autograder.results.counted import tell_waiting, tells_waiting
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 
 if TYPE_CHECKING:

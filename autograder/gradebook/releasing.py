@@ -24,6 +24,7 @@ from autograder.course.course import Course
 from autograder.gradebook import colab, due_dates, leaks, released_notebook
 from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
 from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.rubric.source_reading import refuse_mistakes
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -60,11 +61,13 @@ def require_source(course: Course, name: str) -> None:
     """Raise an error if there is no notebook to make an assignment from; no other stands in for that of a rubric.
 
     Raises:
-        ConfigError: the notebook that the rubric is for is missing.
+        ConfigError: the notebook that the rubric is for is missing, or the rubric cannot work.
         UsageError: there is none at all.
     """
     if course.has_rubric(name):
-        course.assignment(name).require_notebook()
+        assignment = course.assignment(name)
+        assignment.require_notebook()
+        refuse_mistakes(assignment)
     elif not any((course.source / name).glob("*.ipynb")):
         raise UsageError(text("{source}: there is no notebook to release", source=course.source / name))
 

@@ -26,7 +26,7 @@ from autograder.course import kit
 from autograder.gradebook import feedback, repair
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
-from autograder.gradebook.plain_feedback import without_hidden_tests
+from autograder.gradebook.plain_feedback import rounded, say_what_waits, without_hidden_tests
 from autograder.report.html import preformatted
 from autograder.report.markup import clean, is_deep
 
@@ -140,15 +140,20 @@ def _words(value: Any) -> str:
 class FeedbackPage(HTMLExporter):
     """The page of ``autograder feedback`` if a rubric of ours judged; for ``c.GenerateFeedback.exporter_class``."""
 
+    def default_filters(self) -> Iterator[tuple[str, Any]]:
+        """Yield nbconvert's filters, and what shows a score that nobody has given yet."""
+        yield from super().default_filters()
+        yield "round", rounded
+
     def from_notebook_node(  # type: ignore[override]
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[str, dict[str, Any]]:
         """Return the page; nbgrader's own, without hidden tests, for notebooks without a rubric."""
         place = (resources or {}).get("nbgrader")
-        if place is None or MARK not in nb.metadata:
+        if place is None:
             return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
         folders = cast("GenerateFeedback", self.parent).coursedir
-        assignment = rubric_of(folders, place["assignment"], place["notebook"])
+        assignment = rubric_of(folders, place["assignment"], place["notebook"]) if MARK in nb.metadata else None
         if assignment is None:
             return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
         with Gradebook(place["db_url"], folders.course_id) as gradebook:
@@ -156,3 +161,10 @@ class FeedbackPage(HTMLExporter):
             language = choose_language(None, assignment.settings.language)
             page = feedback.render(assignment, submission, nb, language, Path(folders.root))
             return page, self._init_resources(resources)
+
+    def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Return the notebook with what the gradebook has for its cells, but without a 0 that nobody has given."""
+        shown, found = super()._preprocess(nb, resources)
+        if "nbgrader" in found:
+            say_what_waits(shown, found["nbgrader"], Path(cast("GenerateFeedback", self.parent).coursedir.root))
+        return shown, found

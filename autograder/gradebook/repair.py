@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.base.errors import SubmissionError
 from autograder.base.garbage import without_collections
 from autograder.base.i18n import Text, printable, same, text
-from autograder.course.submission import format_problems
+from autograder.course.submission import format_problems, tell_not_json
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
 
@@ -105,6 +105,8 @@ def tell_unreadable(file: str, error: SubmissionError | ValueError) -> Text:
     """Say why nothing could be read from a file."""
     if isinstance(error, SubmissionError):
         return text("{file} cannot be read: {reason}", file=printable(file), reason=error.text)
+    if isinstance(error, json.JSONDecodeError):
+        return tell_not_json(printable(file), error)
     return text("{file} is not a notebook: {reason}", file=printable(file), reason=same(str(error)))
 
 

@@ -218,6 +218,18 @@ def address(root: Path) -> str:
     return str(section.get("db_url") or f"sqlite:///{root.resolve() / 'gradebook.db'}")
 
 
+def is_there(root: Path) -> bool:
+    """Return whether a course has a gradebook that can be read; that of a server is taken to be there.
+
+    Raises:
+        ConfigError: the course's ``nbgrader_config.py`` is broken.
+    """
+    if not (root / CONFIG_FILE).is_file():
+        return False
+    kind, _, place = address(root).partition("://")
+    return kind != "sqlite" or place.startswith("/file:") or Path(place.removeprefix("/")).is_file()
+
+
 def engine(root: Path, where: str) -> Engine:
     """Return what connects to the gradebook at an address.
 
@@ -425,6 +437,25 @@ def question(connection: Connection, one: Grade) -> str:
         SOURCE_CELLS.c.notebook_id == notebook, SOURCE_CELLS.c.name == one.cell
     )
     return str(connection.execute(source).scalar() or "")
+
+
+def of_everybody(connection: Connection, assignment: str) -> tuple[list[Grade], dict[str, float]]:
+    """Return what the gradebook holds for each cell of each student in one assignment, and what is taken off of whom.
+
+    Both begin with the assignment's own few rows, as the tables have no indices by submission.
+    """
+    own = select(NOTEBOOKS.c.id).join(ASSIGNMENTS, ASSIGNMENTS.c.id == NOTEBOOKS.c.assignment_id)
+    notebooks = list(connection.scalars(own.where(ASSIGNMENTS.c.name == assignment)))
+    cells = list(connection.scalars(select(CELLS.c.id).where(CELLS.c.notebook_id.in_(notebooks))))
+    late = (
+        select(SUBMISSIONS.c.student_id, SUBMITTED.c.late_submission_penalty)
+        .join(SUBMITTED, SUBMITTED.c.assignment_id == SUBMISSIONS.c.id)
+        .where(SUBMITTED.c.notebook_id.in_(notebooks), SUBMITTED.c.late_submission_penalty > 0)
+    )
+    taken_off: dict[str, float] = {}
+    for student, penalty in connection.execute(late):
+        taken_off[student] = taken_off.get(student, 0.0) + penalty
+    return _grades(connection, GRADES.c.cell_id.in_(cells)), taken_off
 
 
 def manual_scores(connection: Connection, assignments: Sequence[str]) -> dict[tuple[str, str, str], float]:

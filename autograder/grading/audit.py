@@ -29,6 +29,7 @@ from autograder.results.audit import Audit, CriterionAudit, Version
 from autograder.results.grade_report import CriterionResult, GradeReport
 from autograder.rubric.criteria import is_named
 from autograder.rubric.provenance import seed_of
+from autograder.rubric.source_reading import refuse_mistakes
 
 KEY = b"audit"
 """Seeds the inputs of every audit: the same rubric gets the same result everywhere."""
@@ -65,8 +66,9 @@ def versions_of(assignment: Assignment) -> list[Version]:
     """Return every version of an assignment, not judged yet.
 
     Raises:
-        ConfigError: ``mutants.yaml`` or an edit in it is wrong.
+        ConfigError: ``mutants.yaml`` or an edit in it is wrong, or the rubric cannot work.
     """
+    refuse_mistakes(assignment)
     answers = Answers.of(assignment, assignment.notebook)
     return [version for version, _ in _versions(assignment, mutants.load(assignment), answers)]
 

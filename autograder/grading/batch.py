@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
-from autograder.course import mutants, submission
+from autograder.course import confused, mutants, submission
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job
 from autograder.grading.engine import Engine
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 from autograder.rubric.provenance import Provenance
+from autograder.rubric.source_reading import refuse_mistakes
 
 Grade = Callable[[Sequence[Job], Assignment, bytes], Iterator[GradeReport]]
 """Grades submissions of one assignment with the course's secret; yields reports in the order they are done."""
@@ -47,8 +49,9 @@ def grade_all(
     """
     here = partial(grade, processes=processes, confined=confined)
     key = course.key()
-    for name in dict.fromkeys(job.assignment for job in jobs):
-        mutants.apply_edits(course.assignment(name))  # a mistake is found before torch is loaded and anybody is graded
+    for assignment in map(course.assignment, dict.fromkeys(job.assignment for job in jobs)):
+        refuse_mistakes(assignment)  # they are found before torch is loaded and anybody is graded
+        mutants.apply_edits(assignment)
     for name in dict.fromkeys(job.assignment for job in jobs):
         assignment = course.assignment(name)
         provenance = Provenance(assignment, key, confined=confined)
@@ -59,10 +62,23 @@ def grade_all(
                 yield earlier
             else:
                 todo.append(job)
-        for report in (elsewhere or here)(todo, assignment, key):
+        paths = {job.student: job.path for job in todo}
+        for found in (elsewhere or here)(todo, assignment, key):
+            report = _with_other_assignment(course, found, paths[found.student])
             journal.add(report)
             yield report
     journal.finish()
+
+
+def _with_other_assignment(course: Course, report: GradeReport, path: Path | None) -> GradeReport:
+    """Return a report that says so in one sentence, if what lacks functions is the notebook of another assignment."""
+    if path is None or all(problem.kind != "missing" for problem in report.problems):
+        return report
+    words = confused.problem_of(course, report.assignment, path.name, confused.cells_of(path))
+    if words is None:
+        return report
+    rest = (problem for problem in report.problems if problem.kind not in ("missing", "cell-error"))
+    return report.model_copy(update={"problems": (words, *rest)})
 
 
 def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:

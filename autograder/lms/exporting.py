@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Language, text
 from autograder.course.course import Course
+from autograder.gradebook import scores as gradebook_scores
 from autograder.lms import classroom50, filling, github, rosters, runners, score_tables, scores
 from autograder.lms import reports as writing
 from autograder.lms.filling import Filled
@@ -53,6 +54,13 @@ def is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> 
     return False
 
 
+def has_gradebook(start: Path) -> bool:
+    """Return whether a folder lies in a course with a gradebook, whose scores are those that count."""
+    with suppress(UsageError):
+        return gradebook_scores.is_there(Course.find(start).root)
+    return False
+
+
 def _by_rubrics(course: Course, reports: Sequence[GradeReport]) -> list[GradeReport]:
     """Leave out reports of assignments without a rubric, whose points a person gives in part: the gradebook has all."""
     plain = course.plain()
@@ -67,6 +75,7 @@ def score_list(
     language: Language,
     *,
     gradebook: bool,
+    everybody: bool = True,
 ) -> list[Score]:
     """Return the scores of a table.
 
@@ -77,6 +86,7 @@ def score_list(
         start: a folder of the course.
         language: of the feedback.
         gradebook: take the totals from nbgrader's gradebook.
+        everybody: list those students of the gradebook, too, who have handed in nothing.
 
     Raises:
         UsageError: there are none, or too many for this format.
@@ -85,12 +95,12 @@ def score_list(
     by_hand: list[str] = []
     with suppress(UsageError):  # reports may be exported where there is no course
         course = Course.find(start)
-        reports = _by_rubrics(course, reports)
+        reports = _by_rubrics(course, reports) if gradebook else reports
         by_hand = _by_hand(course, reports)
     found = scores.of_reports(reports, language, by_hand)
     if gradebook:
         root = Course.find(start).root
-        found = scores.with_gradebook(found, root, assignment)
+        found = scores.with_gradebook(found, root, assignment, everybody=everybody)
         if not found:
             raise UsageError(
                 text(
@@ -110,7 +120,7 @@ def score_list(
 def _by_hand(course: Course, reports: Sequence[GradeReport]) -> list[str]:
     """Return the assignments of which a person grades some cells."""
     names = {report.assignment for report in reports}
-    return [name for name in names if scores.is_graded_by_hand(course.source / name / f"{name}.ipynb")]
+    return [name for name in names if any(map(scores.is_graded_by_hand, (course.source / name).glob("*.ipynb")))]
 
 
 def table(to: ScoreFormat, found: Sequence[Score]) -> bytes:

@@ -78,15 +78,16 @@ def _feedback(report: GradeReport, language: str) -> str:
     return "; ".join(open_ones)
 
 
-def with_gradebook(scores: list[Score], root: Path, assignment: str | None = None) -> list[Score]:
+def with_gradebook(
+    scores: list[Score], root: Path, assignment: str | None = None, *, everybody: bool = True
+) -> list[Score]:
     """Return scores with the totals of nbgrader's gradebook, which count manual scores and late penalties.
-
-    All students of the gradebook are listed.
 
     Args:
         scores: of reports; there may be none.
         root: the course's folder.
         assignment: the only one to include; by default every one that somebody has handed in.
+        everybody: list those students of the gradebook, too, who have handed in nothing.
 
     Raises:
         GradebookError: the gradebook cannot be read.
@@ -96,7 +97,7 @@ def with_gradebook(scores: list[Score], root: Path, assignment: str | None = Non
 
     known = {(score.assignment, score.student): score for score in scores}
     with NbgraderCourse(root).open() as gradebook:
-        students = [student.id for student in gradebook.students]
+        students = [student.id for student in gradebook.students] if everybody else []
         for found in gradebook.assignments:
             name, handed_in = found.name, submitted(found)
             if name != assignment if assignment else not handed_in:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ from rich.text import Text as Styled
 
 from autograder.base.i18n import Language, Text, same, text
 from autograder.report.tables import plain_table, points
-from autograder.report.terminal import MARKS
+from autograder.report.terminal import MARKS, NOTHING
+from autograder.results.counted import Counted
 from autograder.results.grade_report import GradeReport
 from autograder.results.moves import Change, Effect, Move, Verdict, effects
 
@@ -52,12 +53,18 @@ class Line:
     reasons: tuple[str, ...]
 
 
-def lines(moves: Sequence[Move], language: Language) -> list[Line]:
-    """Return the moves in words; titles that `summary` gives are not repeated."""
-    return [_line(move, language) for move in moves]
+def lines(moves: Sequence[Move], language: Language, counted: Mapping[str, Counted] = NOTHING) -> list[Line]:
+    """Return the moves in words; titles that `summary` gives are not repeated.
+
+    Args:
+        moves: who moves.
+        language: of the words.
+        counted: what the gradebook counts, by student: points that people have given stay, before and after.
+    """
+    return [_line(move, language, counted.get(move.student)) for move in moves]
 
 
-def _line(move: Move, language: Language) -> Line:
+def _line(move: Move, language: Language, counted: Counted | None) -> Line:
     in_summary = move.before is not None and not move.is_resubmitted
     reasons = [_reason(change, language, titled=not in_summary) for change in move.changes]
     if move.is_resubmitted:
@@ -65,20 +72,21 @@ def _line(move: Move, language: Language) -> Line:
     difference = move.difference
     words = "?" if difference is None else f"{difference:+g}" if difference else "0"
     direction = None if difference is None else (difference > 0) - (difference < 0)
-    return Line(move.student, _score(move.before), _score(move.after), words, direction, tuple(reasons))
+    before, after = (_score(report, counted) for report in (move.before, move.after))
+    return Line(move.student, before, after, words, direction, tuple(reasons))
 
 
 _STYLES = {None: "yellow", 1: "green", 0: "dim", -1: "red"}
 
 
-def table(moves: Sequence[Move], language: Language) -> Table:
-    """Return a table with a line for each student and each criterion that makes the difference."""
+def table(moves: Sequence[Move], language: Language, counted: Mapping[str, Counted] = NOTHING) -> Table:
+    """Return a table with a line for each student and each criterion that makes the difference; see `lines`."""
     found = plain_table()
     found.add_column(text("student").get(language))
     for heading in (text("before"), text("after"), same("")):
         found.add_column(heading.get(language), justify="right")
     found.add_column(text("because of").get(language))
-    for line in lines(moves, language):
+    for line in lines(moves, language, counted):
         first, *rest = line.reasons or ("",)
         difference = Styled(line.difference, _STYLES[line.direction])
         found.add_row(Styled(line.student, "bold"), line.before, line.after, difference, Styled(first))
@@ -102,8 +110,17 @@ def as_values(move: Move) -> dict[str, Any]:
     }
 
 
-def _score(report: GradeReport | None) -> str:
-    return "–" if report is None else f"{points(report.score)}/{points(report.max_score)}"
+def _score(report: GradeReport | None, counted: Counted | None) -> str:
+    """Return a total, with what people give for cells that the report does not judge; a question mark if they wait."""
+    if report is None:
+        return "–"
+    if counted is None or report.score is None:
+        return f"{points(report.score)}/{points(report.max_score)}"
+    judged = {exercise.name for exercise in report.exercises}
+    by_hand = [cell for name, cell in counted.cells.items() if name not in judged]
+    total = report.score + sum(cell.score or 0.0 for cell in by_hand)
+    more = "+?" if any(cell.waits for cell in by_hand) else ""
+    return f"{points(total)}{more}/{points(max(report.max_score, counted.maximum))}"
 
 
 def _reason(change: Change, language: Language, *, titled: bool) -> str:

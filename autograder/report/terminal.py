@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -11,10 +11,11 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, Text, text
+from autograder.base.i18n import Language, Text, first_of, text
 from autograder.report.condensed import condense, merge
 from autograder.report.tables import GAP, plain_table, points
 from autograder.results.cases import requirements
+from autograder.results.counted import Counted, CountedCell, tell_waiting, tells_waiting
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
@@ -26,13 +27,16 @@ OUTCOMES = {
 }
 """The outcomes in words."""
 _SYNTAX = re.compile(r"(?:Syntax|Indentation|Tab)Error\b")
+NOTHING: Mapping[str, Counted] = {}
+"""Where there is no gradebook."""
 _TOTAL_WIDTH = 5
 _PROBLEMS_WIDTH = 40
-_MOST_NAMES = 5
 _STYLES = {"passed": "green", "failed": "red", "error": "yellow", "skipped": "dim"}
 
 
-def class_table(reports: Sequence[GradeReport], language: Language, width: int) -> Group:
+def class_table(
+    reports: Sequence[GradeReport], language: Language, width: int, counted: Mapping[str, Counted] = NOTHING
+) -> Group:
     """Return a table with one line per submission: the score of each exercise, the total, the problems.
 
     Args:
@@ -40,9 +44,11 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
         language: of the headings and problems.
         width: columns of the terminal. If the scores do not fit, each exercise is a mark; problems that do not fit
             beside the scores become a list of their own.
+        counted: what the gradebook counts, by student; what people have given is in it, and what waits for them.
     """
     ordered = sorted(reports, key=lambda r: r.student)
     exercises = {e.name: e.max_score for report in ordered for e in report.exercises}
+    exercises |= {name: cell.maximum for one in counted.values() for name, cell in one.cells.items()}
     student_width = min(20, max(8, *(cell_len(r.student) for r in ordered)))
     widths = {name: max(4, *(len(word) for word in name.split("_"))) for name in exercises}
     left = width - student_width - sum(w + GAP for w in widths.values()) - 2 * _TOTAL_WIDTH
@@ -54,7 +60,7 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
         for name, max_score in exercises.items():
             heading = Styled(f"{name.replace('_', ' ')} /{points(max_score)}")
             table.add_column(heading, justify="right", width=widths[name])
-    maximum = max((report.max_score for report in ordered), default=0)
+    maximum = _maximum(ordered, counted)
     table.add_column(
         Styled(f"{text('total').get(language)} /{points(maximum)}"), justify="right", style="bold", width=_TOTAL_WIDTH
     )
@@ -63,46 +69,67 @@ def class_table(reports: Sequence[GradeReport], language: Language, width: int) 
         table.add_column(
             Styled(text("problems").get(language)), style="yellow", width=left, no_wrap=True, overflow="ellipsis"
         )
+    problems = {report.student: _problems(report, counted.get(report.student), language) for report in ordered}
     for report in ordered:
-        scores = {e.name: e for e in report.exercises}
+        known = counted.get(report.student)
+        scores = {e.name: CountedCell(e.score, e.max_score) for e in report.exercises}
+        scores |= known.cells if known is not None else {}
         cells = [_score_cell(scores.get(name), as_mark=narrow) for name in exercises]
-        last = [Styled(_problems(report, language))] if beside else []
+        last = [Styled(problems[report.student])] if beside else []
         earned = [Styled.assemble(*cells)] if narrow else cells
-        table.add_row(Styled(report.student), *earned, Styled(points(report.score)), *last)
+        table.add_row(Styled(report.student), *earned, Styled(points(_total(report, known))), *last)
     parts: list[RenderableType] = [table]
     if narrow:
-        words = text("✓ all points  ◐ some  ✗ none  ? not judged; in this order: {names}", names=", ".join(exercises))
+        words = text(
+            "✓ all points  ◐ some  ✗ none  ? not judged yet; in this order: {names}", names=", ".join(exercises)
+        )
         parts.append(Styled(words.get(language), style="dim"))
-    if not beside and any(report.problems for report in ordered):
+    if not beside and any(problems.values()):
         parts.append(Styled("\n" + text("problems").get(language), style="bold"))
-        parts.extend(_by_problem(ordered, language))
+        parts.extend(_by_problem(problems, language))
     return Group(*parts)
 
 
-def _by_problem(reports: Sequence[GradeReport], language: Language) -> Iterator[Styled]:
+def _total(report: GradeReport, counted: Counted | None) -> float | None:
+    """Return what counts of a submission; None if it could not be graded."""
+    return report.score if counted is None or report.score is None else counted.score
+
+
+def _maximum(reports: Sequence[GradeReport], counted: Mapping[str, Counted]) -> float:
+    return max((*(report.max_score for report in reports), *(one.maximum for one in counted.values())), default=0)
+
+
+def _by_problem(problems: Mapping[str, str], language: Language) -> Iterator[Styled]:
     """Yield a line for each problem: what a whole class has in common is said once."""
     students: dict[str, list[str]] = {}
-    for report in reports:
-        if report.problems:
-            students.setdefault(_problems(report, language), []).append(report.student)
-    for problem, names in students.items():
-        more = len(names) - _MOST_NAMES
-        named = ", ".join(names[:_MOST_NAMES]) + (f" (+{more})" if more > 0 else "")
-        yield Styled(f"{named}: {problem}", style="yellow")
+    for student, words in problems.items():
+        if words:
+            students.setdefault(words, []).append(student)
+    for words, names in students.items():
+        yield Styled(f"{first_of(names).get(language)}: {words}", style="yellow")
 
 
-def summary(reports: Sequence[GradeReport], language: Language) -> Styled:
-    """Return the counts and the mean in one line."""
-    scores = [report.score for report in reports if report.score is not None]
-    maximum = max((report.max_score for report in reports), default=0)
+def summary(reports: Sequence[GradeReport], language: Language, counted: Mapping[str, Counted] = NOTHING) -> Styled:
+    """Return the counts and the mean in one line; below it, what waits for a person.
+
+    Args:
+        reports: of one assignment.
+        language: of the words.
+        counted: what the gradebook counts, by student.
+    """
+    totals = [_total(report, counted.get(report.student)) for report in reports]
+    scores = [score for score in totals if score is not None]
     by_status = {status: sum(r.status == status for r in reports) for status in ("graded", "unreadable", "error")}
     mean = sum(scores) / len(scores) if scores else 0
     words = text(
         "{graded} graded, {unreadable} unreadable, {error} could not be graded; mean {mean} of {maximum}",
         **by_status,
         mean=points(round(mean, 2)),
-        maximum=points(maximum),
+        maximum=points(_maximum(reports, counted)),
     )
+    shown = (counted[report.student] for report in reports if report.student in counted)
+    if waiting := sum(cell.waits for one in shown for cell in one.cells.values()):
+        words += text("; marked ?: ") + tell_waiting(waiting)
     return Styled(words.get(language))
 
 
@@ -255,22 +282,25 @@ def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
     return "\n".join(lines)
 
 
-def _score_cell(exercise: ExerciseResult | None, *, as_mark: bool) -> Styled:
+def _score_cell(cell: CountedCell | None, *, as_mark: bool) -> Styled:
     """Return what was earned in an exercise, in figures or as a mark."""
-    if exercise is None or exercise.score is None:
+    if cell is None or cell.score is None:
         return Styled("?", style="yellow")
-    full = exercise.score == exercise.max_score
-    mark, style = ("✓", "green") if full else ("◐", "") if exercise.score else ("✗", "red")
-    return Styled(mark if as_mark else points(exercise.score), style=style)
+    mark, style = ("✓", "green") if cell.score == cell.maximum else ("◐", "") if cell.score else ("✗", "red")
+    shown = mark if as_mark else points(cell.score)
+    return Styled(f"{shown}?", style="yellow") if cell.waits else Styled(shown, style=style)
 
 
-def _problems(report: GradeReport, language: Language) -> str:
-    if not report.problems:
+def _problems(report: GradeReport, counted: Counted | None, language: Language) -> str:
+    """Return the first problem of a submission in one line, and how many more there are."""
+    found = [one for one in report.problems if counted is None or not tells_waiting(one)]
+    if counted is not None and counted.taken_off:
+        found.append(Problem.of("note", text("late: {points} points are taken off", points=points(counted.taken_off))))
+    if not found:
         return ""
-    first = report.problems[0]
-    lines = first.text.get(language).splitlines() or [""]
+    lines = found[0].text.get(language).splitlines() or [""]
     words = lines[-1]
-    if first.cell is not None:
-        words = text("code cell {number}", number=first.cell).get(language) + ": " + words
-    more = len(report.problems) - 1
-    return words + (f" (+{more})" if more else "")
+    if found[0].cell is not None:
+        words = text("code cell {number}", number=found[0].cell).get(language) + ": " + words
+    more = len(found) - 1
+    return words + (text(" (and {count} more)", count=more).get(language) if more else "")

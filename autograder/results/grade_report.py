@@ -6,11 +6,12 @@ is no score at all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from autograder.base.i18n import Text, same
+from autograder.base.i18n import Text, same, text
 from autograder.base.records import Record
 from autograder.results import version_1
 
@@ -19,6 +20,9 @@ Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 SCHEMA: Literal[2] = 2
 CAUSES = "|"
 """Separates the ids of mistakes that do the same, in the id of a diagnosis."""
+
+MAX_PROBLEMS = 50
+"""A report lists at most this many: a notebook can have any number of cells, each with something wrong."""
 
 FOLLOWS = "follows-from-"
 """Begins the id of a diagnosis that names no mistake of its own: right code would do the same after an earlier one."""
@@ -56,6 +60,14 @@ class Problem(Record):
     def of(cls, kind: str, words: Text, *, cell: int | None = None, line: int | None = None) -> Self:
         """Return a problem described in both languages."""
         return cls(kind=kind, cell=cell, line=line, text=words)  # type: ignore[arg-type]
+
+
+def bounded(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return the problems that a report lists: of very many the first ones, and that there are more."""
+    if len(problems) <= MAX_PROBLEMS:
+        return tuple(problems)
+    words = text("there are more problems like these; only the first {count} are shown", count=MAX_PROBLEMS)
+    return (*problems[:MAX_PROBLEMS], Problem.of(problems[MAX_PROBLEMS].kind, words))
 
 
 class CriterionResult(Record):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograder.base.i18n import Text, same, text
-from autograder.student.calls import last_call, last_declared_call
+from autograder.rubric.classification import diagnosis
+from autograder.student.calls import failed_call, last_call, last_declared_call
 
 if TYPE_CHECKING:
     from autograder.results.grade_report import Diagnosis
     from autograder.student.calls import Call
 
+_CHANGED = "changed-in-place"
 _IN_BRACKETS = re.compile(r"\([^)]*\)|\[[^]]*\]")
 
 
@@ -49,6 +52,28 @@ def failed_after_call(reason: Text, **more: Any) -> CheckFailed:
             knows where a version of the reference runs in this process.
     """
     return CheckFailed(_after(last_call(), reason), **{"finding": _after(last_declared_call(), reason).en, **more})
+
+
+def changed_in_place(call: Call | None, names: Sequence[str]) -> CheckFailed:
+    """Return the failure that a call changed arguments."""
+    words = text("the call changed its argument {names} in place", names=", ".join(names))
+    cause = diagnosis(
+        _CHANGED,
+        text(
+            "`-=`, `X[...] = ...` and methods such as `append`, `sort` or those that end in `_` change what the caller "
+            "passed; make something new"
+        ),
+    )
+    return CheckFailed(_after(call, words), diagnosis=cause, finding=_after(last_declared_call(), words).en)
+
+
+def with_changes(message: Text, cause: Diagnosis | None) -> tuple[Text, Diagnosis | None]:
+    """Where a call has changed what the failed criterion looks at, say so before the rest."""
+    call = failed_call().changing
+    if call is None or (cause is not None and cause.id == _CHANGED):
+        return message, cause
+    found = changed_in_place(call, call.shown)
+    return found.text + same("\n") + message if message.en else found.text, cause or found.diagnosis
 
 
 def _after(call: Call | None, reason: Text) -> Text:

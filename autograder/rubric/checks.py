@@ -21,7 +21,7 @@ from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
 from autograder.course.submission import tell_label
 from autograder.rubric.arrays import as_tensors, precision_of
-from autograder.rubric.check_failures import CheckFailed, failed_after_call, named
+from autograder.rubric.check_failures import CheckFailed, changed_in_place, failed_after_call, named
 from autograder.rubric.classification import diagnosis
 from autograder.rubric.closeness import are_close, calculable, tolerances
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
@@ -364,7 +364,7 @@ def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
 def _assert_unchanged_since(watched: Watched | None) -> None:
     assert_arguments_unchanged()
     if watched is not None and (changed := watched.changed()):
-        raise _changed([str(place + 1) for place in changed])
+        raise changed_in_place(last_call(), [str(place + 1) for place in changed])
 
 
 def assert_arguments_unchanged() -> None:
@@ -377,12 +377,7 @@ def assert_arguments_unchanged() -> None:
     """
     call = last_call()
     if call is not None and call.changed:
-        raise _changed(call.changed)
-
-
-def _changed(names: Sequence[str]) -> CheckFailed:
-    words = text("the call changed its argument {names} in place", names=", ".join(names))
-    return failed_after_call(words, diagnosis=_changed_in_place())
+        raise changed_in_place(call, call.changed)
 
 
 def assert_stable(function: Callable[..., Any], *arguments: Any) -> torch.Tensor:
@@ -472,16 +467,6 @@ def detached() -> Diagnosis:
         "detached",
         text(
             "the graph is cut: by .detach(), .data, .item(), numpy, torch.tensor(...) or under torch.no_grad(), or the argument is not used, or the parameters are frozen"  # noqa: E501
-        ),
-    )
-
-
-def _changed_in_place() -> Diagnosis:
-    return diagnosis(
-        "changed-in-place",
-        text(
-            "`-=`, `X[...] = ...` and methods such as `append`, `sort` or those that end in `_` change what the caller "
-            "passed; make something new"
         ),
     )
 

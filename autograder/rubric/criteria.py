@@ -48,7 +48,7 @@ class Criterion:
     path: Path
     line: int
     visible: bool = True
-    looks_at: frozenset[tuple[str, int | str]] = frozenset()
+    looks_at: frozenset[tuple[str, int | str | None]] = frozenset()
     declared: Mapping[str, Title] = field(default_factory=dict)
 
     def check_languages(self, languages: Sequence[Language]) -> None:

@@ -30,12 +30,15 @@ from autograder.base.i18n import Text, same, text, without_addresses
 from autograder.results.grade_report import Diagnosis, Outcome
 from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_named, prefix_of
 from autograder.rubric.judge import Judge
-from autograder.rubric.source_reading import looking_back, refuse_identity_of_types, refuse_replacements
+from autograder.rubric.looking_back import looking_back
+from autograder.rubric.source_reading import refuse_mistakes_in
 
 if TYPE_CHECKING:
     import torch
 
+    from autograder.course.course import Assignment
     from autograder.rubric.constants import Constants
+    from autograder.student.calls import Looked
     from autograder.student.functions import Student
     from autograder.student.variables import Variables
 
@@ -182,6 +185,10 @@ def _record(judge: Judge, judged: Criterion, error: BaseException | None) -> Non
         judge.record_passed(judged)
         return
     outcome, message, diagnosis = _verdict(judge, judged, error)
+    if outcome == "failed" and not isinstance(error, StudentError):
+        from autograder.rubric.check_failures import with_changes
+
+        message, diagnosis = with_changes(message, diagnosis)
     if outcome == "failed":
         message, diagnosis = _with_signatures(judge, judged, error, message, diagnosis)
     judge.record(judged, outcome, message, diagnosis, hint=outcome == "failed" and _is_about_an_answer(error))
@@ -415,8 +422,8 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     known: set[str] = set()
     may_be_plain = bool(items) and not _conftests(items[0].config)
     for path in dict.fromkeys(item.path for item in items):
-        refuse_identity_of_types(path)
-        refuse_replacements(path)
+        refuse_mistakes_in(path, judge.assignment.functions)
+    may_change = _may_change(judge.assignment)
     for item in items:
         declared, visible = _declared(item), _is_visible(judge, item)
         case = getattr(item, "callspec", None)
@@ -425,7 +432,7 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             points=declared.points / cases[declared.id],
             visible=visible,
             path=item.path,
-            looks_at=looking_back(item.path).get(item.function.__name__, frozenset()),  # type: ignore[attr-defined]
+            looks_at=looking_back(item.path, may_change).get(item.function.__name__, frozenset()),  # type: ignore[attr-defined]
             id=declared.id if case is None else f"{declared.id}[{case.id}]",
         )
         _check(judge, judged, item, known)
@@ -439,6 +446,17 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
             if plain is not None:
                 judge.plain_tests[judged.id] = plain
     judge.constants = _constants(items)
+
+
+def _may_change(assignment: Assignment) -> frozenset[Looked]:
+    """Return which arguments functions are declared to change: by position, by name, and wherever nobody knows."""
+    return frozenset(
+        (function.name, place)
+        for function in assignment.functions.values()
+        for number, name in enumerate(function.parameters)
+        if name in function.changes
+        for place in (number, name, None)
+    )
 
 
 def _constants(items: Sequence[pytest.Item]) -> Constants:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograder.base.errors import UsageError
-from autograder.base.i18n import Text, printable, text
+from autograder.base.i18n import Text, printable
 from autograder.course import submission as submissions
 from autograder.course.course import PRACTICE_KEY, Assignment, Course
 from autograder.course.sections import Section, sections
 from autograder.course.submission import Submission
-from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
+from autograder.results.grade_report import ExerciseResult, GradeReport, Problem, bounded
 from autograder.rubric.judge import Judge
 from autograder.rubric.known_mistakes import KnownMistakes
 from autograder.rubric.provenance import Provenance
@@ -23,9 +23,6 @@ from autograder.student.functions import Student
 from autograder.student.remote import RemoteRunner
 from autograder.student.source_use import Source
 from autograder.student.worker_settings import cell_seed_of, worker_settings_of
-
-MAX_PROBLEMS = 50
-"""A report lists at most this many: a notebook can have any number of cells, each with something wrong."""
 
 
 def practice_or_course_key(assignment: Assignment) -> bytes:
@@ -127,7 +124,7 @@ def make_report(
         student=student,
         assignment=judge.assignment.name,
         exercises=exercises,
-        problems=_first(problems),
+        problems=bounded(problems),
         status="unreadable" if unreadable is not None else "graded" if judged else "error",
         score=_total(exercises) if judged else None,
         max_score=round(sum(e.max_score for e in exercises), 6),
@@ -136,13 +133,6 @@ def make_report(
         duration_s=round(time.perf_counter() - started, 4),
         **provenance.fields,
     )
-
-
-def _first(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    if len(problems) <= MAX_PROBLEMS:
-        return problems
-    words = text("there are more problems like these; only the first {count} are shown", count=MAX_PROBLEMS)
-    return (*problems[:MAX_PROBLEMS], Problem.of(problems[MAX_PROBLEMS].kind, words))
 
 
 def _total(exercises: tuple[ExerciseResult, ...]) -> float:

@@ -136,7 +136,7 @@ class Known:
     """The lists, dicts and sets of a value that have a number, as they arrive."""
 
     def __init__(self) -> None:
-        self._found: dict[int, tuple[Any, int]] = {}
+        self._found: dict[int, tuple[Any, int | None]] = {}
         self._size = 0
 
     def __contains__(self, number: object) -> bool:
@@ -150,8 +150,12 @@ class Known:
         """
         if type(number) is not int or number in self._found or not isinstance(value, BASES):
             raise WireError("malformed number of a list")
-        self._found[number] = (value, size_of(value) if tree is None else self._size_of(tree))
+        self._found[number] = (value, None if tree is None else self._size_of(tree))
         return value
+
+    def values(self) -> dict[int, Any]:
+        """Return what has come, by number."""
+        return {number: value for number, (value, _) in self._found.items()}
 
     def again(self, number: object) -> Any:
         """Return what has a number.
@@ -162,7 +166,7 @@ class Known:
         if type(number) is not int or number not in self._found:
             raise WireError("malformed number of a list")
         value, size = self._found[number]
-        self._size += size
+        self._size += size_of(value) if size is None else size
         if self._size > MAX_SIZE:
             raise WireError("one list stands for too much in too many places")
         return value
@@ -180,6 +184,6 @@ class Known:
                 again = node.get("=", node.get("L"))
                 known = self._found.get(again) if type(again) is int else None
                 if known is not None:
-                    size += known[1]
+                    size += size_of(known[0]) if known[1] is None else known[1]
                 pending += node.values()
         return size

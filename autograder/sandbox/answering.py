@@ -300,8 +300,10 @@ class Answering(NotebookWorker):
             return encoder.encode_whole(value)
 
         def encode(value: Any, known: Mapping[int, Tree]) -> Tree:
+            others = inside | theirs
+            known = {**self._lists.settled(others), **known} if others else known
             if inside:
-                return encoder.encode_numbered(value, inside, self._lists.adopt, known)
+                return encoder.encode_numbered(value, others, self._lists.adopt, known)
             return encoder.encode_numbered(value, theirs, self._lists.number_of_theirs, known)
 
         if effects is not None and has_containers:

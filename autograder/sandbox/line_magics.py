@@ -22,6 +22,8 @@ _RANGE = re.compile(r"(\d+)(?:-(\d+))?")
 _FULL = "%r"
 _HIDDEN = frozenset(("In", "Out", "display", "get_ipython"))
 """Names that every notebook has."""
+_PARTS_TO_RESET = frozenset(("array", "dhist", "in", "out"))
+"""What `%reset` takes away instead of all variables."""
 
 
 class Owner(Protocol):
@@ -79,6 +81,15 @@ class LineMagics:
 
     def _reset(self, line: str) -> None:
         words = line.split()
+        if kinds := _PARTS_TO_RESET.intersection(words):
+            if "in" in kinds:
+                print("Flushing input history")
+            if "out" in kinds:
+                print(f"Flushing output cache ({len(self._names['Out'])} entries)")
+                self._shell.forget_outputs()
+            if "array" in kinds:
+                self._remove(self._who_ls("ndarray"))
+            return
         if "-f" not in words and not builtins.input("Once deleted, variables cannot be recovered. Proceed (y/[n])? "):
             return
         self._remove(name for name in self._names if not name.startswith("_") and name not in _HIDDEN)

@@ -7,13 +7,33 @@ sides (`held_lists`).
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from typing import Any
+from collections.abc import Iterable
+from itertools import chain
+from operator import is_, is_not
+from typing import Any, NamedTuple
 
 DICTS = frozenset({dict, OrderedDict, defaultdict, Counter})
 CHANGEABLE = frozenset({list, set, deque, *DICTS})
 """Their types."""
 BASES = (list, dict, set, deque)
 """What `isinstance` asks for where one may be of a class below."""
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_MOST_PLAIN, _DEPTH = 1 << 16, 4
+"""Up to how many values, and how deep in tuples, it is worth to look whether all are plain."""
+
+
+class News(NamedTuple):
+    """What one has come to hold: a part of what it held before, and then something else.
+
+    Args:
+        begin: where that part began; of a dict it is one of its keys.
+        end: where it ended.
+        fresh: the rest; of a dict, a value may be one of a key in the part.
+    """
+
+    begin: int
+    end: int
+    fresh: Any
 
 
 def items_of(held: Any) -> list[Any]:
@@ -22,14 +42,87 @@ def items_of(held: Any) -> list[Any]:
     >>> items_of({"a": 1})
     ['a', 1]
     """
-    return [part for pair in held.items() for part in pair] if isinstance(held, dict) else list(held)
+    return list(chain.from_iterable(held.items())) if isinstance(held, dict) else list(held)
 
 
 def is_as_before(held: Any, before: list[Any]) -> bool:
     """Return whether one holds the same objects as before, in the same order."""
     if len(held) * (2 if isinstance(held, dict) else 1) != len(before):
         return False
-    return all(now is old for now, old in zip(items_of(held), before, strict=True))
+    return all(map(is_, items_of(held), before))
+
+
+def is_plain(values: Iterable[Any]) -> bool:
+    """Return whether values cannot change, and hold nothing that can.
+
+    >>> is_plain([1, "a", (2.5, None)]), is_plain([1, ([],)])
+    (True, False)
+    """
+    found = list(values)
+    for _ in range(_DEPTH):
+        tuples = [value for value in found if type(value) is tuple] if tuple in map(type, found) else []
+        if len(found) > _MOST_PLAIN or not _PLAIN.issuperset(set(map(type, found)) - {tuple}):
+            return False
+        if not tuples:
+            return True
+        found = list(chain.from_iterable(tuples))
+    return False
+
+
+def news_of(held: Any, before: list[Any]) -> News | None:
+    """Return what one has come to hold since it held other items; None where it holds the same.
+
+    >>> news_of([1, 2, 3], [0, 1, 2])
+    News(begin=1, end=3, fresh=[3])
+    >>> news_of({"a": 5, "b": 2, "c": 3}, ["a", 1, "b", 2])
+    News(begin=0, end=2, fresh={'a': 5, 'c': 3})
+    """
+    if is_as_before(held, before):
+        return None
+    if isinstance(held, set):
+        return News(0, 0, set(held))
+    is_dict = isinstance(held, dict)
+    now, old = list(held), before[::2] if is_dict else before
+    begin = next((i for i, item in enumerate(old) if item is now[0]), 0) if now else 0
+    count = _same(now, old[begin:])
+    if not is_dict:
+        return News(begin, begin + count, now[count:])
+    values = [*before[1::2][begin : begin + count], *([_NOTHING] * (len(now) - count))]
+    return News(
+        begin, begin + count, {key: held[key] for key, old in zip(now, values, strict=True) if held[key] is not old}
+    )
+
+
+_NOTHING = object()
+
+
+def _same(items: list[Any], others: list[Any]) -> int:
+    """Return how many of the first items are the same objects."""
+    differ = map(is_not, items, others)
+    return next((i for i, is_other in enumerate(differ) if is_other), min(len(items), len(others)))
+
+
+def renew(held: Any, news: News) -> None:
+    """Let one hold what another one has come to hold, before which they held the same.
+
+    >>> numbers = deque([0, 1, 2])
+    >>> renew(numbers, News(1, 3, [3]))
+    >>> numbers
+    deque([1, 2, 3])
+    """
+    begin, end, fresh = news
+    if isinstance(held, set):
+        fill(held, fresh)
+        return
+    if (begin, end) != (0, len(held)):
+        part = list(held.items() if isinstance(held, dict) else held)[begin:end]
+        fill(held, dict(part) if isinstance(held, dict) else part)
+    if isinstance(held, dict):
+        base = OrderedDict if isinstance(held, OrderedDict) else dict
+        for key, value in fresh.items():
+            base.__setitem__(held, key, value)
+    else:
+        (list if isinstance(held, list) else deque).extend(held, fresh)
 
 
 def fill(held: Any, content: Any) -> None:

@@ -62,6 +62,22 @@ class Lines(list[str]):
         super().__init__(lines)
         self.complaints: list[str] = []
 
+    @classmethod
+    def of(cls, printed: str) -> Self:
+        r"""Return the lines of what was printed.
+
+        >>> Lines.of("a\nb").is_open
+        True
+        """
+        lines = cls(printed.removesuffix("\n").split("\n") if printed else [])
+        lines.is_open = bool(printed) and not printed.endswith("\n")
+        return lines
+
+    @property
+    def printed(self) -> str:
+        """All of it as it was printed."""
+        return "\n".join(self) + ("" if self.is_open or not self else "\n")
+
     @property
     def n(self) -> str:
         """As one text."""

@@ -183,7 +183,9 @@ class CallRequest(_Request):
         object: a handle.
         operation: which of `operations` is applied to the arguments, among which is the object.
         most: how many items of a returned iterator are wanted instead of the iterator; absent for the iterator.
-        takes_over: indices of arguments that an object may change, because the reference's does; absent without any.
+        takes_over: indices of arguments that show what is done to them, those in `changes` apart: an object may change
+            them, because the reference's does, or they are in `looked_at`; absent without any.
+        looked_at: indices of arguments that the rubric looks at later, whether they may be changed or not; likewise.
         containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
@@ -203,6 +205,7 @@ class CallRequest(_Request):
     operation: NotRequired[str]
     most: NotRequired[int]
     takes_over: NotRequired[list[int]]
+    looked_at: NotRequired[list[int]]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
@@ -288,16 +291,21 @@ class FillRequest(_Request):
 
     Attributes:
         object: its handle.
-        content: the tree of an ordinary one.
+        part: as in `lists.News`, where what it goes on holding begins and ends.
+        content: the tree of an ordinary one: what comes after that part.
         linked: index and number of the tensors in it that are one on both sides already.
         fresh: indices of those that are to be so from now on; the answer gives their numbers.
+        lists: how many lists in it are to be so, those with the first numbers; the answer's `kept_lists` are pairs of
+            index and number.
     """
 
     op: Literal["fill"]
     object: int
+    part: list[int]
     content: object
     linked: list[list[int]]
     fresh: list[int]
+    lists: int
 
 
 @final

@@ -60,6 +60,11 @@ class Reader(Decoder):
             return self._passed.stand_in(*inner)
         return self._resolve(tag, inner)
 
+    @property
+    def numbered(self) -> dict[int, Any]:
+        """The lists that came with a number, by that."""
+        return {} if self._known is None else self._known.values()
+
 
 def as_arguments(
     received: list[Received],

@@ -47,10 +47,11 @@ _MARKUP = {"html": "HTML", "latex": "Latex", "markdown": "Markdown", "svg": "SVG
 _COMMANDS = {name: name for name in ("cat", "cp", "ls", "mkdir", "mv", "rm", "rmdir")} | {"ll": "ls"}
 """Line magics that are commands."""
 _WITHOUT_EFFECT = re.compile(
-    "alias|alias_magic|autoawait|autocall|automagic|bookmark|code_wrap|colors|conda|debug|dhist|dirs|doctest_mode|ed|"
-    "edit|gui|killbgscripts|less|load|loadpy|logoff|logon|logstart|logstate|logstop|lsmagic|macro|magic|mamba|"
-    "man|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|popd|pprint|psearch|"
-    "psource|pushd|pycat|quickref|recall|rehashx|rep|rerun|save|subshell|tb|unalias|unload_ext|uv"
+    "alias|alias_magic|autoawait|autocall|automagic|autosave|bookmark|code_wrap|colors|conda|connect_info|debug|"
+    "dhist|dirs|doctest_mode|ed|edit|gui|killbgscripts|less|load|loadpy|logoff|logon|logstart|logstate|logstop|"
+    "lsmagic|macro|magic|mamba|man|micromamba|more|notebook|page|pastebin|pdb|pdef|pdoc|pfile|pinfo|pinfo2|pip|"
+    "popd|pprint|psearch|psource|pushd|pycat|quickref|recall|rehashx|rep|rerun|save|subshell|tb|unalias|"
+    "unload_ext|uv"
 )
 """IPython's other line magics, which nobody misses in a notebook that runs by itself; without IPython, to know them."""
 _SCRIPTS = re.compile("!|bash|perl|pypy|python[23]?|ruby|script|sh")

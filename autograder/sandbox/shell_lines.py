@@ -136,7 +136,7 @@ def _to_file(words: list[str], given: Lines | None) -> Lines:
     place = next(index for index, word in enumerate(words) if word in (">", ">>"))
     written = _KNOWN[words[0]](words[1:place], given)
     with Path(*words[place + 1 : place + 2]).open("a" if words[place] == ">>" else "w", encoding="utf-8") as file:
-        file.write("\n".join(written) + ("" if written.is_open or not written else "\n"))
+        file.write(written.printed)
     return Lines()
 
 
@@ -160,17 +160,22 @@ _ESCAPED = dict(zip("abfnrtv\\", "\a\b\f\n\r\t\v\\", strict=True))
 
 
 def _cat(words: list[str], given: Lines | None) -> Lines:
-    return Lines(line for _, lines in _texts(words, given) for line in lines)
+    return Lines.of("".join(printed for _, printed in _texts(words, given)))
 
 
 def _head(words: list[str], given: Lines | None) -> Lines:
     count, rest = _count(words)
-    return Lines(_cat(rest, given)[:count])
+    lines = _cat(rest, given)
+    lines.is_open &= len(lines) <= count
+    del lines[count:]
+    return lines
 
 
 def _tail(words: list[str], given: Lines | None) -> Lines:
     count, rest = _count(words)
-    return Lines(_cat(rest, given)[-count:] if count else [])
+    lines = _cat(rest, given)
+    del lines[: max(len(lines) - count, 0)]
+    return lines
 
 
 def _count(words: list[str]) -> tuple[int, list[str]]:
@@ -185,9 +190,8 @@ def _count(words: list[str]) -> tuple[int, list[str]]:
 def _wc(words: list[str], given: Lines | None) -> Lines:
     options = "".join(word[1:] for word in words if word.startswith("-")) or "lwc"
     counted = Lines()
-    for name, lines in _texts(words, given):
-        content = "".join(f"{line}\n" for line in lines)
-        found = {"l": len(lines), "w": len(content.split()), "c": len(content.encode()), "m": len(content)}
+    for name, printed in _texts(words, given):
+        found = {"l": printed.count("\n"), "w": len(printed.split()), "c": len(printed.encode()), "m": len(printed)}
         numbers = [str(found[option]) for option in "lwmc" if option in options]
         counted.append(" ".join([*(n.rjust(len(max(numbers, key=len))) for n in numbers), name]).rstrip())
     return counted
@@ -197,8 +201,7 @@ def _grep(words: list[str], given: Lines | None) -> Lines:
     options = "".join(word[1:] for word in words if word.startswith("-"))
     pattern, *rest = _plain(words)
     wanted = re.compile(re.escape(pattern) if "F" in options else pattern, re.IGNORECASE if "i" in options else 0)
-    searched = [line for _, lines in _texts(rest, given) for line in lines]
-    found = [line for line in searched if bool(wanted.search(line)) != ("v" in options)]
+    found = [line for line in _cat(rest, given) if bool(wanted.search(line)) != ("v" in options)]
     lines = Lines([str(len(found))] if "c" in options else found)
     lines.code = int(not found)
     return lines
@@ -220,10 +223,10 @@ def _uniq(words: list[str], given: Lines | None) -> Lines:
     return Lines(f"{count:>7} {line}" if "-c" in words else line for line, count in groups)
 
 
-def _texts(words: list[str], given: Lines | None) -> list[tuple[str, list[str]]]:
-    """Return the lines of each file with its name, or those that came through the pipe."""
-    files = [(str(path), path.read_text(encoding="utf-8").splitlines()) for path in _files(words)]
-    return files or [("", list(given or ()))]
+def _texts(words: list[str], given: Lines | None) -> list[tuple[str, str]]:
+    """Return what is in each file with its name, or what came through the pipe."""
+    files = [(str(path), path.read_text(encoding="utf-8")) for path in _files(words)]
+    return files or [("", given.printed if given else "")]
 
 
 def _ls(words: list[str], _: Lines | None) -> Lines:

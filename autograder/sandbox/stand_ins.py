@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import logging
 import mimetypes
 import os
 import sys
@@ -45,12 +46,18 @@ def put_in_place() -> None:
     _adapt_system()
     _adapt_pools()
     _adapt_questions()
+    logging.getLogger("matplotlib.font_manager").addFilter(_is_of_concern)
     mimetypes.knownfiles = []  # files of the system, which no worker may read
     builtins.__IPYTHON__ = True  # type: ignore[attr-defined]  # by which some ask whether this is a notebook
     # modules beside the notebook find them here, and pandas asks how wide a line may be
     builtins.get_ipython, builtins.display = _get_shell, _display  # type: ignore[attr-defined]
     if importlib.util.find_spec("tqdm") is None:
         _add_progress_bars()
+
+
+def _is_of_concern(record: logging.LogRecord) -> bool:
+    """Leave out that matplotlib has not kept its list of fonts: no worker keeps anything."""
+    return not record.getMessage().startswith("Could not save font_manager cache")
 
 
 def _get_shell() -> Shell | Ignored:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import namedtuple
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -53,8 +53,8 @@ def checked_shape(shape: Any) -> list[int]:
     return shape
 
 
-def used_tensors(tree: Tree, tags: Container[str] = ("t", "p")) -> list[int]:
-    """Return the indices of the tensors a tree names, each once, in order; by other tags also those of arrays."""
+def used_tensors(tree: Tree) -> list[int]:
+    """Return the indices of the tensors a tree names, each once, in order."""
     found: dict[int, None] = {}
 
     def walk(node: Tree) -> None:
@@ -63,7 +63,7 @@ def used_tensors(tree: Tree, tags: Container[str] = ("t", "p")) -> list[int]:
                 walk(child)
         elif isinstance(node, dict):
             for tag, inner in node.items():
-                if tag in tags and type(inner) is int:
+                if tag in ("t", "p", "n") and type(inner) is int:
                     found[inner] = None
                 else:
                     walk(inner)

@@ -160,8 +160,8 @@ class Encoder:
             self._shared = {**self._shared, **self._known}
 
     def finish(self) -> None:
-        """Let go of the hook, and of what it holds, once there is nothing left to encode but tensors."""
-        self._hook = None
+        """Let go of the hook, of what it holds, and of arrays, once there is nothing left to encode but tensors."""
+        self._hook, self.known_arrays = None, MappingProxyType({})
 
     def has_any(self, tensors: Iterable[torch.Tensor]) -> bool:
         """Return whether one of these was added."""

@@ -23,6 +23,7 @@ from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.links import Given, without_hooks
+from autograder.sandbox.lists import News
 from autograder.sandbox.operations import OPERATIONS
 from autograder.sandbox.protocol import (
     CallReply,
@@ -198,7 +199,8 @@ class Worker(Answering):
         leaves, values = as_arguments(tensors, grads, self._going_back, here)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         graph_inputs = _differentiable(leaves[: message["inputs"]]) if message["grad_enabled"] else []
-        reader, handles = self._reader(values), self._count
+        reader, handles, arrays = self._reader(values), self._count, dict[int, Any]()
+        reader.arrays = arrays
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
@@ -219,6 +221,9 @@ class Worker(Answering):
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
+        if arrays:
+            passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
+            encoder.known_arrays = {**encoder.known_arrays, **passed}
         answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
         shown = effects.tell_shared(answer, encoder)
@@ -233,13 +238,14 @@ class Worker(Answering):
         encoder.finish()
         if failed is not None:
             answer.update(cast("Any", failed))
+        shown = {*message["changes"], *message.get("looked_at", ())}
         if message["grad_enabled"] and _have_gradients(encoder.tensors):
             if "object" in message and "operation" not in message:
                 self._last_inputs = graph_inputs
             # it holds what the call got, so that only networks and the like count as kept
-            return answer, encoder, graph_inputs, self._given(inputs, message["changes"]) if may_keep else []
+            return answer, encoder, graph_inputs, self._given(inputs, shown) if may_keep else []
         if may_keep or has_passed:
-            return answer, encoder, None, self._given(inputs, {*message["changes"], *_with_gradients(inputs)})
+            return answer, encoder, None, self._given(inputs, {*shown, *_with_gradients(inputs)})
         return answer, encoder, None, []
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
@@ -338,9 +344,12 @@ class Worker(Answering):
         reader = self._reader(values)
         found = ((linked[index], self._links.array_at(number)) for index, number in message["linked"])
         reader.arrays = {id(tensor): array for tensor, array in found if array is not None}
-        self._lists.fill(message["object"], reader.decode(message["content"]))
+        begin, end = message["part"]
+        news = News(begin, end, reader.decode(message["content"]))
+        numbered = reader.numbered
+        lists = self._lists.fill(message["object"], news, [numbered[i + 1] for i in range(message["lists"])])
         kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
-        self._send_values(CallReply(result=None, kept=kept), Encoder())
+        self._send_values(CallReply(result=None, kept=kept, kept_lists=lists), Encoder())
 
     def _get(self, message: GetRequest) -> None:
         if "cls" in message:

@@ -110,7 +110,7 @@ class Arriving:
         reader.is_live = True
         for number, index, name, tree in as_list(answer.get("attributes", [])):
             self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
-        if reader.holds_lists:
+        if reader.brings_lists:
             self.host.held.check_lists()
 
     def accept_tensor_hooks(self, answer: Result, origin: str) -> None:
@@ -281,6 +281,9 @@ class ArrivingReader(Decoder):
     is_live = False
     """Whether there may be lists that are one on both sides."""
 
+    brings_lists = False
+    """Whether there were any, with what they hold."""
+
     @property
     def holds_lists(self) -> bool:
         """Whether there were any."""
@@ -296,6 +299,7 @@ class ArrivingReader(Decoder):
         if type(inner) is int and (self._lists is None or inner not in self._lists):  # one that another tree holds
             self._lists = self._lists or aliases.Known()
             return self._lists.note(inner, self._decode_other("L", [inner]))
+        self.brings_lists = self.brings_lists or type(inner) is list
         return super()._held(inner, depth)
 
     def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:

@@ -14,13 +14,17 @@ import torch
 from autograder.base.errors import StudentError
 
 _hide_values: ContextVar[bool] = ContextVar("hide_values", default=False)
-Looked = tuple[str, int | str]
-"""An argument that a criterion looks at after the call: the function's name, the argument's position or name."""
+Looked = tuple[str, int | str | None]
+"""An argument that a criterion looks at after the call: the function's name, the argument's position or name.
+
+The name is empty, and the place None, where the rubric's source does not tell it.
+"""
 _looks_at: ContextVar[frozenset[Looked]] = ContextVar("looks_at", default=frozenset())
 
 
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 _last_declared: ContextVar[Call | None] = ContextVar("last_declared", default=None)
+_changing: ContextVar[Call | None] = ContextVar("changing", default=None)
 
 _NOTHING_YET = object()
 _PLAIN = (bool, int, float, str)
@@ -34,15 +38,22 @@ class Call:
         name: what was called.
         arguments: the names of parameters, empty where nobody knows them, and the values passed.
         is_declared: whether it is a declared function; of others nobody knows where the code runs in this process.
-        changed: the parameters that the call changed although it may not; the list may grow.
+        looked_at: the parameters whose arguments the criterion looks at afterwards.
+        changed: the parameters that the call changed although nothing says that it may; the list may grow.
         result: what came back.
     """
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
     is_declared: bool = True
+    looked_at: frozenset[str] = frozenset()
     changed: list[str] = field(default_factory=list)
     result: Any = _NOTHING_YET
+
+    @property
+    def shown(self) -> list[str]:
+        """The parameters that it changed although nothing says that it may, and that the criterion looks at."""
+        return [name for name in self.changed if name in self.looked_at] if self.looked_at else []
 
     def __str__(self) -> str:
         told = ", ".join(f"{name}: {describe(value)}" if name else describe(value) for name, value in self.arguments)
@@ -83,6 +94,7 @@ class FailedCall:
         returned: the kind of its result; empty if there is none.
         count: how many values its result consists of.
         length: how many can be unpacked from it; None from an object, or if there is no result.
+        changing: the first call that changed what the criterion looks at, although nothing says that it may.
     """
 
     function: str = ""
@@ -90,6 +102,7 @@ class FailedCall:
     returned: str = ""
     count: int = 0
     length: int | None = None
+    changing: Call | None = None
 
 
 _NO_CALL = FailedCall()
@@ -103,15 +116,22 @@ def remember_call(call: Call) -> None:
         _last_declared.set(call)
 
 
+def note_changed(call: Call, changed: list[str]) -> None:
+    """Note what a call has changed although nothing says that it may, and for messages the first that shows."""
+    call.changed = changed
+    if call.shown and _changing.get() is None:
+        _changing.set(call)
+
+
 @contextmanager
 def criterion_scope(*, hidden: bool, looks_at: frozenset[Looked] = frozenset()) -> Iterator[None]:
     """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden.
 
-    What it looks at afterwards may be changed, declared or not, so that it sees what was done.
+    What it looks at afterwards is changed, declared or not, so that it sees what was done.
     What it called last before it failed is known afterwards (`failed_call`).
     """
     hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
-    at = _looks_at.set(looks_at)
+    at, changing = _looks_at.set(looks_at), _changing.set(None)
     _failed_call.set(_NO_CALL)
     try:
         yield
@@ -119,11 +139,13 @@ def criterion_scope(*, hidden: bool, looks_at: frozenset[Looked] = frozenset()) 
         call, function = _last_call.get(), _last_declared.get()
         if call is not None:
             name = "" if function is None else function.name
-            _failed_call.set(FailedCall(name, str(call), call.returned, call.count, call.length))
+            changed = _changing.get() or (call if call.shown else None)  # an iterator goes on after its call
+            _failed_call.set(FailedCall(name, str(call), call.returned, call.count, call.length, changed))
         raise
     finally:
         _hide_values.reset(hide)
         _looks_at.reset(at)
+        _changing.reset(changing)
         _last_call.reset(last)
         _last_declared.reset(declared)
 
@@ -186,12 +208,18 @@ def values_are_hidden() -> bool:
     return _hide_values.get()
 
 
-def looked_at(function: str, parameters: Sequence[str]) -> frozenset[str]:
-    """Return the parameters of a function whose arguments the criterion looks at after the call."""
+def looked_at(called: str | None, parameters: Sequence[str]) -> frozenset[str]:
+    """Return the parameters whose arguments the criterion looks at after a call.
+
+    Args:
+        called: the function's or the method's name; empty of what has none.
+        parameters: theirs.
+    """
     looks_at = _looks_at.get()
     if not looks_at:  # as nearly always
         return frozenset()
-    return frozenset(p for i, p in enumerate(parameters) if (function, i) in looks_at or (function, p) in looks_at)
+    places = {place for name, place in looks_at if not name or not called or name == called}
+    return frozenset(p for i, p in enumerate(parameters) if not places.isdisjoint((i, p, None)))
 
 
 def last_call() -> Call | None:

@@ -75,8 +75,9 @@ class Effects:
             self._take_slopes(as_list(answer["slopes"]), Decoder(tensors_of(received)))
         if "changed" in answer:
             for index in as_list(answer["changed"]):
-                if index not in self._changes and index not in self._takes_over:
-                    self._note(self._owners.get(index))
+                name = self._owners.get(index)
+                if index not in self._changes and (index not in self._takes_over or name in self._given.looked_at):
+                    self._note(name)
 
     def _take_slopes(self, slopes: list[Any], decoder: Decoder) -> None:
         for index, tree in slopes:
@@ -108,7 +109,9 @@ class Effects:
             tensor = self.inputs[index_of(index, self.inputs)]
             if not tensor.is_leaf:
                 raise WireError("malformed parameter")
-            parameters.adopt(number, tensor, None if index in self._changes else self._owners.get(index, ""))
+            name = self._owners.get(index, "")
+            shows = index in self._changes or name in self._given.looked_at
+            parameters.adopt(number, tensor, None if shows else name)
 
     def find(self, path: object) -> Any:
         """Return the list or the like of the arguments that an untrusted path leads to.
@@ -132,7 +135,7 @@ class Effects:
             if type(own) not in CHANGEABLE:
                 raise WireError("malformed path")
             name = self._names[self._containers[path[0]]]
-            found.append((number, OwnList(own, name, (name,) if name in self._given.may_change else later, later.note)))
+            found.append((number, OwnList(own, name, (name,) if self._given.shows(name) else later, later.note)))
         return found
 
     def note_all(self, names: list[str]) -> None:
@@ -148,10 +151,11 @@ class Effects:
         for place in refilled:
             if place not in self._containers:
                 raise WireError("a change of an argument that holds nothing")
-            if place in self._given_back:
-                self._allow(self._names[place])
+            name = self._names[place]
+            if place in self._given_back and name not in self._given.looked_at:
+                self._allow(name)
             else:
-                self._note(self._names[place])
+                self._note(name)
         if not any(place in self._given_back for place in refilled):
             return result
         if type(result) is not tuple or len(result) != 1 + len(self._given_back):

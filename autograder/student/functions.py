@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from autograder.base.errors import StudentError, StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
-from autograder.student.calls import Call, looked_at, remember_call
+from autograder.student.calls import Call, looked_at, note_changed, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.raised import ErrorClass
 from autograder.student.signatures import Facts, made_fields, made_signature
@@ -55,13 +55,21 @@ class Parameters(NamedTuple):
 class Runner(Protocol):
     """What runs a student's functions."""
 
-    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
+    def call(
+        self,
+        function: Function,
+        arguments: list[Any],
+        *,
+        most: int | None = None,
+        looked_at: frozenset[str] = frozenset(),
+    ) -> tuple[Any, list[str]]:
         """Call a function with its declared parameters in order.
 
         Args:
             function: the declaration.
             arguments: what it is called with.
             most: how many items to return instead of an iterator; None for the iterator itself.
+            looked_at: the parameters whose arguments show what it does to them, whether it may or not.
 
         Returns:
             Its result, and the parameters it changed although it may not; the list grows if an iterator that it
@@ -283,14 +291,13 @@ class StudentFunction:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
         function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
-        if looked := looked_at(self.function.name, self.function.parameters):
-            function = replace(function, changes=function.changes | looked)
+        call.looked_at = looked_at(self.function.name, self.function.parameters)
         try:
-            result, changed = self.runner.call(function, passed, most=most)
+            result, changed = self.runner.call(function, passed, most=most, looked_at=call.looked_at)
         except StudentException as error:
-            call.changed = error.changed_arguments
+            note_changed(call, error.changed_arguments)
             raise
-        call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
+        note_changed(call, changed)  # the runner's own list: while an iterator is advanced it may grow
         call.result = result
         return result
 

@@ -29,6 +29,11 @@ class Changes:
             self._found.add((self.place, argument))
 
 
+def names_of(positional: Sequence[Any], keywords: Mapping[str, Any]) -> list[str]:
+    """Return what messages call the arguments of what nobody declares: their numbers, and the names given."""
+    return [*map(str, range(1, len(positional) + 1)), *keywords]
+
+
 class Given(NamedTuple):
     """The arguments of one call.
 
@@ -36,19 +41,27 @@ class Given(NamedTuple):
         values: those in order, then those by name.
         names: of each, what messages call it.
         may_change: the names of those that the call may change.
+        looked_at: the names of those that show what it does to them all the same, which is noted.
     """
 
     values: Sequence[Any]
     names: Sequence[str]
     may_change: Container[str]
+    looked_at: frozenset[str] = frozenset()
 
     @classmethod
-    def to_function(cls, function: Function, positional: Sequence[Any]) -> Given:
+    def to_function(cls, function: Function, positional: Sequence[Any], looked_at: frozenset[str]) -> Given:
         """Return those of a declared function."""
-        return cls(positional, function.parameters, function.changes)
+        return cls(positional, function.parameters, function.changes, looked_at - function.changes)
 
     @classmethod
-    def to_object(cls, changes: Changes, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Given:
+    def to_object(
+        cls, changes: Changes, positional: Sequence[Any], keywords: Mapping[str, Any], looked_at: frozenset[str]
+    ) -> Given:
         """Return those of something that nobody declares: a method, an operator."""
-        names = [*map(str, range(1, len(positional) + 1)), *keywords]
-        return cls([*positional, *keywords.values()], names, changes)
+        shown = frozenset(name for name in looked_at if name not in changes) if looked_at else looked_at
+        return cls([*positional, *keywords.values()], names_of(positional, keywords), changes, shown)
+
+    def shows(self, name: str) -> bool:
+        """Return whether what the call does to an argument is done to the rubric's own."""
+        return name in self.may_change or name in self.looked_at

@@ -16,7 +16,7 @@ import torch
 from autograder.sandbox import aliases
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.lists import CHANGEABLE, is_as_before, items_of
+from autograder.sandbox.lists import CHANGEABLE, News, is_as_before, items_of
 from autograder.sandbox.protocol import Request
 from autograder.sandbox.trees import Tree
 from autograder.student.callbacks import Callbacks
@@ -24,6 +24,9 @@ from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, keep, refresh
 from autograder.student.later_changes import LaterChanges
 from autograder.student.linked import LinkedParameters
 from autograder.student.own_lists import MAX_OWN, OwnList, merged_with
+
+_RECENT = 4
+"""How many lists that the rubric has changed stay though it holds them no longer: in a loop, it reads them again."""
 
 
 class Held:
@@ -36,6 +39,7 @@ class Held:
         self._objects: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._answering: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self._lists: dict[int, Live] = {}  # and dicts and sets, until the message after the rubric lets go of them
+        self._leaving: dict[int, Live] = {}  # those of which the worker does not know yet that they are let go of
         self._large_lists: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         self.own_lists: dict[int, OwnList] = {}
         """Those of the rubric's that the worker's code has kept."""
@@ -74,6 +78,7 @@ class Held:
             self._objects.clear()
             self._answering.clear()
             self._lists.clear()
+            self._leaving.clear()
             self._large_lists.clear()
             self._members.clear()
 
@@ -116,7 +121,9 @@ class Held:
                 raise WireError("a list that is none any more")
             if is_as_before(merged_with(held.value, content), items_of(held.value)):
                 return held.value
-            self._forget_list(number)
+            del self._lists[number]
+            self._let_go(self._epoch, number)
+            self.later.came(number)
             held = None
         if held is None:
             self._count(number)
@@ -144,6 +151,10 @@ class Held:
         if own is not None and not own.has_parted:
             return own.value
         held = self._lists.get(number) if type(number) is int else None
+        if held is None and type(number) is int and number in self._leaving:
+            self._count(number)
+            held = self._lists[number] = self._leaving.pop(number)
+            held.place = None
         if held is None:
             raise WireError("malformed list of an object")
         return held.value
@@ -181,6 +192,8 @@ class Held:
         """Put into a request what has been let go of, and what was done to parameters."""
         if self._released:
             request["free"], self._released = self._released, []
+        if self._leaving:
+            self._leaving.clear()
         if self.parameters and (changes := self.parameters.changes(tensors)):
             request["parameters"] = changes
         ours = self.callbacks.networks
@@ -200,6 +213,17 @@ class Held:
         if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
             raise WireError("malformed list of an object")
         self.own_lists[number] = own
+
+    def adopt_live(self, number: object, value: Any) -> None:
+        """Know a list, dict or set by a number that the rubric has put into one of the worker's.
+
+        Raises:
+            WireError: the number is taken.
+        """
+        if type(number) is not int or number in self._lists or number in self._large_lists or number in self.own_lists:
+            raise WireError("malformed list of an object")
+        self._count(number)
+        self._lists[number] = Live(value)
 
     def check_lists(self) -> None:
         """Check what those that are one on both sides have come to hold, one inside the other.
@@ -225,27 +249,26 @@ class Held:
         """Whether any list, dict or set is one on both sides."""
         return bool(self._lists or self.own_lists)
 
-    def changed_lists(self) -> list[tuple[int, Any]]:
-        """Return the number of each list, dict or set that the rubric has changed since the last message, and it.
+    def changed_lists(self) -> list[tuple[int, Live | OwnList, News]]:
+        """Return the number of each list, dict or set that the rubric has changed since the last message, it, and how.
 
         Raises:
             StudentError: one of the rubric's that the student's code has changed as well, and may not.
         """
-        own = [(number, kept) for number, kept in self.own_lists.items() if kept.is_changed()]
-        for _, kept in own:
-            kept.settle()
-        theirs = [(number, held.value) for number, held in self._lists.items() if held.is_changed()]
-        return theirs + [(number, kept.value) for number, kept in own]
+        for own in self.own_lists.values():
+            own.check()
+        lists: list[tuple[int, Live | OwnList]] = [*self._lists.items(), *self.own_lists.items()]
+        return [(number, held, news) for number, held in lists if (news := held.news()) is not None]
 
     def _release_lists(self) -> None:
         """Let go of those that nobody else refers to; what was done to them before has been told."""
-        for number in [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]:
-            self._forget_list(number)
-
-    def _forget_list(self, number: int) -> None:
-        del self._lists[number]
-        self.later.forget(number)
-        self._let_go(self._epoch, number)
+        alone = [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]
+        lately = [n for n in alone if self._lists[n].was_changed_here][-_RECENT:]
+        for number in lately:
+            self._lists[number].place = None
+        for number in set(alone).difference(lately) if lately else alone:
+            self._leaving[number] = self._lists.pop(number)
+            self._let_go(self._epoch, number)
 
     def _let_go(self, epoch: int, number: int) -> None:
         if epoch != self._epoch or number not in self._counts:

@@ -72,7 +72,7 @@ class Instances:
         kept = kept_of(value)
         if kept is not None:
             place = note_place(kept, place)
-        if isinstance(value, set):
+        if isinstance(value, set) or (isinstance(kept, Live) and kept.is_plain):
             return value
         inside = list(value.values() if isinstance(value, dict) else value)
         found = [self._accept(place, inner) for inner in inside]

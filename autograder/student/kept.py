@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.lists import CHANGEABLE, fill, is_as_before, items_of, like
+from autograder.sandbox.lists import CHANGEABLE, News, fill, is_plain, items_of, like, news_of
 
 
 class Live:
@@ -25,20 +25,38 @@ class Live:
         value: it.
     """
 
+    was_changed_here = False
+    """Whether the rubric has changed it, and its student's code has not since."""
+    tensors = 0
+    """How many that the rubric has put into it are one on both sides."""
+
     def __init__(self, value: Any) -> None:
         self.value = value
         self.place: str | None = None
         """How one gets to it; see `instances`."""
         _live[id(value)] = self
+        self._known: list[Any] = []
+        self.is_plain = False
+        """Whether there is nothing in it that could change, or is anything but a value."""
         self.note()
 
-    def is_changed(self) -> bool:
-        """Return whether the other side does not know yet what it holds."""
-        return not is_as_before(self.value, self._known)
+    def news(self) -> News | None:
+        """Return what it has come to hold that the other side does not know yet, which is known from now on."""
+        news = news_of(self.value, self._known)
+        if news is not None:
+            self.was_changed_here = True
+            self.is_plain = is_plain(items_of(news.fresh)) and (self.is_plain or not news.end)
+            self._known = items_of(self.value)
+        return news
 
     def note(self) -> None:
         """Note that the other side knows what it holds."""
         self._known = items_of(self.value)
+        self.is_plain = is_plain(self._known)
+
+    def forget(self) -> None:
+        """Note that the other side knows nothing of it."""
+        self._known = []
 
     def let_hold(self, content: Any) -> None:
         """Let it hold what its student's holds now.
@@ -51,6 +69,7 @@ class Live:
         fill(self.value, content)
         if isinstance(content, defaultdict):
             self.value.default_factory = content.default_factory
+        self.was_changed_here = False
         self.note()
 
     def references(self) -> int:

@@ -95,24 +95,30 @@ class LocalRunner:
         """Return a runner for a notebook that was run in this process."""
         return cls(notebook.find, defined=notebook.defined, failure=notebook.failure, names=notebook.names_at)
 
-    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
+    def call(
+        self,
+        function: Function,
+        arguments: list[Any],
+        *,
+        most: int | None = None,
+        looked_at: frozenset[str] = frozenset(),
+    ) -> tuple[Any, list[str]]:
         """See `Runner`."""
         try:
             target = self._find(function.name)
         except KeyError:
             raise missing_function(function.name, self._defined()) from None
-        given = self._given(function, arguments)
+        given = self._given(function.parameters, arguments, function.changes | looked_at)
         frozen = _FrozenArguments(
             {
                 name: _tensors(argument)
                 for name, argument in zip(function.parameters, given, strict=False)
                 if name not in function.changes
-            }
+            },
+            looked_at,
         )
         containers = _GivenContainers(
-            zip(function.parameters, arguments, given, strict=False),
-            function.changes,
-            frozen,
+            zip(function.parameters, arguments, given, strict=False), function.changes, looked_at, frozen
         )
         try:
             with Recording(torch.is_grad_enabled()):  # a student may switch it and never back
@@ -209,19 +215,15 @@ class LocalRunner:
         except Exception as error:  # noqa: BLE001 -- whatever the student's code raises is shown as theirs
             raise student_exception(exercise, self._failure(error)) from None
 
-    def _given(self, function: Function, arguments: list[Any]) -> list[Any]:
+    def _given(self, names: Sequence[str], arguments: list[Any], shown: Collection[str]) -> list[Any]:
         """Return what arrives in place of the arguments.
 
-        Lists are copies, unless all of them may change: then they are the rubric's, since the code may keep them and
-        change them later.
+        Lists are copies, unless all of them show what is done to them: then they are the rubric's, since the code may
+        keep them and change them later.
         """
-        pairs = list(zip(arguments, function.parameters, strict=False))
-        lists = (
-            [(i, *pair) for i, pair in enumerate(pairs) if own_objects.holds_container(pair[0])]
-            if function.changes
-            else []
-        )
-        if lists and all(name in function.changes for _, _, name in lists):
+        pairs = list(zip(arguments, names, strict=False))
+        lists = [(i, *pair) for i, pair in enumerate(pairs) if own_objects.holds_container(pair[0])] if shown else []
+        if lists and all(name in shown for _, _, name in lists):
             copies: dict[int, Any] = {}
             given = [self._own(argument, name, copies, may_change=True) for argument, name in pairs]
             if all(given[i] is argument for i, argument, _ in lists):
@@ -288,8 +290,9 @@ def _tensors(value: Any) -> list[torch.Tensor]:
         return [value]
     if isinstance(value, np.ndarray) and is_block(value):
         return [torch.from_numpy(value)]
-    if isinstance(value, list | tuple):
-        return [tensor for inner in value for tensor in _tensors(inner)]
+    if isinstance(value, list | tuple | dict):
+        inside = value.values() if isinstance(value, dict) else value
+        return [tensor for inner in inside for tensor in _tensors(inner)]
     return []
 
 
@@ -300,9 +303,11 @@ class _FrozenArguments:
 
     Args:
         tensors: the tensors of every parameter that the function may not change.
+        looked_at: of which of these the changes are noted, and stay.
     """
 
-    def __init__(self, tensors: dict[str, list[torch.Tensor]]) -> None:
+    def __init__(self, tensors: dict[str, list[torch.Tensor]], looked_at: Collection[str]) -> None:
+        self._looked_at = looked_at
         self._before = [(name, _Kept(tensor)) for name, inner in tensors.items() for tensor in inner]
         self._after: list[_Kept] = []
         self.changed: list[str] = []
@@ -311,11 +316,13 @@ class _FrozenArguments:
     def settle(self, result: Any) -> Any:
         """Undo all changes; return the result as it was before that."""
         changed = [(name, kept) for name, kept in self._before if not kept.is_still_there()]
-        if changed:
-            result = _apart_from([kept.tensor for _, kept in changed], result)
-        self._after = [_Kept(kept.tensor) for _, kept in changed]
-        for name, kept in changed:
+        undone = [kept for name, kept in changed if name not in self._looked_at]
+        if undone:
+            result = _apart_from([kept.tensor for kept in undone], result)
+        self._after = [_Kept(kept.tensor) for kept in undone]
+        for kept in undone:
             kept.put_back()
+        for name, _ in changed:
             self.note(name)
         return result
 
@@ -352,17 +359,24 @@ class _GivenContainers:
     Args:
         given: names of parameters, the rubric's arguments and what the function got.
         changes: the parameters that it may change.
-        frozen: notes the others.
+        looked_at: those whose changes are taken over and noted.
+        frozen: notes these, and the others.
     """
 
     def __init__(
-        self, given: Iterable[tuple[str, Any, Any]], changes: Collection[str], frozen: _FrozenArguments
+        self,
+        given: Iterable[tuple[str, Any, Any]],
+        changes: Collection[str],
+        looked_at: Collection[str],
+        frozen: _FrozenArguments,
     ) -> None:
         kept = [each for each in given if own_objects.holds_container(each[1])]
         self._names, self._arguments = [name for name, _, _ in kept], [argument for _, argument, _ in kept]
         self._own = Containers([own_objects.contents(own) for _, _, own in kept])
-        self._taken_over = [name in changes and own is not argument for name, argument, own in kept]
-        self._changes, self._frozen = changes, frozen
+        self._taken_over = [
+            (name in changes or name in looked_at) and own is not argument for name, argument, own in kept
+        ]
+        self._changes, self._looked_at, self._frozen = changes, looked_at, frozen
 
     def settle(self) -> None:
         """Take over the changes since the last time, or note them."""
@@ -384,10 +398,11 @@ class _GivenContainers:
             if self._names[place] not in self._changes:
                 self._frozen.note(self._names[place])
         held = list(map(own_objects.held_by, self._arguments))
+        apart = set(self._frozen.changed).difference(self._looked_at)
         stands = {
             id(own): found_at(held, path)
             for path, own in reversed(self._own.before().items())
-            if path and self._names[path[0]] not in self._frozen.changed and type(own) in CHANGEABLE
+            if path and self._names[path[0]] not in apart and type(own) in CHANGEABLE
         }
         return _with_passed(result, stands) if stands else result
 

@@ -16,7 +16,7 @@ from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import are_same
-from autograder.sandbox.lists import fill, is_as_before, items_of
+from autograder.sandbox.lists import News, fill, is_as_before, items_of, news_of
 
 MAX_OWN = 1 << 10
 _VALUES = frozenset({bool, int, float, complex, str, bytes, range, slice})
@@ -32,6 +32,9 @@ class OwnList:
         note: is told the name where it was changed and may be.
     """
 
+    tensors = 0
+    """How many that the rubric has put into it are one on both sides."""
+
     def __init__(self, value: Any, name: str, may_change: Container[str], note: Callable[[str], None]) -> None:
         self.value, self.name, self._may_change, self._note = value, name, may_change, note
         self.has_parted = False
@@ -41,15 +44,28 @@ class OwnList:
         """Note that the other side knows what it holds."""
         self._known = items_of(self.value)
 
-    def is_changed(self) -> bool:
-        """Return whether the rubric has changed it since.
+    def forget(self) -> None:
+        """Note that the other side knows nothing of it."""
+        self._known = []
+
+    def with_inside(self, value: Any) -> OwnList:
+        """Return one that the rubric has put into it."""
+        return OwnList(value, self.name, self._may_change, self._note)
+
+    def news(self) -> News | None:
+        """Return what the rubric has made of it since, which the other side knows from now on."""
+        news = news_of(self.value, self._known)
+        if news is not None:
+            self.settle()
+        return news
+
+    def check(self) -> None:
+        """Check that it is not two by now.
 
         Raises:
-            StudentError: the code has changed it as well, and may not.
+            StudentError: the code has changed it, and may not, and now the rubric has changed it as well.
         """
-        if is_as_before(self.value, self._known):
-            return False
-        if self.has_parted:
+        if self.has_parted and not is_as_before(self.value, self._known):
             raise StudentError(
                 text(
                     "an object that was given `{name}` has kept it and changes it later; it may do so only where"
@@ -57,7 +73,6 @@ class OwnList:
                     name=self.name,
                 )
             )
-        return True
 
     def take(self, content: Any) -> bool:
         """Let it hold what the code's holds; return whether that is not allowed, and they are two from now on.

@@ -58,6 +58,7 @@ class Owner(Protocol):
         *,
         target: Reference | None = None,
         operation: str | None = None,
+        looked_at: frozenset[str] = frozenset(),
         place: str = "",
     ) -> tuple[Any, list[str]]:
         """Call an object, or carry out an operation on it; return the result first."""

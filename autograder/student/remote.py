@@ -26,11 +26,8 @@ from autograder.results.grade_report import Problem
 from autograder.sandbox import trees
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
-from autograder.sandbox.links import MOST_HELD
-from autograder.sandbox.lists import like
 from autograder.sandbox.process import Workers
 from autograder.sandbox.protocol import (
-    FillRequest,
     GetRequest,
     ObjectRequest,
     ParametersRequest,
@@ -40,16 +37,15 @@ from autograder.sandbox.protocol import (
     VariableRequest,
 )
 from autograder.sandbox.tracing import Use
-from autograder.student.arriving import Arriving, ArrivingReader
+from autograder.student.arriving import ArrivingReader
 from autograder.student.callbacks import accept_passed
 from autograder.student.effects import Effects
 from autograder.student.failures import missing_function
+from autograder.student.filling import Filling
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.instances import Instances
-from autograder.student.kept import Live, kept_of
-from autograder.student.linked import join
 from autograder.student.named_gradients import ASKING
 from autograder.student.reference import Reference, note_step, reference_to
 from autograder.student.remote_graph import attach
@@ -67,11 +63,9 @@ from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 
 _requires_grad = attrgetter("requires_grad")
-_NUMBERS = ("t", "p", "n")
-"""Tags of tensors, parameters and arrays."""
 
 
-class RemoteRunner(Arriving):
+class RemoteRunner(Filling):
     """Runs one submission in a process of its own; see `Runner` and `Host` for the arguments.
 
     Args:
@@ -137,12 +131,25 @@ class RemoteRunner(Arriving):
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 
-    def call(self, function: Function, arguments: list[Any], *, most: int | None = None) -> tuple[Any, list[str]]:
+    def call(
+        self,
+        function: Function,
+        arguments: list[Any],
+        *,
+        most: int | None = None,
+        looked_at: frozenset[str] = frozenset(),
+    ) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
         self._require(function)
         try:
             result, changed = self.call_remote(
-                function.name, arguments, {}, function=function, most=most, place=function.name
+                function.name,
+                arguments,
+                {},
+                function=function,
+                most=most,
+                looked_at=looked_at,
+                place=function.name,
             )
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
@@ -282,6 +289,7 @@ class RemoteRunner(Arriving):
         operation: str | None = None,
         function: Function | None = None,
         most: int | None = None,
+        looked_at: frozenset[str] = frozenset(),
         place: str = "",
     ) -> tuple[Any, list[str]]:
         """Call a declared function, or an object that stays in the worker.
@@ -294,6 +302,7 @@ class RemoteRunner(Arriving):
             operation: what is done with it instead of calling it; it is among the arguments then.
             function: the declaration.
             most: how many items to return instead of an iterator; None for the iterator itself.
+            looked_at: the names of the arguments that show what is done to them.
             place: where the result comes from, see `instances`.
 
         Returns:
@@ -303,12 +312,12 @@ class RemoteRunner(Arriving):
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
             if function is not None:
-                given, note = Given.to_function(function, positional), None
+                given, note = Given.to_function(function, positional, looked_at), None
                 later = partial(self.instances.changes_at, function.name)
             else:
                 step = operation or (target.step if target is not None else "")
                 changes = self.instances.changes_at(f"{origin}.{step}")
-                given, note = Given.to_object(changes, positional, keywords), changes.note
+                given, note = Given.to_object(changes, positional, keywords, looked_at), changes.note
                 later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
             watch_containers(request, given)
@@ -329,6 +338,7 @@ class RemoteRunner(Arriving):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
+            sent.join_arrays(inputs)
             effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(
@@ -405,48 +415,6 @@ class RemoteRunner(Arriving):
             self.accept_attributes(answer, received, target.origin)
         return value
 
-    def fill_lists(self) -> None:
-        """Let lists of objects that the rubric has changed be so in the worker."""
-        for number, held in self.host.held.changed_lists():
-            kept = kept_of(held)
-            if isinstance(kept, Live):
-                kept.note()
-            self._fill(number, held)
-
-    def _fill(self, number: int, held: Any) -> None:
-        """Let one hold there what it holds here; its tensors and arrays are one on both sides, unless they are many."""
-        parameters = self.host.held.parameters
-        sent = Sent(self, "")
-        sent.known_arrays = parameters.arrays()
-        content = sent.encode_whole(like(held, held))
-        links = [(index, parameters.number_of(tensor)) for index, tensor in enumerate(sent.tensors)]
-        fresh = [index for index, link in links if link is None and index not in sent.made]
-        if not all(sent.tensors[index].is_leaf for index in fresh):
-            raise WireError(
-                f"a {type(held).__name__} of a student's object cannot hold a tensor with a graph that ends on this"
-                " side; put in `.detach()` of it, or what it was calculated from"
-            )
-        request: FillRequest = {
-            "op": "fill",
-            "object": number,
-            "content": content,
-            "linked": [[index, link] for index, link in links if link is not None],
-            "fresh": fresh if len(fresh) <= MOST_HELD else [],
-        }
-        words = text("the process did not answer")
-        answer, _ = self.host.ask(request, sent.tensors, on_timeout=words, callback=sent.call_back)
-
-        def adopt() -> None:
-            for index, link in as_list(answer.get("kept", [])):
-                if index not in request["fresh"]:
-                    raise WireError("malformed parameter")
-                tensor = sent.tensors[index]
-                parameters.adopt(link, tensor, None)
-                if (array := sent.arrays.get(id(tensor))) is not None:
-                    join(tensor, array)
-
-        self.host.checked(adopt)
-
     def _value(
         self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_held: bool
     ) -> Any:
@@ -502,7 +470,7 @@ class RemoteRunner(Arriving):
                 held.later.came(number)
         if lists:
             self.accept_lists(lists, reader)
-        elif reader.holds_lists:
+        elif reader.brings_lists:
             held.check_lists()
         return value
 
@@ -521,7 +489,7 @@ class RemoteRunner(Arriving):
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         held = self.host.held
-        elsewhere = trees.used_tensors(answer["lists"], _NUMBERS) if "linked" in answer and "lists" in answer else ()
+        elsewhere = trees.used_tensors(answer["lists"]) if "linked" in answer and "lists" in answer else ()
         for index, number in as_list(answer.get("linked", [])):
             leaf = index_of(index, tensors)
             if leaf in aliases or not received[leaf].is_leaf:

@@ -21,8 +21,9 @@ from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTED, SPECIAL
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
-from autograder.student.calls import Call, remember_call
+from autograder.student.calls import Call, looked_at, note_changed, remember_call
 from autograder.student.failures import missing_attribute
+from autograder.student.given import names_of
 from autograder.student.inside_networks import collected
 from autograder.student.reference import (
     Reference,
@@ -225,14 +226,21 @@ class RemoteObject(Remote):
         if reference.kind == "method" and (found := collected(reference.step, self, positional, keywords)) is not None:
             return found
         given = (*(("", value) for value in positional), *keywords.items())
-        remember_call(call := Call(reference.name, given, is_declared=False))
+        looked = looked_at(reference.step, names_of(positional, keywords))
+        remember_call(call := Call(reference.name, given, is_declared=False, looked_at=looked))
         try:
-            result, call.changed = reference.runner.call_remote(
-                reference.origin, positional, keywords, target=reference, place=reference.place_after("()")
+            result, changed = reference.runner.call_remote(
+                reference.origin,
+                positional,
+                keywords,
+                target=reference,
+                looked_at=looked,
+                place=reference.place_after("()"),
             )
         except StudentException as error:
-            call.changed = error.changed_arguments
+            note_changed(call, error.changed_arguments)
             raise
+        note_changed(call, changed)
         call.result = reference.accept("()", result)
         return call.result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, Protocol
@@ -120,6 +121,12 @@ class Sent(Encoder):
             return self._callbacks.add_record(value, form, self)
         return None if described is None else self._callbacks.add_object(value, described)
 
+    def join_arrays(self, inputs: list[torch.Tensor]) -> None:
+        """Let an array that was passed be found by its tensor, where it comes back."""
+        for tensor in inputs if self.arrays else ():
+            if (array := self.arrays.get(id(tensor))) is not None:
+                tensor._array = weakref.ref(array)  # type: ignore[attr-defined]
+
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; a large one of the student's is theirs again, those inside it are copies."""
         if (reference := reference_to(value)) is not None and reference.runner is self._runner:
@@ -183,7 +190,7 @@ def watch_containers(request: CallRequest, given: Given) -> None:
     ]
     if places:
         request["containers"] = places
-        request["given_back"] = [place for place in places if given.names[place] in given.may_change]
+        request["given_back"] = [place for place in places if given.shows(given.names[place])]
 
 
 def _class_by_name(cls: type) -> Tree:
@@ -225,8 +232,10 @@ def call_request(
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
-    if may_change and not is_declared:
-        request["takes_over"] = [i for i in may_change if i not in trained]
+    if given.looked_at:
+        request["looked_at"] = [i for i, owner in enumerate(owners) if owner in given.looked_at and i not in trained]
+    if takes_over := [*([] if is_declared else may_change), *request.get("looked_at", ())]:
+        request["takes_over"] = [i for i in takes_over if i not in trained]
     if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
         request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
     return request

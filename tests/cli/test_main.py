@@ -1,5 +1,6 @@
 """The command line, started as its users start it."""
 
+import errno
 import json
 import os
 import re
@@ -16,7 +17,7 @@ import tiny_course as tiny
 from command_line import autograder
 from typer.testing import CliRunner
 
-from autograder.cli import main
+from autograder.cli import main, options
 from autograder.cli.grade import grade
 from autograder.course import demo
 from autograder.results.grade_report import GradeReport
@@ -355,3 +356,27 @@ def test_python_m_autograder_and_the_script_are_the_same(tmp_path):
     printed = subprocess.run([script, "--help"], capture_output=True, text=True, env=environment).stdout
     module = autograder("--help", cwd=tmp_path)[0].replace("python -m autograder", "autograder")
     assert printed.split() == module.split()
+
+
+def test_a_full_disk_is_one_line_and_a_reader_who_has_gone_none(monkeypatch, capsys):
+    reading, writing = os.pipe()
+    os.close(reading)
+    for output, said in (("/dev/full", "/ not everything could be written: No space left on device\n"), (writing, "")):
+        with open(output, "w") as stream, monkeypatch.context() as patch:  # noqa: PTH123 -- the second is no path
+            patch.setattr(sys, "stdout", stream)
+            with pytest.raises(SystemExit) as ended, options.full_disks_as_exit_codes():
+                print("words")
+                raise SystemExit(0)
+        assert ended.value.code == 1
+        assert capsys.readouterr().err.endswith(said)
+    with pytest.raises(OSError, match="mine"), options.full_disks_as_exit_codes():
+        raise OSError(errno.ENOENT, "mine")
+
+
+def test_no_bar_is_drawn_for_nothing_and_no_rate_guessed_from_little(capsys):
+    for count in (0, 3):
+        with options.progress(count, "en", quiet=False) as advance:
+            for _ in range(count):
+                advance()
+        shown = capsys.readouterr().err
+        assert ("3/3" in shown, "0/0" in shown, "/s" in shown) == (count == 3, False, False)

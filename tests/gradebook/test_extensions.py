@@ -250,8 +250,9 @@ def test_a_zone_of_the_course_that_does_not_exist_is_its_mistake(course):
     [
         (
             ("amy", "tiny", "--until", "2026-01-03"),
-            "no student is called amy (there are: ann, bob); `nbgrader db student",
+            "no student is called amy; `nbgrader db student add amy` enters one",
         ),
+        (("an", "tiny", "--until", "2026-01-03"), "no student is called an; did you mean ann? `nbgrader db student"),
         (("ann", "tinny", "--until", "2026-01-03"), "no assignment of the gradebook is called tinny (there are: tiny)"),
         (("ann", "tiny", "--until", "tomorrow"), "tomorrow is not a time; write it as 2026-03-31"),
         (("ann", "tiny", "--until", "03/04/2026"), "is not a time"),
@@ -379,4 +380,7 @@ def test_it_is_said_in_chinese_too(course):
     run(course, "extend", "ann", "tiny", "--until", "9999-12-31", "--lang", "zh")
     said = run(course, "extend", "--lang", "zh").stdout
     assert said.startswith("ann：tiny 的截止时间由 2026-01-01 00:00 UTC 延至 9999-12-31 23:59:59 UTC；")
-    assert "没有名为 amy 的学生（现有：ann, bob）" in run(course, "extend", "amy", "--lang", "zh", code=2).stderr
+    assert (
+        "没有名为 amy 的学生；可用 `nbgrader db student add amy` 登记"
+        in run(course, "extend", "amy", "--lang", "zh", code=2).stderr
+    )

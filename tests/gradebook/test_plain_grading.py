@@ -1,5 +1,6 @@
 """Assignments without a rubric, graded by the command: the same gradebook as nbgrader's, and nothing is run twice."""
 
+import io
 import json
 import os
 import shutil
@@ -16,14 +17,16 @@ import tiny_course as tiny
 from command_line import autograder
 from listening import all_standing_by
 from nbgrader.apps.api import NbGraderAPI
+from rich.console import Console
 
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import plain_grading, releasing, source_check
+from autograder.gradebook import counting, plain_grading, releasing, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.gradebook.plain_reports import reports_of
+from autograder.report import terminal
 from autograder.results import journal
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
@@ -107,7 +110,7 @@ def test_every_submission_gets_a_report_and_a_row(made):
     assert left_out[:2] == ("note", 1) and left_out[2].startswith("a: commands are not run here: `make` did nothing")
     assert waiting == ("note", None, "2 cells wait for a person to grade them")
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
-    assert any(kind == "unreadable" and "b.ipynb is not a notebook" in words for kind, _, words in problems["bob"])
+    assert any(kind == "unreadable" and "b.ipynb breaks off in line 1" in words for kind, _, words in problems["bob"])
     assert ("missing", None, "there is no a.ipynb") in problems["dan"]
     assert any(
         kind == "unreadable" and "a.ipynb cannot be read: it is of notebook format 5" in words
@@ -291,7 +294,7 @@ def test_reports_from_the_gradebook_have_the_notes_from_when_the_notebooks_ran(m
             gradebook.db.commit()
     assert found["ann"].score == 15
     left_out, waiting = (problem.text.en for problem in found["ann"].problems)
-    assert left_out.startswith("a: commands are not run here") and waiting.startswith("1 cells wait")
+    assert left_out.startswith("a: commands are not run here") and waiting == "one cell waits for a person to grade it"
     assert found["bob"].problems == reports["bob"].problems
 
 
@@ -302,7 +305,7 @@ def test_regrading_shows_who_moves_before_it_counts(course):
     releasing.register(NbgraderCourse(course.root), "hw")
     said, _ = autograder("regrade", "hw", "--lang", "en", cwd=course.root)
     assert ["b/b_0:", "1", "student,", "-4"] in [line.split()[:4] for line in said.splitlines()]
-    assert ["ann", "12/18", "8/18", "-4"] in [line.split()[:4] for line in said.splitlines()]
+    assert ["ann", "12+?/18", "8+?/18", "-4"] in [line.split()[:4] for line in said.splitlines()]
     assert "1 of 4 change" in said and "nothing has been written" in said
     assert scores(course, "ann", "b_0")[0] == 4
     said, _ = autograder("regrade", "hw", "--yes", "--lang", "en", cwd=course.root)
@@ -346,7 +349,8 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     assert {one.max_score for one in reports.values()} == {21} and reports["cyd"].status == "graded"
     problems = [problem.text.en for problem in reports["cyd"].problems]
     assert [words.partition(":")[0] for words in problems][1:] == ["a", "a"], problems
-    assert ["ann", "6", "4", "4", "4", "?", "18"] in [line.split()[:7] for line in said.splitlines()]
+    assert ["ann", "6", "4", "4", "4", "?", "?", "?", "18"] in [line.split()[:9] for line in said.splitlines()]
+    assert "mean 11 of 26; marked ?: " in said
 
     _, errors = autograder("grade", "--no-gradebook", "--out", "o.jsonl", "--lang", "en", cwd=course.root)
     assert errors.splitlines()[-1].startswith("tiny: a.ipynb: not run, as the tests in them are counted")
@@ -358,7 +362,7 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
 
     (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a")))
     said, scores, _ = totals("regrade", "tiny", "--yes")
-    assert ["ann", "18/21", "10/21", "-8"] in [line.split()[:4] for line in said.splitlines()]
+    assert ["ann", "18+?/26", "10+?/26", "-8"] in [line.split()[:4] for line in said.splitlines()]
     assert scores == {"ann": 10, "bob": 10, "cyd": 8, "dan": 8}
 
     (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
@@ -367,8 +371,23 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     nbgrader = NbgraderCourse(course.root)
     for student in ("ann", "bob"):  # as formgrader's button does
         assert NbGraderAPI(nbgrader.folders, parent=nbgrader.app).autograde("tiny", student)["success"]
-    _, scores, _ = totals()
+    _, scores, reports = totals()
     assert scores == {"ann": 18, "bob": 0, "cyd": 8, "dan": 8}
+
+    with nbgrader.open() as gradebook:
+        for cell, points, waits in (("essay", 2.5, False), ("drawing", 1, True), ("test_step", 3, False)):
+            given = gradebook.find_grade(cell, "tiny", "tiny", "ann")
+            given.manual_score, given.needs_manual_grade = points, waits
+        gradebook.find_submission_notebook("tiny", "tiny", "dan").late_submission_penalty = 1.5
+        gradebook.db.commit()
+    known = counting.counted(course, "tiny", reports)
+    screen = Console(width=120, file=io.StringIO())
+    screen.print(terminal.class_table(list(reports.values()), "en", 120, known))
+    screen.print(terminal.summary(list(reports.values()), "en", known))
+    rows = {row[0]: row[1:] for line in screen.file.getvalue().splitlines() if (row := line.split())}
+    assert rows["ann"][:8] == ["6", "3", "4", "4", "?", "1?", "2.5", "20.5"]
+    assert rows["dan"][7:] == ["6.5", "there", "is", "no", "tiny.ipynb", "(and", "1", "more)"]
+    assert "mean 8.75 of 26; marked ?: " in screen.file.getvalue()
 
 
 def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):

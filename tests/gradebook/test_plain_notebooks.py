@@ -97,8 +97,31 @@ def test_files_beside_the_notebook_are_there(outcome, sources):
 @pytest.mark.parametrize("source", ["open('x.csv')", "import os\nopen(os.path.abspath('x.csv'))"])
 def test_a_file_that_nobody_handed_in_is_no_limit(ours, tmp_path, source):
     notebook = from_dict(tiny.notebook(source))
-    assert ours.run(notebook, tmp_path) == []
+    (problem,) = ours.run(notebook, tmp_path)
+    assert problem.kind == "cell-error" and "there is no network" not in problem.text.en
     assert notebook.cells[0].outputs[0].ename == "FileNotFoundError"
+
+
+def test_cells_that_fail_are_problems_as_beside_a_rubric_and_tests_are_not(ours, tmp_path):
+    """What only follows from a syntax error is said there, and a hidden line of a test nowhere."""
+    sources = (
+        tiny.code_cell("def f(x)\n    return x", "answer"),
+        "f(2)",
+        tiny.code_cell("def secret():\n    return 1 / 0\nassert f(2) == 4", "f_test", points=4),
+        "def g():\n    return y\ng()",
+        "secret()",
+        tiny.code_cell("z", tags=["raises-exception"]),
+    )
+    problems = ours.run(from_dict(tiny.notebook(*sources)), tmp_path)
+    assert [(one.kind, one.cell, one.line) for one in problems] == [
+        ("cell-error", 1, 1),
+        ("cell-error", 4, 3),
+        ("cell-error", 5, 1),
+    ]
+    colon, name, division = (one.text for one in problems)
+    assert colon.en.endswith("A colon is missing at the end of this line.") and colon.zh.endswith("冒号。")
+    assert name.en.startswith("code cell 4, line 3\n    g()\n") and name.en.endswith("name 'y' is not defined")
+    assert division.en == "code cell 5, line 1\n    secret()\nZeroDivisionError: division by zero"
 
 
 def test_a_missing_script_is_an_error_of_its_cell(outcome):

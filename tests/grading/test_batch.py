@@ -40,9 +40,20 @@ def without_durations(reports):
     return {student: report.model_copy(update={"duration_s": 0.0}).to_json() for student, report in reports.items()}
 
 
+def other_notebook():
+    """The notebook of another assignment, which has no rubric."""
+    return tiny.notebook(
+        tiny.code_cell("def triple(x):\n    return 3 * x", "triple"),
+        tiny.code_cell("assert triple(2) == 6", "six", points=1),
+    )
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    return tiny.make(tmp_path_factory.mktemp("course"))
+    course = tiny.make(tmp_path_factory.mktemp("course"))
+    (course.source / "other").mkdir()
+    (course.source / "other" / "other.ipynb").write_text(json.dumps(other_notebook()))
+    return course
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +68,7 @@ def graded(course):
         "gbk": json.dumps(tiny.answers(before=["# 我的作业"]), ensure_ascii=False).encode("gbk"),
         "no notebook": b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
         "missing function": tiny.answers("x = 1"),
+        "of another": other_notebook(),
         "renamed": tiny.answers("def doubel(x):\n    return 2 * x"),
         "raises on import": tiny.answers(before=["import no_such_module", "raise RuntimeError('mine')"]),
         "loops on import": tiny.answers(before=["while True: pass"]),
@@ -115,6 +127,7 @@ def test_everybody_gets_a_report_with_every_criterion(course, graded):
         ("gbk", "graded", 10),
         ("no notebook", "unreadable", 0),
         ("missing function", "graded", 4),
+        ("of another", "graded", 0),
         ("renamed", "graded", 4),
         ("raises on import", "graded", 10),
         ("loops on import", "graded", 10),
@@ -162,6 +175,20 @@ def test_reasons(graded, student, reason):
     report = graded[student]
     assert reason in messages(report) + " ".join(problem.text.en for problem in report.problems)
     assert all(problem.text.zh for problem in report.problems)
+
+
+def test_the_notebook_of_another_assignment_is_recognised(course, graded, tmp_path):
+    """Wherever it was graded; what it lacks is then not said one by one."""
+    jobs = [job for job in course.jobs(["tiny"]) if job.student in ("of another", "missing function")]
+    with journal.Journal(tmp_path / "results.jsonl") as kept:
+        grading = batch.grade_all(
+            course, jobs, kept, processes=1, elsewhere=lambda jobs, *_: (graded[job.student] for job in jobs)
+        )
+        said = {report.student: [problem.text.en for problem in report.problems] for report in grading}
+    assert said == {
+        "of another": ["tiny.ipynb is the notebook of another assignment, other; hand in that of tiny"],
+        "missing function": ["`double` is not defined in this submission"],
+    }
 
 
 def test_a_failing_cell_is_named(graded):
@@ -253,6 +280,8 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("(student, rng):", "(student, rng, monkeypatch):\n    monkeypatch.setattr(torch, 'add', None)", 1)},
      "test_tiny.py:7: `monkeypatch.setattr(torch, 'add', None)` replaces it on this side only"),
     ({"visible": tiny.VISIBLE.replace(', "zh": "保持形状"', "")}, "test_tiny.py:5: double.shape: title.zh: this key is missing; the course is in zh, en"),
+    ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")},
+     "hidden.py:8: `reference.dubble`: assignment.yaml declares no function dubble; write `reference.double`"),
 ]  # fmt: skip
 SEEN_BY_PROVING = [
     ({"visible": tiny.VISIBLE.replace("2 * x)", "3 * x)")}, "double.values: the reference does not meet it"),
@@ -266,7 +295,6 @@ SEEN_BY_PROVING = [
     ({"visible": tiny.VISIBLE.replace("checks.assert_shape(student.double(x), (3, 2))", "checks.assert_shape(x, (3, 2))")},
      "test_tiny.py:5: double.shape: the stub meets it"),
     ({"visible": tiny.VISIBLE.replace("student.double(x)", "2 * x")}, "before anything is written; it also meets double.values"),
-    ({"hidden": tiny.HIDDEN.replace("reference.double", "reference.dubble")}, "assignment.yaml declares no function 'dubble'"),
     ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
     ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),
 ]  # fmt: skip

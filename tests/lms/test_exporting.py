@@ -136,8 +136,11 @@ def test_totals_of_the_gradebook_count_what_a_person_gave_and_what_is_late(expor
     is_final = {s.student: s.is_final for s in scores.with_gradebook(carl, tmp_path)}
     assert is_final == {"ann": True, "bob": False, "carl": False, "dora": True}
     printed = tmp_path / "scores.csv"  # and without any reports
-    autograder("export", "--to", "csv", "--gradebook", "--assignment", "tiny", cwd=tmp_path)
+    autograder("export", "--to", "csv", cwd=tmp_path)
     assert "ann,tiny,graded,9,10,yes" in printed.read_text() and "bob,tiny,graded,6,10,no" in printed.read_text()
+    assert "dora" not in printed.read_text()
+    told = autograder("export", "--to", "csv", "--no-gradebook", cwd=tmp_path, code=2).stderr
+    assert "results.jsonl: there is no such file" in told
     (tmp_path / "roster.csv").write_text(
         "Student,ID,SIS Login ID,Section,tiny\n,,,,Manual Posting\nAnn,1,ann,A,\nBob,2,bob,A,\n"
     )

@@ -522,7 +522,7 @@ def test_a_dictionary_whose_keys_cannot_arrive_is_refused_before_it_is_sent(key)
 
 
 def test_used_tensors_are_named_once_in_order():
-    assert used_tensors([{"t": 2}, {"m": [["k", {"u": [{"t": 0}, {"t": 2}]}]]}, {"n": 1}]) == [2, 0]
+    assert used_tensors([{"t": 2}, {"m": [["k", {"u": [{"t": 0}, {"t": 2}]}]]}, {"n": 1}]) == [2, 0, 1]
 
 
 # -- frames --------------------------------------------------------------------------------------------------------------

@@ -660,13 +660,18 @@ def using_lists(student):
     """Read a list of an object, change it, which is told before the next call, and let that go its way."""
     held = student.f(*arguments())[1].items
     inner = held[0]
-    inner.append(2)
+    inner.append([2])
     student.f(*arguments())
     return held, inner
 
 
 def test_a_list_of_theirs_is_used_without_an_error(open_runner):
-    acts = [lambda answer: answer, answering(result=LIST), lambda answer: answer, answering(lists=[LIST, {"L": 9}])]
+    acts = [
+        lambda answer: answer,
+        answering(result=LIST),
+        answering(kept_lists=[[0, 10]]),
+        answering(lists=[LIST, {"L": 9}]),
+    ]
     with opened(open_runner, acts) as (_, student):
         held, inner = using_lists(student)
         assert (held[0] is inner, inner) == (True, [1])
@@ -685,10 +690,26 @@ def test_what_is_put_into_a_list_of_theirs_gets_one_number(open_runner, kept):
             student.f(*arguments())
 
 
+@pytest.mark.parametrize(
+    "lie", [3, [3], [[0]], [[1, 9]], [[-1, 9]], [[0, "9"]], [[0, 8]], [[0, 9], [0, 9]]], ids=json.dumps
+)
+def test_a_list_that_is_put_into_one_of_theirs_gets_one_number(open_runner, lie):
+    acts = [lambda answer: answer, answering(result={"L": [8, []]}), answering(kept_lists=lie)]
+    with opened(open_runner, acts) as (_, student):
+        student.f(*arguments())[1].items.append([1])
+        with pytest.raises(BadReply):
+            student.f(*arguments())
+
+
 @settings(max_examples=100)
 @given(acts, st.integers(0, 3))
 def test_whatever_becomes_of_a_list_of_theirs(open_runner, acts, at):
-    honest = [lambda answer: answer, answering(result=LIST), lambda answer: answer, answering(lists=[LIST, {"L": 9}])]
+    honest = [
+        lambda answer: answer,
+        answering(result=LIST),
+        answering(kept_lists=[[0, 10]]),
+        answering(lists=[LIST, {"L": 9}]),
+    ]
     first, *others = acts
     changed = [lambda answer: first(honest[at](answer)), *others]
     expected = (StudentError, AttributeError, TypeError, IndexError, KeyError)

@@ -113,6 +113,27 @@ def test_what_is_in_it_stays_what_it_is(student):
     assert stack.told().endswith("[1, 2], {'row': [1, 2]}, 3]")
 
 
+@pytest.mark.parametrize("make", [lambda: [1], lambda: {"a": [1]}, lambda: ([1], 2)])
+def test_a_list_that_is_put_into_it_later_is_one_as_well(student, make):
+    items = [0]
+    stack = student.Stack(items)
+    items.append(inner := make())
+    stack.push(3)
+    assert (stack.told(), items) == (repr([0, inner, 3]), [0, inner, 3])
+    assert items[1] is inner is stack.items[1]
+    (inner if type(inner) is list else inner["a"] if type(inner) is dict else inner[0]).append(2)
+    assert stack.told() == repr(items)
+
+
+def test_one_that_is_put_in_later_and_not_changed_is_not_held_against_the_code(open_student):
+    student = open_student(SOURCE, declare=DECLARED, instances=Instances({"Stack", "Trainer"}, is_learning=False))
+    items = []
+    stack = student.Stack(items)
+    for i in range(3):
+        items.append([i])
+        assert stack.told() == repr(items)
+
+
 @pytest.mark.parametrize("changes", [{"Stack": ["items"]}, {}])
 def test_it_is_changed_where_the_references_is_or_the_declaration_says_so(open_student, changes):
     instances = Instances({"Stack"})

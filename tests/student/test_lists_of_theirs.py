@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import random
 from collections import Counter, OrderedDict, defaultdict, deque
 
 import numpy as np
@@ -105,6 +106,70 @@ def test_what_is_done_to_it_there_is_done_here(student):
     net.history = history
     net.step()
     assert history[-1] == 4
+
+
+@pytest.mark.parametrize("more", [lambda: [5], lambda: {"a": 1}, lambda: (1, [6])])
+def test_a_list_that_is_put_into_it_is_one_as_well(student, more):
+    net, inner = student.Net(), more()
+    net.history.append(inner)
+    net.history.append(inner)
+    net.step()
+    history = net.history
+    if type(inner) is tuple:
+        assert history[1][1] is history[2][1] is inner[1]
+        inner[1].clear()
+    else:
+        assert history[1] is history[2] is inner
+        inner.clear()
+    assert net.told().startswith(f"([0.5, {inner}, {inner}, 3]")
+    inner = []
+    history.append(inner)
+    net.step()
+    inner.append(7)
+    assert net.told().startswith(f"({history}")
+
+
+def test_however_it_is_changed_the_other_side_knows(agent):
+    """Only what is new is told."""
+    draw, queue, counts, order = random.Random(0), agent.buffer, agent.counts, agent.order
+    for i in range(200):
+        key = draw.choice(["a", "b", "c", i])
+        draw.choice(
+            [
+                lambda i=i: queue.append(i),
+                lambda i=i: queue.extend([i, i, 0]),
+                lambda: queue and queue.popleft(),
+                lambda: queue and queue.pop(),
+                lambda: queue.rotate(1),
+                lambda key=key: counts.update([key]),
+                lambda key=key: counts.pop(key, None),
+                lambda key=key: order.update({key: draw.random()}),
+                lambda: order and order.popitem(last=False),
+                lambda: order and order.move_to_end(next(iter(order))),
+                lambda: order.clear(),
+            ]
+        )()
+        if draw.random() < 0.1:
+            agent.push(i)
+        if draw.random() < 0.7:
+            assert agent.told() == repr((queue, counts, order, {}, {}))
+
+
+def test_a_loop_of_ours_may_put_in_more_than_one_message_can_hold(open_student):
+    student = open_student(SOURCE, declare=DECLARED)
+    net = student.Net()
+    for _ in range(20):
+        net.history.append("x" * 60_000)
+    assert student.is_same(net, net.history)
+
+
+def test_what_is_too_much_at_once_is_named(open_student):
+    net = open_student(SOURCE, declare=DECLARED).Net()
+    net.history.append("x" * (1 << 20))
+    with pytest.raises(
+        WireError, match=r"more than 1 MB .* into a list of a student's object .* put in less before each"
+    ):
+        net.told()
 
 
 QUEUES = """

@@ -17,12 +17,14 @@ def as_tensor(x): return torch.from_numpy(x)
 def spoilt(x):
     x += 1
     return x[1]
+def itself(x): return x
 def both(x): return {"rows": [x[0], x[1]], "sum": x.sum()}
 def windows(x, n):
     yield x
     for i in range(len(x) - n + 1): yield x[i:i + n]
 class Reader:
     def row(self, x): return x[1]
+    def itself(self, x): return tuple(x)
 """
 
 
@@ -70,6 +72,8 @@ def test_of_arrays_too(student):
     assert a.tolist() == [[0, 0, 3], [1, 2, 0]]
     assert np.shares_memory(turned, a)
     assert t.tolist() == [4, 0]
+    assert student.itself(a) is a
+    assert student.Reader().itself([a, t])[0] is a
 
 
 def test_wherever_it_stands(student):

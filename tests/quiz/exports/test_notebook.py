@@ -131,7 +131,7 @@ def test_in_a_narrow_terminal_every_exercise_is_a_mark_and_the_total_stays(grade
     assert ["blank", "✗" * 10, "0"] in lines
     assert ["right", "✓" * 10, "10"] in lines
     assert ["partly", "✗◐✗◐◐✓✗◐◐✗", "4.08"] in lines
-    assert "✓ all points ◐ some ✗ none ? not judged; in this order: one" in " ".join(screen.file.getvalue().split())
+    assert "✓ all points ◐ some ✗ none ? not judged yet; in this order: one" in " ".join(screen.file.getvalue().split())
 
 
 def test_a_problem_of_a_whole_class_is_told_once(graded):
@@ -141,8 +141,8 @@ def test_a_problem_of_a_whole_class_is_told_once(graded):
     screen = Console(width=80, file=io.StringIO())
     screen.print(terminal.class_table(reports, "en", 60))
     assert [line for line in screen.file.getvalue().splitlines() if "network" in line] == [
-        "s0, s1, s2, s3, s4 (+2): code cell 2: no network here",
-        "zoe: code cell 2: no network here (+1)",
+        "s0, s1, s2, s3, s4 and 2 more: code cell 2: no network here",
+        "zoe: code cell 2: no network here (and 1 more)",
     ]
 
 

@@ -1,0 +1,152 @@
+"""What is known of the values of a test before it runs: what was passed to the student's code, and what comes of it.
+
+A verdict that depends on something that was passed, or on what was calculated from that after the call, and on nothing
+that came from the student, is about what their code has done to it. Where something of theirs is in it as well, what
+was passed only gives the expected value, and must not be spoilt. Whether a result *is* an argument, or lies in its
+memory, is about both.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from autograder.student.calls import Looked
+
+Code = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+Thing = tuple[int | str, ...]
+"""Something that can be passed: a number or a name for it, then the attributes that lead to a part of it."""
+
+
+class Part(NamedTuple):
+    """What is known of a value that is judged as a whole.
+
+    Args:
+        things: what it is, holds or shares memory with.
+        seen: the arguments from whose state after a call it was calculated.
+        theirs: whether something of the student's is in it.
+        same: the things whose identity it tells.
+    """
+
+    things: frozenset[Thing] = frozenset()
+    seen: frozenset[Looked] = frozenset()
+    theirs: bool = False
+    same: frozenset[Thing] = frozenset()
+
+    def inner(self, name: str) -> Part:
+        """Return an attribute of it, or an item with a name."""
+        return self._replace(things=frozenset((*thing, name) for thing in self.things))
+
+
+class Value(NamedTuple):
+    """A value: parts that are judged one by one, as the operands of ``and`` and what a list holds.
+
+    Args:
+        parts: they; none of a constant.
+        name: what the student's code is called by, if it is called.
+        function: a function of the rubric's, and the names around it.
+    """
+
+    parts: frozenset[Part] = frozenset()
+    name: str = ""
+    function: tuple[Code, dict[str, Value]] | None = None
+
+    @property
+    def theirs(self) -> bool:
+        """Whether something of the student's is in it."""
+        return any(part.theirs for part in self.parts)
+
+    @property
+    def things(self) -> frozenset[Thing]:
+        """All that it is, or holds."""
+        return frozenset().union(*(part.things for part in self.parts))
+
+    def each(self, change: Callable[[Part], Part]) -> Value:
+        """Return it with other parts, which no function is."""
+        return Value(frozenset(map(change, self.parts)), self.name)
+
+
+Names = dict[str, Value]
+CONSTANT = Value()
+THEIRS = Value(frozenset({Part(theirs=True)}))
+
+
+def together(values: Iterable[Value]) -> Value:
+    """Return what any of some values may be, or what holds all of them."""
+    found = [value for value in values if value is not CONSTANT]
+    if len(found) < 2:
+        return found[0] if found else CONSTANT
+    name = next((value.name for value in found if value.name), "")
+    function = next((value.function for value in found if value.function), None)
+    return Value(frozenset().union(*(value.parts for value in found)), name, function)
+
+
+class Passing:
+    """Follows what is passed in one test.
+
+    Args:
+        declared: the arguments that functions may change: what they fill is the student's from then on.
+    """
+
+    def __init__(self, declared: frozenset[Looked]) -> None:
+        self._declared = declared
+        self._filled: set[Thing] = set()
+        self._passed: dict[int | str, dict[Thing, set[Looked]]] = {}
+        self._looked: set[Looked] = set()
+        self._count = count()
+
+    @property
+    def looked_at(self) -> frozenset[Looked]:
+        """The arguments on which a verdict depends."""
+        return frozenset(self._looked)
+
+    def new(self, name: str = "") -> Value:
+        """Return something that nothing is known of."""
+        return Value(frozenset({Part(frozenset({(name or next(self._count),)}))}))
+
+    def give(self, value: Value, name: str, place: int | str | None) -> None:
+        """Note that a value is passed; name and place are as in `Looked`."""
+        for thing in value.things:
+            self._passed.setdefault(thing[0], {}).setdefault(thing, set()).add((name, place))
+        if (name, place) in self._declared:
+            self._filled |= value.things
+
+    def made_of(self, *values: Value, same: bool = False) -> Value:
+        """Return what is calculated from values, perhaps from which of them are the same."""
+        seen: frozenset[Looked] = frozenset()
+        identity: frozenset[Thing] = frozenset()
+        theirs = False
+        for value in values:
+            for part in value.parts:
+                seen |= part.seen | self._passed_as(part.things)
+                identity |= part.same | part.things if same else part.same
+                theirs = theirs or self._is_theirs(part)
+        return Value(frozenset({Part(frozenset({(next(self._count),)}), seen, theirs, identity)}))
+
+    def judge(self, values: Iterable[Value]) -> None:
+        """Note that the verdict depends on values."""
+        for part in together(values).parts:
+            if not self._is_theirs(part):
+                self._looked |= part.seen | self._passed_as(part.things)
+            self._looked |= self._passed_as(part.same)
+
+    def _passed_as(self, things: Iterable[Thing]) -> frozenset[Looked]:
+        found: frozenset[Looked] = frozenset()
+        for mine in things:
+            for thing, places in self._passed.get(mine[0], {}).items():
+                if _are_related(mine, thing):
+                    found |= places
+        return found
+
+    def _is_theirs(self, part: Part) -> bool:
+        if part.theirs or not self._filled:
+            return part.theirs
+        return any(_are_related(mine, thing) for mine in part.things for thing in self._filled)
+
+
+def _are_related(first: Thing, second: Thing) -> bool:
+    """Return whether one of two is a part of the other."""
+    return first[: len(second)] == second[: len(first)]
