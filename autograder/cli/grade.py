@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.base.errors import ConfigError, GradebookError, UsageError
+from autograder.base.errors import AutograderError, ConfigError, GradebookError, UsageError
 from autograder.cli import gradebook
 from autograder.cli.engines import (
     CaFileOption,
@@ -104,10 +104,10 @@ def grade(
         reports, by_tests, outcome = _grade_by_tests(
             found, plain, rest, reports, jobs, out, quiet=json_output, language=language
         )
-        written = None
-        if reports and not no_gradebook:
-            written = gradebook.write_gradebook(found, paths or [], reports, language, quiet=json_output)
-        counted = _counted(found, [*reports, *by_tests]) if runs_tests and not json_output else {}
+        written: WriteOutcome | None = None
+        counted: Mapping[str, Mapping[str, Counted]] = {}
+        if not no_gradebook:
+            written, counted = _write(found, paths or [], reports, by_tests, out, language, as_json=json_output)
         show_reports([*reports, *by_tests], out, language, as_json=json_output, counted=counted)
         if not paths:
             _tell_left_out(found, language, is_known=is_known)
@@ -288,6 +288,29 @@ def grade_all(
             reports.append(report)
             advance()
     return reports
+
+
+def _write(
+    course: Course,
+    paths: Sequence[Path],
+    reports: list[GradeReport],
+    by_tests: list[GradeReport],
+    out: Path,
+    language: Language,
+    *,
+    as_json: bool,
+) -> tuple[WriteOutcome | None, dict[str, dict[str, Counted]]]:
+    """Write reports by rubrics to the gradebook; return how that went, and what it counts of these and of the others.
+
+    If it cannot be written, the scores are shown all the same.
+    """
+    try:
+        written = gradebook.write_gradebook(course, paths, reports, language, quiet=as_json) if reports else None
+        in_it = [*(reports if written is not None and written.database else ()), *by_tests]
+        return written, {} if as_json else _counted(course, in_it)
+    except AutograderError:
+        show_reports([*reports, *by_tests], out, language, as_json=as_json)
+        raise
 
 
 def _counted(course: Course, reports: Sequence[GradeReport]) -> dict[str, dict[str, Counted]]:

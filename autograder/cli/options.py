@@ -226,4 +226,8 @@ def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callabl
             speed = task.speed if (task.elapsed or 0.0) > _SHORT_S else None
             bar.update(number, advance=1, rate=f"{speed:5.1f}/s" if speed else "")
 
-        yield advance
+        try:
+            yield advance
+        except BaseException:
+            bar.live.transient = not task.completed  # what was not begun leaves no bar above its error
+            raise

@@ -6,6 +6,7 @@ and the criteria that must fail; an equivalent must get full marks.
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import re
@@ -17,12 +18,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from autograder.base import yaml_records
-from autograder.base.errors import ConfigError, SubmissionError
+from autograder.base.errors import ConfigError
 from autograder.base.files import line_of
 from autograder.base.i18n import Text, text
 from autograder.base.records import Record
 from autograder.base.words import Words, in_languages
-from autograder.course import submission
+from autograder.course import source_notebook
 from autograder.course.course import Assignment
 
 _SOLUTION_MARK = re.compile(r"^[ \t]*### (?:BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
@@ -195,25 +196,33 @@ class Answers:
             source: what to edit instead of the solution, for example the solution with other edits.
 
         Raises:
-            ConfigError: there is no such solution, or a text to replace does not occur in it exactly once.
+            ConfigError: there is no such solution, a text to replace does not occur in it exactly once, or what comes
+                out is the solution itself or not Python.
         """
         if version.exercise not in self.solutions:
-            words = text("{file} has no solution cell {name!r} to edit", file=self.path.name, name=version.exercise)
+            words = text(
+                "{file} has no solution cell {name!r} to edit; give the cell that answers the exercise this `grade_id`",
+                file=self.path.name,
+                name=version.exercise,
+            )
             raise mistake(self.path.parent, version.id, words)
-        if source is None:
-            source = self.solutions[version.exercise]
+        solution = source if source is not None else self.solutions[version.exercise]
+        made = solution
         for edit in version.edits:
-            if source.count(edit.find) != 1:
+            if made.count(edit.find) != 1:
                 words = text(
                     "{find!r} occurs {count} times in the solution of {exercise!r}, not once; "
                     "copy a text into find that stands there exactly once",
                     find=edit.find,
-                    count=source.count(edit.find),
+                    count=made.count(edit.find),
                     exercise=version.exercise,
                 )
                 raise mistake(self.path.parent, version.id, words)
-            source = source.replace(edit.find, edit.replace)
-        return source
+            made = made.replace(edit.find, edit.replace)
+        fault = _fault(made, solution) if source is None else None
+        if fault is not None:
+            raise mistake(self.path.parent, version.id, fault)
+        return made
 
     def notebook(self, answers: Mapping[str, str]) -> dict[str, Any]:
         """Return the released notebook with some cells filled in, as a student would save it."""
@@ -238,13 +247,9 @@ def apply_edits(assignment: Assignment) -> None:
     Raises:
         ConfigError: the notebook or ``mutants.yaml`` is missing or damaged, or an edit does not apply.
     """
-    source = assignment.require_notebook()
-    try:
-        submission.read(source)
-    except SubmissionError as error:
-        raise ConfigError(error.text, path=source) from error
+    source_notebook.read(assignment)
     if are_listed(assignment):
-        answers, known = Answers.of(assignment, source), load(assignment)
+        answers, known = Answers.of(assignment, assignment.notebook), load(assignment)
         for version in known.versions:
             answers.edited(version)
 
@@ -263,6 +268,30 @@ def _solution_cells(notebook: Path) -> dict[str, str]:
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         words = text("is not a notebook, or is damaged; open it in Jupyter and save it again")
         raise ConfigError(words, path=notebook) from error
+
+
+def _fault(made: str, solution: str) -> Text | None:
+    """Say what is wrong with what edits made of a solution: nothing is new, or it is no longer Python."""
+    if made == solution:
+        return text("the edits change nothing")
+    error = _syntax_error(made)
+    if error is None or _syntax_error(solution):  # Python alone cannot read a cell with a magic
+        return None
+    return text(
+        "with these edits the solution is not Python: line {line}, {line_there!r}: {reason}; in `replace`, lines after "
+        "the first need all of their indentation",
+        line=error.lineno,
+        line_there=(error.text or "").rstrip(),
+        reason=error.msg,
+    )
+
+
+def _syntax_error(source: str) -> SyntaxError | None:
+    try:
+        ast.parse(source)
+    except SyntaxError as error:
+        return error
+    return None
 
 
 def _stub_of(source: str) -> str:

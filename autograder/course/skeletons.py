@@ -101,8 +101,8 @@ def new_assignment(course: Course, name: str, signatures: Sequence[str], languag
     Raises:
         UsageError: the name is none, the assignment is there already, or a signature is wrong.
     """
-    functions = _examples(signatures)
     folder = course.source / _checked(name)
+    functions = _examples(signatures)
     if folder.exists():
         raise UsageError(text("{path}: exists already; choose another name", path=folder))
     fill = _Filler(languages, {"functions": functions})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from autograder.base.errors import GradebookError
-from autograder.base.i18n import choose_language, text
+from autograder.base.i18n import text
 from autograder.course import configuration
 from autograder.gradebook import scores
 from autograder.gradebook.extensions import submitted
@@ -117,7 +117,7 @@ def say_what_waits(notebook: NotebookNode, place: Mapping[str, Any], root: Path)
 
 def rounded(score: float, digits: int = 0) -> float | str:
     """Return a score as nbgrader's page shows it, in place of Jinja's filter ``round``; without one, say so."""
-    return text("not graded yet").get(choose_language()) if math.isnan(score) else round(score, digits)
+    return text("not graded yet").both if math.isnan(score) else round(score, digits)
 
 
 def _shown(error: NotebookNode, visible: set[str]) -> NotebookNode:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import Text, joined, same, text
-from autograder.course import kit, submission
+from autograder.course import kit, source_notebook, submission
 from autograder.course.course import Course
 from autograder.gradebook import colab, due_dates, leaks, released_notebook
 from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
@@ -84,7 +84,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         colab_base: where students find the release for Colab, as in `colab.link`.
 
     Raises:
-        ConfigError: the notebook that the rubric is for is missing.
+        ConfigError: the notebook that the rubric is for is missing, or its marks do not fit ``assignment.yaml``.
         UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
@@ -95,6 +95,8 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
     with tempfile.TemporaryDirectory(prefix="autograder-release-") as folder:
         due = due_dates.in_gradebook(nbgrader, name)
         made = _generate(nbgrader, name, Path(folder), database=False, due=due)
+        if course.has_rubric(name):  # after nbgrader, which says more of marks that are broken
+            source_notebook.read(course.assignment(name))
         links = colab.link(made, target, colab_base)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)

@@ -106,11 +106,9 @@ def audit(
         jobs = list(_hand_in(folder, assignment, answers, versions, course_keys))
         verdicts = [Verdicts(version, job, assignment) for job, (version, _) in zip(jobs, versions, strict=True)]
         with Engine(jobs, assignment, KEY, sessions=min(processes, len(jobs)), confined=confined) as engine:
-            _collect(engine, verdicts, advance)
+            _collect(engine, verdicts, advance, lambda report: _refuse_unknown_criteria(assignment, known, report))
             engine.add([v.job for v in verdicts if v.needs_the_whole_rubric()])
             _collect(engine, verdicts, advance)
-    if verdicts:
-        _refuse_unknown_criteria(assignment, known, verdicts[0].first)
     judged = tuple(v.judged() for v in verdicts)
     generated = {version.id for version, _ in every if version.kind == "generated"}
     criteria = _criteria(judged, verdicts[0].first) if verdicts and not chosen.versions else ()
@@ -129,10 +127,17 @@ def audit(
     )
 
 
-def _collect(engine: Engine, verdicts: Sequence[Verdicts], advance: Callable[[], None]) -> None:
-    """Add what the engine reports to the verdicts."""
+def _collect(
+    engine: Engine,
+    verdicts: Sequence[Verdicts],
+    advance: Callable[[], None],
+    look_at: Callable[[GradeReport], None] = lambda report: None,
+) -> None:
+    """Add what the engine reports to the verdicts; let somebody look at what the whole rubric says of the first one."""
     for report in engine.reports():
         found = verdicts[int(report.student)]
+        if found is verdicts[0]:
+            look_at(report)
         found.add(report)
         if found.are_final(report):
             advance()

@@ -254,7 +254,7 @@ class Session:
                 run_criteria(self._criteria)
         finally:
             judge.judges_reference = judge.instances.is_learning = False
-        unmet = [c for c in judge.criteria if c.id not in judge.results or judge.results[c.id].outcome != "passed"]
+        unmet = [c for c in judge.criteria if _outcome(judge, c) not in ("passed", "skipped")]
         if unmet:
             zygote.copy().close()  # if that was killed, its worker went with it: no fault of the rubric
             first, *others = unmet
@@ -284,6 +284,11 @@ class Session:
             raise ConfigError(words, path=met[0].path, line=met[0].line, key=met[0].id)
 
 
+def _outcome(judge: Judge, judged: Criterion) -> str | None:
+    result = judge.results.get(judged.id)
+    return result.outcome if result else None
+
+
 def _why(judge: Judge, judged: Criterion) -> Text:
     """Return in one line why the reference does not meet a criterion."""
     result = judge.results.get(judged.id)
@@ -307,9 +312,6 @@ def _check_points(judge: Judge) -> None:
                 line=line_of(assignment.directory / "assignment.yaml", f"  {exercise}:"),
                 key=f"exercises.{exercise}",
             )
-        if grade_id not in in_notebook:
-            words = text("there is no grade cell {name!r} for exercise {exercise!r}", name=grade_id, exercise=exercise)
-            raise ConfigError(words, path=assignment.notebook)
         if in_notebook[grade_id] != total:
             raise ConfigError(
                 text(

@@ -92,6 +92,9 @@ def table(moves: Sequence[Move], language: Language, counted: Mapping[str, Count
         found.add_row(Styled(line.student, "bold"), line.before, line.after, difference, Styled(first))
         for reason in rest:
             found.add_row("", "", "", "", Styled(reason))
+    if any(cell.waits for move in moves if move.student in counted for cell in counted[move.student].cells.values()):
+        found.caption = text("+?: points that a person has yet to give").get(language)
+        found.caption_justify, found.caption_style = "left", "dim"
     return found
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from autograder.base.errors import ConfigError, SandboxError, SubmissionError
+from autograder.base.errors import ConfigError, SandboxError
+from autograder.base.files import line_of
 from autograder.base.i18n import Text, same, text
 from autograder.results.grade_report import CriterionResult, Diagnosis, ExerciseResult, Outcome
 from autograder.rubric.criteria import Criterion, is_named
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.rubric.constants import Constants
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
+    from autograder.sandbox.cells import Notebook
     from autograder.student.functions import Student
     from autograder.student.instances import Instances
 
@@ -85,18 +87,14 @@ class Judge:
         """The source notebook: the reference, and what its mutants are edits of.
 
         Raises:
-            ConfigError: there is none here, or it cannot be read.
+            ConfigError: there is none here, it cannot be read, or its marks are wrong.
         """
-        from autograder.course import submission
+        from autograder.course import source_notebook
 
         if not self.assignment.has_reference:
             words = text("has no private/ folder, so there is no reference here")
             raise ConfigError(words, path=self.assignment.directory)
-        notebook = self.assignment.require_notebook()
-        try:
-            return submission.read(notebook)
-        except SubmissionError as error:
-            raise ConfigError(error.text, path=self.assignment.notebook) from error
+        return source_notebook.read(self.assignment)
 
     @cached_property
     def stub(self) -> Submission:
@@ -126,12 +124,24 @@ class Judge:
         if failures:
             words = text("the reference fails: {reason}", reason=tell_failure(failures[0]).in_one_line())
             raise ConfigError(words, path=self.assignment.notebook)
+        self._refuse_undefined(notebook)
         return Student(
             self.assignment.functions,
             LocalRunner.of(notebook),
             variables=self.assignment.variables,
             remembered=False,
         )
+
+    def _refuse_undefined(self, reference: Notebook) -> None:
+        settings = self.assignment.directory / "assignment.yaml"
+        for name, function in self.assignment.functions.items():
+            try:
+                reference.find(name)
+            except KeyError:
+                words = text("{file} defines no {name!r}", file=self.assignment.notebook.name, name=name)
+                line = line_of(settings, f"{name}({', '.join(function.parameters[:1])}") or line_of(settings, name)
+                key = f"exercises.{self.assignment.exercise_of[name]}.functions"
+                raise ConfigError(words, path=settings, line=line, key=key) from None
 
     @cached_property
     def instances(self) -> Instances:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,8 @@ _HOLDING = frozenset({
 })  # fmt: skip
 """Functions, methods and attributes that give what they get, a part of it, what holds it, or its memory."""
 _IDENTITY = frozenset({
-    "_base", "assertIs", "assertIsNot", "base", "data_ptr", "id", "is_", "is_not", "is_set_to", "may_share_memory",
-    "shares_memory", "storage", "untyped_storage",
+    "assertIs", "assertIsNot", "data_ptr", "is_", "is_not", "is_set_to", "may_share_memory", "shares_memory", "storage",
+    "untyped_storage",
 })  # fmt: skip
 """Those that tell which object something is, or where its memory is."""
 _TRUTH = ("assertFalse", "assertTrue", "require")
@@ -55,15 +56,32 @@ def looking_back(path: Path, declared: frozenset[Looked] = frozenset()) -> dict[
     body = tree_of(path).body
     assigned = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
     variables = {node.id for target in assigned for node in ast.walk(target) if isinstance(node, ast.Name)}
+    modules = _beside(path, body)
+    functions: dict[str, _Function] = {}
+    for inside in (*modules.values(), _functions(body)):
+        functions |= inside
     found: dict[str, frozenset[Looked]] = {}
-    for inside in (body, *(node.body for node in body if isinstance(node, ast.ClassDef))):
-        methods = _functions(inside) if inside is not body else {}
-        for name, test in _functions(inside).items():
+    for block in (body, *(node.body for node in body if isinstance(node, ast.ClassDef))):
+        methods = _functions(block) if block is not body else {}
+        for name, test in _functions(block).items():
             if name.startswith("test"):
                 passing = Passing(declared)
-                _Reading(passing, _functions(body), methods, variables).read(test)
+                _Reading(passing, functions, {**modules, "self": methods}, variables).read(test)
                 if passing.looked_at:
                     found[name] = found.get(name, frozenset()) | passing.looked_at
+    return found
+
+
+def _beside(path: Path, body: Sequence[ast.stmt]) -> dict[str, dict[str, _Function]]:
+    """Return the functions of ``conftest.py`` and of the modules that a file imports, where they lie beside it."""
+    imported = [alias.name for node in body if isinstance(node, ast.Import) for alias in node.names]
+    imported += [node.module for node in body if isinstance(node, ast.ImportFrom) and node.module is not None]
+    folders = (path.parent, path.parents[1]) if path.parent.name == "private" else (path.parent,)
+    files = [folder / f"{name}.py" for name in ("conftest", *imported) for folder in reversed(folders)]
+    found: dict[str, dict[str, _Function]] = {}
+    for file in filter(Path.is_file, files):
+        with suppress(SyntaxError, ValueError):  # importing it says so
+            found[file.stem] = _functions(tree_of(file).body)
     return found
 
 
@@ -76,8 +94,8 @@ class _Reading(ast.NodeVisitor):
 
     Args:
         passing: follows what is passed.
-        functions: those of the file.
-        methods: those of the test's class.
+        functions: those of the file, and of the modules beside it.
+        inside: those of each of these modules, and as ``self`` the methods of the test's class.
         variables: the names of the file's values.
     """
 
@@ -85,10 +103,10 @@ class _Reading(ast.NodeVisitor):
         self,
         passing: Passing,
         functions: dict[str, _Function],
-        methods: dict[str, _Function],
+        inside: dict[str, dict[str, _Function]],
         variables: Container[str],
     ) -> None:
-        self._passing, self._functions, self._methods, self._variables = passing, functions, methods, variables
+        self._passing, self._functions, self._inside, self._variables = passing, functions, inside, variables
         self._names: Names = {}
         self._conditions: list[Value] = []
         self._returned: list[Value] = []
@@ -101,7 +119,7 @@ class _Reading(ast.NodeVisitor):
     def _fixture(self, name: str) -> Value:
         if name in _STUDENTS:
             return THEIRS._replace(name=name)
-        function = (self._functions | self._methods).get(name)
+        function = self._inside["self"].get(name) or self._functions.get(name)
         if function is None or function in self._running or not any(map(_is_fixture, function.decorator_list)):
             return self._passing.new(name)
         return self.read(function)
@@ -275,14 +293,16 @@ class _Reading(ast.NodeVisitor):
             return self._names[node.id]
         if node.id in self._functions:
             return Value(function=(self._functions[node.id], {}))
-        return self._passing.new(node.id) if node.id in self._variables else CONSTANT
+        is_known = node.id in self._variables or node.id in self._inside
+        return self._passing.new(node.id) if is_known else CONSTANT
 
     def visit_Attribute(self, node: ast.Attribute) -> Value:
         return self._attribute(self._value(node.value), node.attr)
 
     def _attribute(self, value: Value, name: str) -> Value:
-        if name in self._methods and value.things == {("self",)}:
-            return Value(function=(self._methods[name], {"self": value}))
+        holder = next((one for one in self._inside if value.things == {(one,)}), "")
+        if holder and name in self._inside[holder]:
+            return Value(function=(self._inside[holder][name], {"self": value} if holder == "self" else {}))
         if name == "grad":  # what their code does to it shows on this side anyway
             return THEIRS
         if name in _IDENTITY:
@@ -348,12 +368,14 @@ class _Reading(ast.NodeVisitor):
     # -- calls ---------------------------------------------------------------------------------------------------------
 
     def visit_Call(self, node: ast.Call) -> Value:
-        name, receiver = _last_name(node.func), CONSTANT
+        name = _last_name(node.func)
         if isinstance(node.func, ast.Attribute):
             receiver = self._value(node.func.value)
             function = self._attribute(receiver, name)
         else:
-            function = self._value(node.func)
+            receiver = function = self._value(node.func)
+            if self._passing.is_passed(function):  # a network that they have trained
+                receiver = THEIRS
         given = list(self._arguments(node))
         values = [value for _, value in given]
         if function.function is not None:
@@ -366,7 +388,7 @@ class _Reading(ast.NodeVisitor):
 
     def _call_others(self, name: str, receiver: Value, values: list[Value]) -> Value:
         """Call a function of Python's or of a library's."""
-        is_same = name in _IDENTITY
+        is_same = name in _IDENTITY or name == "id"
         if name not in _ITSELF:
             values += self._handed_on(values)
         if name == "fail":

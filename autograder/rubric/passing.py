@@ -114,6 +114,10 @@ class Passing:
         if (name, place) in self._declared:
             self._filled |= value.things
 
+    def is_passed(self, value: Value) -> bool:
+        """Return whether a value has been passed, or a part of it."""
+        return bool(self._passed_as(value.things))
+
     def made_of(self, *values: Value, same: bool = False) -> Value:
         """Return what is calculated from values, perhaps from which of them are the same."""
         seen: frozenset[Looked] = frozenset()

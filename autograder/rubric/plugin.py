@@ -91,6 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others = [item for item in items if not is_criterion(item)]
     declared.sort(key=lambda item: not _is_visible(judge, item))  # visible ones first, whatever the folders are called
     try:
+        _refuse_undeclared(others)
         _adopt(judge, declared)
     except ConfigError as error:
         judge.mistake = judge.mistake or error
@@ -448,6 +449,14 @@ def _adopt(judge: Judge, items: Sequence[pytest.Item]) -> None:
     judge.constants = _constants(items)
 
 
+def _refuse_undeclared(items: Sequence[pytest.Item]) -> None:
+    """Refuse a test that looks at the submission but would judge nothing."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "student" in item.fixturenames:
+            words = text("has no @criterion, so it is worth nothing")
+            raise ConfigError(words, path=item.path, line=(item.reportinfo()[1] or 0) + 1, key=item.name)
+
+
 def _may_change(assignment: Assignment) -> frozenset[Looked]:
     """Return which arguments functions are declared to change: by position, by name, and wherever nobody knows."""
     return frozenset(
@@ -501,7 +510,16 @@ def _check(judge: Judge, judged: Criterion, item: pytest.Item, known: set[str]) 
     if judged.id in known:
         raise ConfigError(text("another criterion has this name"), **place)
     if judged.needs is not None and not any(is_named(other, judged.needs) for other in known):
-        raise ConfigError(text("needs={name!r} is not an earlier criterion", name=judged.needs), **place)
+        from autograder.base.yaml_records import did_you_mean
+
+        earlier = sorted({name.partition("[")[0] for name in known})
+        words = text(
+            "needs={name!r} is not an earlier criterion; {meant}earlier: {names}",
+            name=judged.needs,
+            meant=did_you_mean(judged.needs, earlier),
+            names=", ".join(earlier) or "-",
+        )
+        raise ConfigError(words, **place)
     if judged.visible and "reference" in getattr(item, "fixturenames", ()):
         words = text("students have this file but not the reference; move the criterion to private/")
         raise ConfigError(words, **place)

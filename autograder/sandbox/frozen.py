@@ -18,7 +18,7 @@ import torch
 
 from autograder.sandbox import rubric_objects, tables
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.lists import BASES
+from autograder.sandbox.lists import BASES, items_of, take_default
 from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import as_array
 
@@ -214,7 +214,7 @@ def found_at(values: Sequence[Any], path: Sequence[int]) -> Any:
 def _items(container: Any) -> list[Any]:
     if isinstance(container, np.ndarray):
         return list(container.flat) if container.dtype.hasobject else [container.tobytes()]
-    return [part for pair in container.items() for part in pair] if isinstance(container, dict) else list(container)
+    return items_of(container)
 
 
 def _is_still(now: Any, before: Any) -> bool:
@@ -327,6 +327,7 @@ class _Refill:
             merged = dict(zip(content, self._all(content.values(), path), strict=True))
             target.clear()
             target.update(merged)
+            take_default(target, content)
         elif isinstance(target, set):
             items = set(content)
             target.clear()

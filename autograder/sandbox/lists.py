@@ -10,6 +10,7 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from itertools import chain
 from operator import is_, is_not
+from types import FunctionType
 from typing import Any, NamedTuple
 
 DICTS = frozenset({dict, OrderedDict, defaultdict, Counter})
@@ -17,7 +18,7 @@ CHANGEABLE = frozenset({list, set, deque, *DICTS})
 """Their types."""
 BASES = (list, dict, set, deque)
 """What `isinstance` asks for where one may be of a class below."""
-_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None)})
+_PLAIN = frozenset({bool, int, float, complex, str, bytes, type(None), type, FunctionType})
 _MOST_PLAIN, _DEPTH = 1 << 16, 4
 """Up to how many values, and how deep in tuples, it is worth to look whether all are plain."""
 
@@ -37,19 +38,21 @@ class News(NamedTuple):
 
 
 def items_of(held: Any) -> list[Any]:
-    """Return what one holds, of a dict the keys as well.
+    """Return what one holds, of a dict the keys as well, and what a default dict makes its defaults of.
 
-    >>> items_of({"a": 1})
-    ['a', 1]
+    >>> items_of({"a": 1}), items_of(defaultdict(int, a=1))
+    (['a', 1], ['a', 1, <class 'int'>])
     """
-    return list(chain.from_iterable(held.items())) if isinstance(held, dict) else list(held)
+    if not isinstance(held, dict):
+        return list(held)
+    items = list(chain.from_iterable(held.items()))
+    return [*items, held.default_factory] if isinstance(held, defaultdict) else items
 
 
 def is_as_before(held: Any, before: list[Any]) -> bool:
     """Return whether one holds the same objects as before, in the same order."""
-    if len(held) * (2 if isinstance(held, dict) else 1) != len(before):
-        return False
-    return all(map(is_, items_of(held), before))
+    now = items_of(held)
+    return len(now) == len(before) and all(map(is_, now, before))
 
 
 def is_plain(values: Iterable[Any]) -> bool:
@@ -82,15 +85,15 @@ def news_of(held: Any, before: list[Any]) -> News | None:
     if isinstance(held, set):
         return News(0, 0, set(held))
     is_dict = isinstance(held, dict)
-    now, old = list(held), before[::2] if is_dict else before
+    now, old = list(held), before[: len(before) // 2 * 2 : 2] if is_dict else before
     begin = next((i for i, item in enumerate(old) if item is now[0]), 0) if now else 0
     count = _same(now, old[begin:])
     if not is_dict:
         return News(begin, begin + count, now[count:])
+    fresh = like(held, {}) if isinstance(held, defaultdict) else {}
     values = [*before[1::2][begin : begin + count], *([_NOTHING] * (len(now) - count))]
-    return News(
-        begin, begin + count, {key: held[key] for key, old in zip(now, values, strict=True) if held[key] is not old}
-    )
+    fresh.update((key, held[key]) for key, old in zip(now, values, strict=True) if held[key] is not old)
+    return News(begin, begin + count, fresh)
 
 
 _NOTHING = object()
@@ -119,6 +122,7 @@ def renew(held: Any, news: News) -> None:
         fill(held, dict(part) if isinstance(held, dict) else part)
     if isinstance(held, dict):
         base = OrderedDict if isinstance(held, OrderedDict) else dict
+        take_default(held, fresh)
         for key, value in fresh.items():
             base.__setitem__(held, key, value)
     else:
@@ -143,9 +147,16 @@ def fill(held: Any, content: Any) -> None:
         set.update(held, content)
     else:
         base = OrderedDict if isinstance(held, OrderedDict) else dict
+        take_default(held, content)
         base.clear(held)
         for key, value in content.items():
             base.__setitem__(held, key, value)
+
+
+def take_default(held: Any, other: Any) -> None:
+    """Let a default dict make its defaults as another one does."""
+    if isinstance(held, defaultdict) and isinstance(other, defaultdict):
+        held.default_factory = other.default_factory
 
 
 def like(model: Any, content: Any, cls: Any = None) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import io
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autograder.sandbox.bounds import MAX_HEARD, MAX_WARNINGS
@@ -36,8 +37,13 @@ def heard(said: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def warned(said: list[list[str]]) -> Iterator[None]:
-    """Keep the first warnings meanwhile in a list, category and words, instead of printing them."""
+def warned(said: list[list[str]], rules: Sequence[Sequence[Any]]) -> Iterator[None]:
+    """Keep the first warnings meanwhile in a list, category and words, instead of printing them.
+
+    Args:
+        said: the list.
+        rules: which of them are exceptions: whether one is, a pattern of its words, the name of its category.
+    """
 
     def note(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if len(said) < MAX_WARNINGS:
@@ -46,6 +52,8 @@ def warned(said: list[list[str]]) -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
+        for is_error, words, category in reversed(rules):
+            warnings.filterwarnings("error" if is_error else "always", words, getattr(builtins, category))
         warnings.showwarning = note
         yield
 

@@ -40,7 +40,8 @@ class _Request(TypedDict):
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
         heard: whether what the code prints meanwhile comes back.
-        warned: whether its warnings do.
+        warned: its warnings do as well; whether one is an exception, a pattern of its words and its category, of which
+            the first that fits it counts; absent where nobody listens.
     """
 
     free: NotRequired[list[int]]
@@ -50,7 +51,7 @@ class _Request(TypedDict):
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
-    warned: NotRequired[bool]
+    warned: NotRequired[list[list[object]]]
 
 
 @final

@@ -82,7 +82,7 @@ class Worker(Answering):
                 if "heard" in message:
                     ears.enter_context(printing.heard(self._said))
                 if "warned" in message:
-                    ears.enter_context(printing.warned(self._warned))
+                    ears.enter_context(printing.warned(self._warned, message["warned"]))
                 self._carry_out(message, tensors)
         finally:
             self._is_heard = False

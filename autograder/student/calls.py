@@ -116,9 +116,8 @@ def remember_call(call: Call) -> None:
         _last_declared.set(call)
 
 
-def note_changed(call: Call, changed: list[str]) -> None:
-    """Note what a call has changed although nothing says that it may, and for messages the first that shows."""
-    call.changed = changed
+def note_shown(call: Call) -> None:
+    """Note for messages the first call with a change that shows although nothing says that it may be."""
     if call.shown and _changing.get() is None:
         _changing.set(call)
 

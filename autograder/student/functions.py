@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from autograder.base.errors import StudentError, StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
-from autograder.student.calls import Call, looked_at, note_changed, remember_call
+from autograder.student.calls import Call, looked_at, note_shown, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.raised import ErrorClass
 from autograder.student.signatures import Facts, made_fields, made_signature
@@ -295,9 +295,12 @@ class StudentFunction:
         try:
             result, changed = self.runner.call(function, passed, most=most, looked_at=call.looked_at)
         except StudentException as error:
-            note_changed(call, error.changed_arguments)
+            call.changed = error.changed_arguments
+            note_shown(call)
             raise
-        note_changed(call, changed)  # the runner's own list: while an iterator is advanced it may grow
+        call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
+        if call.looked_at:
+            note_shown(call)
         call.result = result
         return result
 

@@ -67,8 +67,6 @@ class Live:
         if type(self.value) is not type(content):
             raise WireError("a list that is none any more")
         fill(self.value, content)
-        if isinstance(content, defaultdict):
-            self.value.default_factory = content.default_factory
         self.was_changed_here = False
         self.note()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 import warnings
+from typing import Any
 
 from autograder.sandbox.bounds import MAX_HEARD, MAX_WARNINGS
 from autograder.sandbox.frames import WireError
@@ -34,7 +35,7 @@ class Listening:
         if sys.stdout is not self._stdout:
             request["heard"] = True
         if warnings.filters is not self._filters:
-            request["warned"] = True
+            request["warned"] = _rules()
 
     def take(self, message: Reply | CallbackRequest | BackwardRequest) -> None:
         """Print what a message says that the code has printed, and note its warnings.
@@ -55,10 +56,27 @@ class Listening:
                 self.warnings += found[: MAX_WARNINGS - len(self.warnings)]
 
     def warn(self) -> None:
-        """Warn as the code did. Where the rubric's filters say so, a warning is an exception."""
+        """Warn as the code did."""
         found, self.warnings = self.warnings, []
         for words, category in found:
             warnings.warn_explicit(words[:MAX_HEARD], category, "<student>", 1, module="__main__")
+
+
+def _rules() -> list[list[object]]:
+    """Return which warnings are exceptions, as the rubric's filters say: whether one is, its words, its category.
+
+    The first that fits a warning counts. A category that is not Python's own is none of the code's.
+    """
+    found: list[list[object]] = [
+        [action == "error", getattr(words, "pattern", words) or "", category.__name__]
+        for action, words, category, module, line in warnings.filters
+        if isinstance(category, type) and category.__module__ == "builtins" and not line and _is_of_main(module)
+    ]
+    return found if any(is_error for is_error, *_ in found) else []
+
+
+def _is_of_main(module: Any) -> bool:
+    return module is None or (module == "__main__" if isinstance(module, str) else bool(module.match("__main__")))
 
 
 def _category(name: object) -> type[Warning]:

@@ -16,7 +16,7 @@ from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import are_same
-from autograder.sandbox.lists import News, fill, is_as_before, items_of, news_of
+from autograder.sandbox.lists import News, fill, is_as_before, items_of, like, news_of
 
 MAX_OWN = 1 << 10
 _VALUES = frozenset({bool, int, float, complex, str, bytes, range, slice})
@@ -98,7 +98,8 @@ def merged_with(value: Any, content: Any) -> Any:
     """Return a content with what the value holds already where that is the same."""
     if isinstance(value, dict):
         own = {key: key for key in value}
-        return {_either(own.get(key), key): _either(value.get(key), new) for key, new in content.items()}
+        merged = {_either(own.get(key), key): _either(value.get(key), new) for key, new in content.items()}
+        return like(content, merged)
     if isinstance(value, set):
         return value if value == content else content
     before = [*value, *[None] * (len(content) - len(value))]

@@ -14,7 +14,7 @@ from typing import Any
 from autograder.base.errors import StudentException
 from autograder.base.i18n import same
 
-_RAISED = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+_RAISED = (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError, Warning)
 """What a rubric may expect; an AttributeError or a StopIteration would end something of Python's own in silence."""
 _SWALLOWED = (AttributeError, StopIteration, AssertionError)
 _MAX_CLASSES = 256

@@ -338,7 +338,6 @@ class RemoteRunner(Filling):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-            sent.join_arrays(inputs)
             effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(

@@ -21,7 +21,7 @@ from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTED, SPECIAL
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
-from autograder.student.calls import Call, looked_at, note_changed, remember_call
+from autograder.student.calls import Call, looked_at, note_shown, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.given import names_of
 from autograder.student.inside_networks import collected
@@ -229,7 +229,7 @@ class RemoteObject(Remote):
         looked = looked_at(reference.step, names_of(positional, keywords))
         remember_call(call := Call(reference.name, given, is_declared=False, looked_at=looked))
         try:
-            result, changed = reference.runner.call_remote(
+            result, call.changed = reference.runner.call_remote(
                 reference.origin,
                 positional,
                 keywords,
@@ -238,9 +238,11 @@ class RemoteObject(Remote):
                 place=reference.place_after("()"),
             )
         except StudentException as error:
-            note_changed(call, error.changed_arguments)
+            call.changed = error.changed_arguments
+            note_shown(call)
             raise
-        note_changed(call, changed)
+        if looked:
+            note_shown(call)
         call.result = reference.accept("()", result)
         return call.result
 

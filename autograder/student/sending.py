@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
@@ -121,11 +122,13 @@ class Sent(Encoder):
             return self._callbacks.add_record(value, form, self)
         return None if described is None else self._callbacks.add_object(value, described)
 
-    def join_arrays(self, inputs: list[torch.Tensor]) -> None:
-        """Let an array that was passed be found by its tensor, where it comes back."""
-        for tensor in inputs if self.arrays else ():
-            if (array := self.arrays.get(id(tensor))) is not None:
-                tensor._array = weakref.ref(array)  # type: ignore[attr-defined]
+    def _add_array(self, array: np.ndarray[Any, Any]) -> int:
+        """Return the index of an array's tensor, by which it is found where it comes back."""
+        index = super()._add_array(array)
+        tensor: Any = self.tensors[index]
+        if id(tensor) in self.arrays:
+            tensor._array = weakref.ref(array)
+        return index
 
     def _encode_container(self, value: Any, depth: int) -> Tree:
         """Return the tree of a container; a large one of the student's is theirs again, those inside it are copies."""

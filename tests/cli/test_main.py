@@ -17,6 +17,8 @@ import tiny_course as tiny
 from command_line import autograder
 from typer.testing import CliRunner
 
+from autograder.base.errors import UsageError
+from autograder.base.i18n import same
 from autograder.cli import main, options
 from autograder.cli.grade import grade
 from autograder.course import demo
@@ -380,3 +382,6 @@ def test_no_bar_is_drawn_for_nothing_and_no_rate_guessed_from_little(capsys):
                 advance()
         shown = capsys.readouterr().err
         assert ("3/3" in shown, "0/0" in shown, "/s" in shown) == (count == 3, False, False)
+    with pytest.raises(UsageError), options.progress(3, "en", quiet=False):
+        raise UsageError(same("no"))
+    assert "0/3" not in capsys.readouterr().err

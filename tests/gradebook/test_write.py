@@ -17,6 +17,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from autograder.base.errors import ConfigError, GradebookError
+from autograder.cli import grade as command
 from autograder.cli.main import app
 from autograder.gradebook import releasing, write
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -184,6 +185,16 @@ def other_report(reports, student, like):
     """A student's report with what another one's says."""
     own, other = (next(r for r in reports if r.student == s) for s in (student, like))
     return own.model_copy(update={"exercises": other.exercises, "score": other.score})
+
+
+def test_the_table_has_what_the_gradebook_counts_of_what_is_in_it(graded, written, tmp_path):
+    """A file that lies elsewhere may bear the name of a student who has handed in another one."""
+    course, reports = written[0], graded[1]
+    _, counted = command._write(course, [], reports, [], tmp_path, "en", as_json=False)
+    assert (counted["tiny"]["ann"].score, counted["tiny"]["ann"].maximum) == (10, 15)
+    assert [name for name, cell in counted["tiny"]["ann"].cells.items() if cell.waits] == ["drawing", "essay"]
+    _, counted = command._write(course, [tmp_path], reports, [], tmp_path, "en", as_json=False)
+    assert counted == {}
 
 
 def test_what_a_person_has_entered_stays(graded, course):

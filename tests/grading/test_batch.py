@@ -260,7 +260,8 @@ SEEN_BY_READING = [
     ({"visible": tiny.VISIBLE.replace("points=2", "punkte=2")}, "test_tiny.py:5: TypeError: criterion() got an unexpected keyword"),
     ({"visible": tiny.VISIBLE.replace("points=2", "points=-1")}, "test_tiny.py:5: test_double_shape: points must be a number, 0 or more"),
     ({"visible": tiny.VISIBLE.replace("def test_double_shape(", "def test_double_shape((")}, "test_tiny.py:6:23: SyntaxError"),
-    ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion"),
+    ({"visible": tiny.VISIBLE.replace("needs=\"double.shape\"", "needs=\"double.shap\"")}, "needs='double.shap' is not an earlier criterion; did you mean double.shape? earlier: double.shape"),
+    ({"visible": tiny.VISIBLE + "\n\ndef test_double_more(student):\n    pass\n"}, "test_tiny.py:17: test_double_more: has no @criterion"),
     ({"visible": tiny.VISIBLE.replace("(student, rng)", "(student, reference, rng)")}, "students have this file but not the reference"),
     ({"visible": tiny.VISIBLE.replace('"double", points=2', '"duoble", points=2')},
      "test_tiny.py:5: duoble.test_double_shape: there is no exercise 'duoble'; there are: double, step; write one"),
@@ -296,13 +297,21 @@ SEEN_BY_PROVING = [
      "test_tiny.py:5: double.shape: the stub meets it"),
     ({"visible": tiny.VISIBLE.replace("student.double(x)", "2 * x")}, "before anything is written; it also meets double.values"),
     ({"source": tiny.answers(step="raise ValueError('reference is broken')")}, "tiny.ipynb: the reference fails: code cell 4, line 1"),
-    ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)}, "there is no grade cell 'test_double'"),
+    ({"source": tiny.notebook(tiny.DOUBLE, tiny.STEP)},
+     "there is no grade cell 'test_double' for exercise 'double': give the cell with `check(\"double\")` this id"),
+    ({"source": tiny.notebook(tiny.code_cell("check('step')", "test_double", points=6))},
+     "tiny.ipynb:1: test_double: this grade cell is that of 'double', but checks 'step'"),
+    ({"source": tiny.answers("def double(x):\n    ### BEGIN SOLUTIONS\n    return 2 * x\n    ### END SOLUTION")},
+     "tiny.ipynb:1: double: `### BEGIN SOLUTION` stands there 0 times, `### END SOLUTION` 1 times"),
+    ({"settings": tiny.SETTINGS.replace('["double(x)"]', '["double(x)", "triple(x)"]')},
+     "assignment.yaml:6: exercises.double.functions: tiny.ipynb defines no 'triple'"),
 ]  # fmt: skip
 
 
 SETTINGS = [
     ({"settings": tiny.SETTINGS.replace("title: {zh: 加倍, en: Double}", "titel: {zh: 加倍, en: Double}")},
      "assignment.yaml:5:5: exercises.double.titel: unknown key"),
+    ({"settings": tiny.SETTINGS + "due: tomorrow\n"}, "due: must be a date and a time with its zone, such as 2026-12-01 23:59+08:00"),
     ({"settings": "schema: 1\ntitle: ["}, "assignment.yaml:2:9: not valid YAML"),
 ]  # fmt: skip
 

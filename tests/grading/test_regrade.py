@@ -14,6 +14,7 @@ from rich.console import Console
 from autograder.grading.regrade import Regrading
 from autograder.report import moves as report
 from autograder.results import journal
+from autograder.results.counted import Counted, CountedCell
 from autograder.results.moves import compare
 
 FORGIVING = tiny.HIDDEN.replace(
@@ -49,7 +50,7 @@ def test_first_it_is_shown_then_it_counts(course):
     tables = course_of.tables(course_of.gradebook(course))
     shown = run(course, "regrade", "tiny")
     assert [line.split()[:4] for line in shown.splitlines() if line.startswith("bob")] == [
-        ["bob", "6/10", "7/10", "+1"]
+        ["bob", "6+?/15", "7+?/15", "+1"]
     ]
     assert shown.splitlines()[0] == "double.gradient: 1 student, +1 (has the right gradient)"
     assert shown.count("has the right gradient") == 1
@@ -86,6 +87,9 @@ def test_reports_are_compared_by_criterion(course):
     renamed = bob.model_copy(update={"submission_sha256": "other", "score": 0.0})
     (move,) = compare({key: bob}, [renamed])
     assert move.is_resubmitted and move.difference == -bob.score and move.changes == ()
+    essay = {"double": CountedCell(6, 6), "step": CountedCell(4, 4), "essay": CountedCell(2.5, 3)}
+    (line,) = report.lines([move], "en", {"bob": Counted(essay)})
+    assert (line.before, line.after) == (f"{bob.score + 2.5:g}/13", "2.5/13")  # what a person gave stays
     (new,) = compare({}, [bob])
     assert new.before is None and new.difference is None and len(new.changes) == 4
 

@@ -25,6 +25,7 @@ def each(X): yield from (1, 2)
 def closure(): return lambda X: X + 1
 def product(X, W): return X @ W
 def run(net, X): return net(X)
+def apply(net, X): return net(X)
 class Net:
     def __init__(self, rate): self.rate = rate
     def step(self, X): return X + 1
@@ -61,6 +62,7 @@ def product(X, W):
     Y = X @ W
     X += 1
     return Y
+def apply(net, X): return net(X.mul_(2))
 class Net:
     def __init__(self, rate): self.rate = rate
     def step(self, X): return X.add_(1)
@@ -224,6 +226,8 @@ DOES_NOT = {
     "a loop": "for x in (X, X + 1):\n    y = student.product(x, W)\n    assert all(torch.equal(p, q) for p, q in zip(y, x @ W))",
     "pairs": "pairs = []\npairs.append((student.product(X, W), X @ W))\nfor got, want in pairs:\n    assert torch.equal(got, want)",
     "a flag": "ok = True\nif not torch.equal(student.product(X, W), X @ W):\n    ok = False\nassert ok",
+    "what was trained": "net = torch.nn.Linear(2, 2)\nstudent.apply(net, X)\nassert torch.equal(net(X), net(torch.ones(2, 2)))",
+    "a name that is an identity elsewhere": "X = SimpleNamespace(id=X)\nY = student.product(X.id, W)\nchecks.assert_close(Y, X.id @ W)",
     "two results": "assert torch.equal(student.product(X, W), student.product(X, W))",
     "before": "assert X.sum() == 4\nchecks.assert_close(student.product(X, W), X @ W)",
     "rebound": "Y = X @ W\nX = student.product(X, W)\nassert torch.equal(X, Y)",
@@ -321,6 +325,26 @@ def test_what_only_gives_the_expected_value_stays_as_it_was(students, test_of, b
 )
 def test_it_is_known_which_argument_of_which_function_is_looked_at(test_of, body, places):
     assert test_of(body)[1] == places
+
+
+@pytest.mark.parametrize(
+    ("imported", "body"),
+    [
+        ("import shapes", "assert shapes.has_left(student.step, X)"),
+        ("from shapes import has_left", "assert has_left(student.step, X)"),
+        ("", "net.step(X)\n    assert X.sum() == 3"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["", "private"])
+def test_modules_beside_it_and_its_conftest_are_read_as_well(tmp_path, imported, body, folder):
+    (tmp_path / "conftest.py").write_text("@pytest.fixture\ndef net(student):\n    return student.Net(1)\n")
+    (tmp_path / "shapes.py").write_text(
+        "def has_left(f, X):\n    c = X.clone()\n    f(X)\n    return torch.equal(X, c)\n"
+    )
+    (tmp_path / "private").mkdir()
+    file = tmp_path / folder / "test_it.py"
+    file.write_text(f"import torch\n{imported}\ndef test_it(student, net, X):\n    {body}\n")
+    assert looking_back(file) == {"test_it": {("step", 0)}}
 
 
 class Counting(torch.nn.Linear):

@@ -71,7 +71,8 @@ def test_a_mistake_in_a_rubric_is_one_line(tmp_path):
     tiny.make(tmp_path, visible=tiny.VISIBLE.replace("double.shape", "double.form"))
     last = run(tmp_path, "solutions/tiny").strip().splitlines()[-1]
     assert re.fullmatch(
-        r"ERROR: .*test_tiny.py:11: double.values: needs='double.form' is not an earlier criterion", last
+        r"ERROR: .*test_tiny.py:11: double.values: needs='double.form' is not an earlier criterion; did you mean double.shape\? earlier: double.shape",
+        last,
     )
 
 

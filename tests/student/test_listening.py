@@ -17,6 +17,10 @@ def legacy(x):
 def mine(): warnings.warn(Mine("of mine"))
 def softmax(x): return np.exp(x) / np.exp(x).sum()
 def quiet(): pass
+def careful():
+    try: warnings.warn("be careful")
+    except UserWarning: return "caught"
+    return "warned"
 def many(n):
     for i in range(n): warnings.warn(f"number {i}")
 def fail():
@@ -74,6 +78,28 @@ def test_one_that_is_an_error_here_is_one(student):
         warnings.simplefilter("ignore")
         student.many(1000)
     assert heard == []
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ([("error",)], "caught"),
+        ([("error", "", UserWarning)], "caught"),
+        ([("error", ".*careful")], "caught"),
+        ([("error",), ("ignore", "be careful")], "warned"),
+        ([("error", "be brave")], "warned"),
+        ([("error", "", DeprecationWarning)], "warned"),
+        ([("error", "", UserWarning, "elsewhere")], "warned"),
+    ],
+)
+def test_the_code_can_catch_one_that_is_an_error_here(request, runner, rules, expected):
+    student = request.getfixturevalue(runner)(SOURCE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for rule in rules:
+            warnings.filterwarnings(*rule)
+        assert student.careful() == expected
 
 
 def test_they_have_a_bound(student):

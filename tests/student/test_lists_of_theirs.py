@@ -155,6 +155,21 @@ def test_however_it_is_changed_the_other_side_knows(agent):
             assert agent.told() == repr((queue, counts, order, {}, {}))
 
 
+@pytest.mark.parametrize("factory", [list, lambda: [0], None])
+def test_what_a_default_dict_makes_its_defaults_of(agent, factory):
+    groups = agent.groups
+    agent.set_default(int)
+    assert (groups.default_factory, groups["a"]) == (int, 0)
+    groups.default_factory = factory
+    if factory is None:
+        with pytest.raises(KeyError):
+            agent.group("b")
+        return
+    assert agent.group("b") == factory()
+    assert groups == {"a": 0, "b": factory()}
+    assert groups.default_factory is factory
+
+
 def test_a_loop_of_ours_may_put_in_more_than_one_message_can_hold(open_student):
     student = open_student(SOURCE, declare=DECLARED)
     net = student.Net()
@@ -183,6 +198,8 @@ class Agent:
     def push(self, item): self.buffer.append(item)
     def get_buffer(self): return self.buffer
     def act(self, state): return int(self.values[state].argmax())
+    def set_default(self, factory): self.groups.default_factory = factory
+    def group(self, name): return self.groups[name]
     def grow(self): self.buffer, self.order = deque(range(1 << 15)), OrderedDict.fromkeys(range(1 << 15))
     def keep(self, kept): self.kept = kept
     def told(self):

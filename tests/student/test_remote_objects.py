@@ -1001,6 +1001,7 @@ class Table(dict):
 def places(): return {Number: "a"}.keys()
 def count(words): return collections.Counter(words)
 def push(queue, item): queue.append(item)
+def refactor(table): table.default_factory = int
 def group(pairs, table):
     for key, value in pairs: table[key].append(value)
     return table
@@ -1084,7 +1085,9 @@ def test_iterating_over_what_never_ends_costs_its_own_criterion(open_student, mo
 
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])
 def test_counters_and_the_like_stay_what_they_are(runner, request):
-    student = request.getfixturevalue(runner)(OWN, changes={"push": ["queue"], "group": ["table"]})
+    student = request.getfixturevalue(runner)(
+        OWN, changes={"push": ["queue"], "group": ["table"], "refactor": ["table"]}
+    )
     counted = student.count("abca")
     assert counted == {"a": 2, "b": 1, "c": 1}
     assert counted.most_common(1) == [("a", 2)]
@@ -1096,6 +1099,11 @@ def test_counters_and_the_like_stay_what_they_are(runner, request):
     assert student.group([("a", 1), ("a", 2)], table) == {"a": [1, 2]}
     assert table == {"a": [1, 2]}
     assert table["b"] == []
+    student.refactor(table)
+    assert table.default_factory is int
+    table.default_factory = list
+    assert student.count.runner.call(Function("refactor", ("table",), 1), [table])[1] == ["table"]
+    assert table.default_factory is list
     kept = deque([1])
     assert student.count.runner.call(Function("push", ("queue", "item"), 2), [kept, 2])[1] == ["queue"]
     assert kept == deque([1])
