@@ -36,7 +36,7 @@ class Reader(Decoder):
 
     def _array_of(self, tensor: torch.Tensor) -> Any:
         if self.arrays is None:
-            return tensor.numpy()
+            return super()._array_of(tensor)
         return self.arrays.setdefault(id(tensor), tensor.numpy())
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:

@@ -47,6 +47,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import as_arguments
+from autograder.sandbox.still_held import still_held
 from autograder.sandbox.torch_modes import around
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Encoder
@@ -212,6 +213,9 @@ class Worker(Answering):
             return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
 
         result, failed = self._tried(run, effects)
+        whole = [result]
+        result = None  # or it would hold what it consists of
+        held = still_held(whole, effects.given)
         has_passed = bool(self._passed)
         if has_passed:
             self._passed.settle()
@@ -220,11 +224,11 @@ class Worker(Answering):
         if arrays:
             passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
             encoder.known_arrays = {**encoder.known_arrays, **passed}
-        answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
-        result = None  # or it would hold what it consists of
+        answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
-        if encoder.tensors and inputs:
-            effects.tell_shared(answer, encoder)
+        shown = effects.tell_shared(answer, encoder)
+        self._adopt_held(held, encoder, shown)
+        held.clear()
         effects.tell(answer, encoder)
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
@@ -316,7 +320,6 @@ class Worker(Answering):
         self._reply_with(
             lambda: take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator),
             effects,
-            is_live="live" in message,
         )
 
     def _take(self, message: TakeRequest) -> None:
@@ -327,7 +330,6 @@ class Worker(Answering):
         self._reply_with(
             lambda: take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most),
             effects,
-            is_live="live" in message,
         )
 
     def _iter(self, message: IterRequest) -> None:

@@ -199,7 +199,10 @@ def watch_containers(request: CallRequest, given: Given) -> None:
 def _class_by_name(cls: type) -> Tree:
     name = known_classes.name_of_class(cls)
     if name is None:
-        raise WireError(f"the class {cls.__name__} cannot be sent to a student's process; declare it there instead")
+        raise WireError(
+            f"the class {cls.__name__} cannot be sent to a student's process; pass a function that makes one,"
+            f" `lambda: {cls.__name__}(...)`, or let an ordinary cell define it"
+        )
     return {"C": name}
 
 
