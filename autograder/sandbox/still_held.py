@@ -43,6 +43,8 @@ def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tupl
 
 def _is_plainly_let_go_of(values: Sequence[Any]) -> bool:
     """Return whether that can be seen at a glance, as of most results: one value, or a few."""
+    if len(values) == 1 and (cls := type(values[0])) not in WALKED:
+        return cls not in _LOOKED_AT or sys.getrefcount(values[0]) <= _BY_ONE_LIST
     if len(values) == 1 and type(values[0]) is list and sys.getrefcount(values[0]) <= _BY_ONE_LIST:
         values = values[0]
     kinds, most = set(map(type, values)), _BY_ONE_LIST

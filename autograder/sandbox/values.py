@@ -349,7 +349,8 @@ class Decoder:
     _weight = _numbers = 0  # of the tensors named, in the ranges
     _known: aliases.Known | None = None  # lists that stand in several places
     _lists: aliases.Known | None = None  # those of objects
-    _arrays: dict[int, np.ndarray[Any, Any]] | None = None  # by what `id` says of their tensors
+    arrays: dict[int, np.ndarray[Any, Any]] | None = None
+    """The arrays that came, by what `id` says of their tensors; None where there are none."""
     _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
 
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
@@ -501,11 +502,11 @@ class Decoder:
 
     def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         """Return the array of a tensor, which is one wherever it stands."""
-        if self._arrays is None:
-            self._arrays = {}
-        if id(tensor) not in self._arrays:
-            self._arrays[id(tensor)] = tensor.numpy()
-        return self._arrays[id(tensor)]
+        if self.arrays is None:
+            self.arrays = {}
+        if id(tensor) not in self.arrays:
+            self.arrays[id(tensor)] = tensor.numpy()
+        return self.arrays[id(tensor)]
 
     def _bytes(self, index: Any) -> bytes:
         raw = self._tensor(index)

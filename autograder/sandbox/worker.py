@@ -199,8 +199,7 @@ class Worker(Answering):
         leaves, values = as_arguments(tensors, grads, self._going_back, here)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         graph_inputs = _differentiable(leaves[: message["inputs"]]) if message["grad_enabled"] else []
-        reader, handles, arrays = self._reader(values), self._count, dict[int, Any]()
-        reader.arrays = arrays
+        reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
@@ -221,14 +220,15 @@ class Worker(Answering):
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        if arrays:
+        if arrays := reader.arrays:
             passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
             encoder.known_arrays = {**encoder.known_arrays, **passed}
         answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
-        shown = effects.tell_shared(answer, encoder)
-        self._adopt_held(held, encoder, shown)
-        held.clear()
+        shared = effects.tell_shared(answer, encoder)
+        if held:
+            self._adopt_held(held, encoder, shared)
+            held.clear()
         effects.tell(answer, encoder)
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
@@ -238,15 +238,19 @@ class Worker(Answering):
         encoder.finish()
         if failed is not None:
             answer.update(cast("Any", failed))
-        shown = {*message["changes"], *message.get("looked_at", ())}
-        if message["grad_enabled"] and _have_gradients(encoder.tensors):
-            if "object" in message and "operation" not in message:
-                self._last_inputs = graph_inputs
-            # it holds what the call got, so that only networks and the like count as kept
-            return answer, encoder, graph_inputs, self._given(inputs, shown) if may_keep else []
-        if may_keep or has_passed:
-            return answer, encoder, None, self._given(inputs, {*shown, *_with_gradients(inputs)})
-        return answer, encoder, None, []
+        has_graph = message["grad_enabled"] and _have_gradients(encoder.tensors)
+        if has_graph and "object" in message and "operation" not in message:
+            self._last_inputs = graph_inputs
+        given: list[Given] = []
+        # a graph holds what the call got, so that only networks and the like count as kept
+        if may_keep or (has_passed and not has_graph):
+            watched = {
+                *message["changes"],
+                *message.get("looked_at", ()),
+                *(() if has_graph else _with_gradients(inputs)),
+            }
+            given = self._given(inputs, watched)
+        return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
         """Link arguments on which the code has put hooks, and parameters that were not given, such as a network's."""

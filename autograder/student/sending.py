@@ -238,9 +238,11 @@ def call_request(
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
+    takes_over = [] if is_declared else may_change
     if given.looked_at:
         request["looked_at"] = [i for i, owner in enumerate(owners) if owner in given.looked_at and i not in trained]
-    if takes_over := [*([] if is_declared else may_change), *request.get("looked_at", ())]:
+        takes_over = [*takes_over, *request["looked_at"]]
+    if takes_over:
         request["takes_over"] = [i for i in takes_over if i not in trained]
     if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
         request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}
