@@ -56,7 +56,8 @@ def init(
         written = skeletons.new_course(root, name, languages)
         _tell_written(written, root, spoken)
         _tell_untranslated(root, spoken)
-        steps = text("the five commands of README.md, `autograder audit` first")
+        readme = next(file.name for file in written if file.suffix == ".md")
+        steps = text("the five commands of {file}, `autograder audit` first", file=readme)
         if folder.resolve() != Path.cwd():
             steps = text("`{command}`, then {steps}", command=shlex.join(["cd", str(folder)]), steps=steps)
         _say(text("next: {steps}", steps=steps), spoken)

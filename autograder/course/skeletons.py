@@ -184,7 +184,7 @@ def _in_each(languages: Sequence[Language], words: Mapping[Language, str]) -> st
 
 
 def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Path]:
-    """Write a course into a folder: configuration, an assignment, a quiz, a submission, what to do next.
+    """Write a course into a folder: configuration, an assignment, a quiz, a submission, what to do next (a ``.md``).
 
     Args:
         root: the folder; made if it is missing. What is in it stays.
@@ -198,10 +198,11 @@ def new_course(root: Path, title: str, languages: Sequence[Language]) -> list[Pa
         raise UsageError(text("{path}: is a file; name a folder", path=root))
     config = root / CONFIG_FILE
     files = {config: configuration(title, languages)}
-    for file in (config, root / "README.md"):
+    readme = root / ("FIRST_STEPS.md" if (root / "README.md").exists() else "README.md")
+    for file in (config, readme):
         if file.exists():
             raise UsageError(text("{path}: exists already; choose another folder", path=file))
-    files[root / "README.md"] = _readme(title, languages)
+    files[readme] = _readme(title, languages)
     if not (root / ".gitignore").exists():
         files[root / ".gitignore"] = _gitignore(languages[0])
     written = _write(files) + blank_catalogues(root, languages)

@@ -167,11 +167,12 @@ class NbgraderCourse:
         api.get_alembic_version = _version_of_new_tables
         for last in range(_OPENED_AT_ONCE, 0, -1):
             try:
-                return api.Gradebook(self.folders.db_url, self.folders.course_id)
+                with set_for_a_while(api.app_log, disabled=True):  # what it logs is raised as well
+                    return api.Gradebook(self.folders.db_url, self.folders.course_id)
             except ImportError as error:
                 raise GradebookError(self._without_driver(error)) from error
-            except DatabaseError as error:
-                if last == 1 or "exists" not in str(error):
+            except (DatabaseError, api.InvalidEntry) as error:  # another process may be creating the same
+                if last == 1 or ("exists" not in str(error) and not isinstance(error, api.InvalidEntry)):
                     raise
         raise AssertionError("unreachable")
 
@@ -281,7 +282,7 @@ def _version_of_new_tables() -> str:
 
 
 @contextmanager
-def set_for_a_while(owner: object, **values: str) -> Iterator[None]:
+def set_for_a_while(owner: object, **values: object) -> Iterator[None]:
     """Set attributes, such as the assignment that nbgrader's folders are about, and then what they were before."""
     before = {name: getattr(owner, name) for name in values}
     try:

@@ -221,7 +221,9 @@ def _versions(assignment: Assignment, known: Mutants, answers: Answers) -> list[
             exercise=version.exercise,
             must_fail=tuple(named.fails) if named else (),
         )
-        found.append((record, answers.edited(version)))
+        for variant in named.forms[1:] if named else ():
+            answers.edited_soundly(variant)
+        found.append((record, answers.edited_soundly(version)))
     for name, exercise in assignment.settings.exercises.items():
         source = answers.solutions.get(name, "")  # an exercise of variables may be answered elsewhere
         for made in generate(name, source, [f.name for f in exercise.parsed], exercise.variables):

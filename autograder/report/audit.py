@@ -118,9 +118,12 @@ def _grade_cells(audit: Audit, language: Language) -> Table:
     ):
         table.add_column(Styled(heading.get(language)), justify="right")
     for cell in audit.criteria:
-        if not (cell.tried or cell.problem):
-            words = text("no version was tried against it").get(language)
-            table.add_row(Styled(f"{cell.id}: {words}"), str(cell.cell), f"{cell.points:g}", "", "", "")
+        if not (cell.generated or cell.problem):
+            words, style = text("no version was tried against it"), ""
+            if cell.tried:
+                words, style = text("no wrong version loses points in it"), "red"
+            name = f"{cell.id}: {words.get(language)}"
+            table.add_row(Styled(name, style=style), str(cell.cell), f"{cell.points:g}", "", "", "")
             continue
         style = "" if cell.decisive else "yellow" if cell.generated else "red"
         counts = (str(cell.cell), f"{cell.points:g}", *map(str, (cell.generated, cell.hidden, cell.decisive)))

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox.links import are_same
-from autograder.sandbox.lists import BASES, fill, is_as_before, items_of
+from autograder.sandbox.lists import BASES, is_as_before, items_of, put_back
 from autograder.student.own_objects import is_own, is_own_module
 
 _ABSENT = object()
@@ -49,8 +49,8 @@ class Constants:
 
     def put_back(self) -> None:
         """Let those that hold something else by now hold what they held first: the same objects, as they were."""
-        for put_back in self._put_back:
-            put_back()
+        for restore in self._put_back:
+            restore()
         for made in self._fixtures.values():
             made.put_back()
 
@@ -142,7 +142,7 @@ def _put_state(generator: torch.Generator, state: torch.Tensor) -> None:
 
 def _put_items(value: Any, items: list[Any]) -> None:
     if not is_as_before(value, items):
-        fill(value, dict(zip(items[::2], items[1::2], strict=True)) if isinstance(value, dict) else items)
+        put_back(value, items)
 
 
 def _put_attribute(owner: Any, name: str, value: Any) -> None:

@@ -169,8 +169,12 @@ class _Reading(ast.NodeVisitor):
                 (before[name],) = found.values()
 
     def _as_told(self, value: Value) -> Value:
-        """Return what a value tells: a constant, what the conditions under which it is that one do."""
-        return value if value.parts or value.function else together([value, *self._conditions])
+        """Return a value with what the conditions tell under which it is that one."""
+        if not self._conditions or value.function:
+            return value
+        made = self._passing.made_of(*self._conditions)
+        (condition,) = made.parts
+        return value.each(condition.told_by) if value.parts else made
 
     # -- statements ----------------------------------------------------------------------------------------------------
 
@@ -183,7 +187,7 @@ class _Reading(ast.NodeVisitor):
             self._assign(node.target, node.value)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        before, more = self._value(node.target), self._value(node.value)
+        before, more = self._value(node.target), self._as_told(self._value(node.value))
         if not isinstance(node.op, ast.BitAnd | ast.BitOr):
             more = self._passing.made_of(before, more)
         self._bind(node.target, together([before, more]))
@@ -354,7 +358,9 @@ class _Reading(ast.NodeVisitor):
     def _compared(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Value:
         if isinstance(left, _Display) and isinstance(right, _Display) and len(left.elts) == len(right.elts):
             return together([self._compared(one, op, two) for one, two in zip(left.elts, right.elts, strict=True)])
-        return self._passing.made_of(self._value(left), self._value(right), same=isinstance(op, ast.Is | ast.IsNot))
+        values = self._value(left), self._value(right)
+        same = isinstance(op, ast.Is | ast.IsNot) and CONSTANT not in values
+        return self._passing.made_of(*values, same=same)
 
     def visit_List(self, node: _Display | ast.Dict) -> Value:
         return self._passing.holding(*map(self._value, _inside(node)))

@@ -28,16 +28,26 @@ class Part(NamedTuple):
     Args:
         things: what it is, holds or shares memory with.
         seen: the arguments from whose state after a call it was calculated.
-        before: the things from whose state before any call it was calculated.
         theirs: whether something of the student's is in it.
         same: the things whose identity it tells.
+        before: those from whose state before any call it was calculated.
     """
 
     things: frozenset[Thing] = frozenset()
     seen: frozenset[Looked] = frozenset()
-    before: frozenset[Thing] = frozenset()
     theirs: bool = False
     same: frozenset[Thing] = frozenset()
+    before: frozenset[Thing] = frozenset()
+
+    def told_by(self, other: Part) -> Part:
+        """Return another part, of which this one tells something as well."""
+        return Part(
+            other.things,
+            other.seen | self.seen,
+            other.theirs or self.theirs,
+            other.same | self.same,
+            other.before | self.before,
+        )
 
     def inner(self, name: str) -> Part:
         """Return an attribute of it, or an item with a name."""
@@ -137,7 +147,7 @@ class Passing:
                     before |= part.before | part.things
                 identity |= part.same | part.things if same else part.same
                 theirs = theirs or self._is_theirs(part)
-        return Value(frozenset({Part(frozenset({(next(self._count),)}), seen, before, theirs, identity)}))
+        return Value(frozenset({Part(frozenset({(next(self._count),)}), seen, theirs, identity, before)}))
 
     def holding(self, *values: Value) -> Value:
         """Return what is or holds these, as a copy of them may."""

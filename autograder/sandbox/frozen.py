@@ -18,7 +18,7 @@ import torch
 
 from autograder.sandbox import rubric_objects, tables
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.lists import BASES, items_of, take_default
+from autograder.sandbox.lists import BASES, CHANGEABLE, items_of, put_back, take_default
 from autograder.sandbox.values import is_block
 from autograder.sandbox.wire import as_array
 
@@ -94,6 +94,12 @@ class Containers:
             if len(now) != len(before) or not (all(map(is_, now, before)) or all(map(_is_still, now, before))):
                 return True
         return False
+
+    def put_back(self, place: int) -> None:
+        """Let the lists, dicts and sets in a value hold what they held before."""
+        for container, before in self._kept[place]:
+            if type(container) in CHANGEABLE:
+                put_back(container, before)
 
     def watched(self) -> Iterator[Any]:
         """Return the lists and the like that are watched."""

@@ -153,6 +153,21 @@ def fill(held: Any, content: Any) -> None:
             base.__setitem__(held, key, value)
 
 
+def put_back(held: Any, items: list[Any]) -> None:
+    """Let one hold again what `items_of` has said of it.
+
+    >>> names = {"b": 1}
+    >>> before = items_of(names)
+    >>> names["a"] = names.pop("b")
+    >>> put_back(names, before)
+    >>> names
+    {'b': 1}
+    """
+    if isinstance(held, defaultdict):
+        *items, held.default_factory = items
+    fill(held, dict(zip(items[::2], items[1::2], strict=True)) if isinstance(held, dict) else items)
+
+
 def take_default(held: Any, other: Any) -> None:
     """Let a default dict make its defaults as another one does."""
     if isinstance(held, defaultdict) and isinstance(other, defaultdict):

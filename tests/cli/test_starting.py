@@ -127,11 +127,15 @@ def test_a_course_is_not_begun_in_a_file(tmp_path):
     assert errors == f"autograder: {tmp_path / 'course'}: is a file; name a folder\n"
 
 
-def test_a_course_is_not_begun_over_another_readme(tmp_path):
+def test_a_course_is_begun_beside_another_readme(tmp_path):
     (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "FIRST_STEPS.md").write_text("mine as well")
     _, errors = autograder("init", ".", cwd=tmp_path, code=2)
-    assert "README.md: exists already; choose another folder" in errors
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+    assert "FIRST_STEPS.md: exists already; choose another folder" in errors
+    assert {path.name for path in tmp_path.iterdir()} == {"README.md", "FIRST_STEPS.md"}
+    (tmp_path / "FIRST_STEPS.md").unlink()
+    assert "the five commands of FIRST_STEPS.md" in autograder("init", ".", cwd=tmp_path)[0]
+    assert (tmp_path / "README.md").read_text() == "mine"
 
 
 def test_a_course_of_nbgrader_is_taken_over_as_it_stands(tmp_path):

@@ -159,6 +159,13 @@ def test_the_table_reads_naturally_in_both_languages(audited, language, words):
         assert one in shown
 
 
+def test_a_grade_cell_that_no_wrong_version_fails_says_so_instead_of_zeros(audited):
+    cell = audited.criteria[0].model_copy(update={"generated": 0, "hidden": 0, "decisive": 0, "tried": 3})
+    screen = Console(width=150, file=io.StringIO())
+    screen.print(tables(audited.model_copy(update={"criteria": (cell,)}), "en"))
+    assert f"{cell.id}: no wrong version loses points in it" in screen.file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("changes", "must"),
     [({}, None), ({"judge": "rubric"}, "95%"), ({"least": 0.99}, "99%"), ({"least": 0.01}, None), ({"least": 0.99, "is_partial": True}, None)],

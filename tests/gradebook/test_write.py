@@ -5,6 +5,7 @@ import os
 import resource
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -12,8 +13,9 @@ import nbgrader_course as course_of
 import postgres_server
 import pytest
 import tiny_course as tiny
-from nbgrader.api import Gradebook
-from sqlalchemy import text
+from nbgrader.api import Course, Gradebook
+from sqlalchemy import event, text
+from sqlalchemy.orm import Session
 from typer.testing import CliRunner
 
 from autograder.base.errors import ConfigError, GradebookError
@@ -518,3 +520,16 @@ def test_a_new_gradebook_has_the_version_that_nbgrader_gives_it_and_no_program_i
     monkeypatch.setenv("PATH", "")
     with NbgraderCourse(tmp_path).open() as gradebook:
         assert gradebook.db.execute(text("select version_num from alembic_version")).scalars().all() == [stock]
+
+
+def test_another_process_may_enter_the_course_into_a_new_gradebook_at_the_same_moment(tmp_path):
+    shutil.copy(course_of.ROOT / "nbgrader_config.py", tmp_path)
+    nbgrader = NbgraderCourse(tmp_path)
+
+    def enter(*_):
+        with sqlite3.connect(tmp_path / "gradebook.db") as other:
+            other.execute("insert into course (id) values (?)", [nbgrader.folders.course_id])
+
+    event.listen(Session, "before_flush", enter, once=True)
+    with nbgrader.open() as gradebook:
+        assert [course.id for course in gradebook.db.query(Course)] == [nbgrader.folders.course_id]

@@ -108,6 +108,7 @@ HOLDERS = {
     "tupd": ("TUPD['k'][0] == [3, 1]", "TUPD['k'][0].sort()"),
     "od": ("list(OD.items()) == [('a', [3, 1])]", "OD['a'].sort(); OD.__setitem__('b', 1)"),
     "dd": ("dict(DD) == {'a': [3, 1]}", "DD['b'].append(1)"),
+    "default_factory": ("DD.default_factory is list", "DD.default_factory = int; DD['b'] += 1"),
     "module_fixture": ("data == [3, 1]", "data.sort()"),
     "session_fixture": ("sdata == [3, 1]", "sdata.sort()"),
     "paramlist": ("xs == [3, 1]", "xs.sort()"),

@@ -508,7 +508,7 @@ def test_nothing_of_a_network_of_ours_is_replaced(open_runner, name):
         ),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
         *({"result": {"A": lie}} for lie in (0, None, [], [0], [[0]])),
-        *({"result": {"L": lie}} for lie in (0, None, [8, []], [8, [1]], [])),
+        *({"result": {"L": lie}} for lie in (0, None, [8, 1], [8, {"u": []}], [True, []], [])),
         *({"lists": lie} for lie in (3, [3], [[]], [{"m": []}], [{"L": 8}], [{"L": []}], [{"L": [True, []]}])),
         *(
             {"lists": [{"L": lie}]}

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from autograder.base.errors import StudentError
+from autograder.course.settings import Function
 from autograder.rubric import checks
 from autograder.rubric.check_failures import CheckFailed
 from autograder.student.calls import criterion_scope
@@ -111,6 +112,29 @@ def test_what_is_in_it_stays_what_it_is(student):
     assert items[1] is items[2]["row"] is row
     row.append(2)
     assert stack.told().endswith("[1, 2], {'row': [1, 2]}, 3]")
+
+
+@pytest.mark.parametrize("make", [lambda: [0], lambda: {"a": [1]}, lambda: defaultdict(list, a=[1]), lambda: ([1], 2)])
+def test_one_that_is_kept_is_one_in_a_notebook_too(open_local, make):
+    items = make()
+    stack = open_local(SOURCE, declare=DECLARED).Stack(items)
+    assert stack.items is items
+
+
+@pytest.mark.parametrize("make", [lambda: [0], lambda: {"a": [1]}, lambda: defaultdict(list, a=[1])])
+def test_one_that_is_changed_as_it_is_kept_is_put_back_in_a_notebook(open_local, make):
+    student = open_local(
+        """
+class Spoiler:
+    def __init__(self, items):
+        for inner in items.values() if isinstance(items, dict) else (): inner.append(2)
+        items.clear()
+""",
+        declare=["Spoiler(items)"],
+    )
+    items = make()
+    assert student.Spoiler.runner.call(Function("Spoiler", ("items",), 1), [items])[1] == ["items"]
+    assert items == make()
 
 
 @pytest.mark.parametrize("make", [lambda: [1], lambda: {"a": [1]}, lambda: ([1], 2)])

@@ -299,7 +299,7 @@ def test_data_sets_arrays_queues_and_classes_of_ours_arrive(runner, request):
     assert queue == collections.deque([2, 3, 1])
     assert [student.pick(name) for name in ("relu", "int", "error")] == [nn.ReLU, int, KeyError]
     assert student.make(int, "3") == 3
-    assert isinstance(student.fresh(torch.ones(1)), nn.Parameter)
+    assert type(student.fresh(torch.ones(1))) is nn.Parameter
     assert student.held(nn.Parameter(torch.ones(1)))
     plain = torch.ones(1, requires_grad=True)
     assert not student.held(plain)
