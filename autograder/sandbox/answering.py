@@ -105,6 +105,8 @@ class Answering(NotebookWorker):
             request["parameters"] = changes
         if self._lists and (lists := self._lists.changes(encoder)):
             request["lists"] = lists
+        if "network" in request and (hooks := self._passed.hooks(self._keep)):
+            request["hooks"] = hooks
 
     def _refresh(self, networks: list[Any], tensors: list[torch.Tensor]) -> None:
         """Let networks of the rubric's that the student's code holds be as the rubric has left them since."""

@@ -607,6 +607,7 @@ class CallbackRequest(_Reply):
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
         lists: likewise.
+        hooks: likewise.
     """
 
     callback: object
@@ -618,6 +619,7 @@ class CallbackRequest(_Reply):
     modes: NotRequired[object]
     parameters: NotRequired[object]
     lists: NotRequired[object]
+    hooks: NotRequired[object]
 
 
 @final

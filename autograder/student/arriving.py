@@ -96,7 +96,7 @@ class Arriving:
         parts = held._reference.operate("table", held)
         return held if parts is None else self.host.checked(lambda: tables.put_together(parts))
 
-    def accept_hooks(self, answer: Result, origin: str) -> None:
+    def accept_hooks(self, answer: Result | CallbackRequest, origin: str) -> None:
         """Put the student's hooks on networks of ours as an untrusted answer says, and refuse those that are theirs."""
         ours = self.host.held.callbacks.networks
         for number, reason in as_list(answer.get("taken", [])):
@@ -165,6 +165,8 @@ class Arriving:
         if "lists" in message:
             reader = ArrivingReader(tensors_of(received), lambda tag, inner: self.decode_handle(tag, inner, origin))
             self.accept_lists(as_list(message["lists"]), reader)
+        if "hooks" in message:
+            self.accept_hooks(message, origin)
 
     def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
         """Let lists of objects that are held hold what they hold there by now."""
