@@ -267,8 +267,9 @@ class Answering(NotebookWorker):
         inside = self._lists.all_in(value) if is_live else self._lists_in(still_held)
         answer: ValueReply = {"result": self._result_tree(value, effects, encoder, inside)}
         shown = effects.tell_shared(answer, encoder) if effects is not None else set()
+        passed = () if effects is None else effects.inputs
         if self._lists:
-            self._tell_lists(answer, encoder, () if effects is None else effects.inputs)
+            self._tell_lists(answer, encoder, passed)
         if effects is not None:
             effects.tell(answer, encoder)
         if is_live and type(value) in CHANGEABLE and not self._lists.has(value):
@@ -277,7 +278,7 @@ class Answering(NotebookWorker):
             self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=effects is None)
         if encoder.tensors:
             self._adopt_held(still_held, encoder, shown)
-            linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors)
+            linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors, passed)
             if linked:
                 answer["linked"] = linked
         if self._links and encoder.tensors and (shared := self._links.shared(encoder.tensors)):

@@ -158,23 +158,25 @@ class Links:
             first: the index of the first of these tensors.
             passed: the arguments of the call, which are the other side's own wherever they are.
         """
-        known = set(map(id, passed))
-        held = [None if id(tensor) in known else tensor for tensor in encoder.tensors]
-        if len(held) > MOST_HELD or len(self._tensors) > _MOST:
-            return self.link(held)
-        others = {index for index, _ in self.shared(encoder.tensors)}
-        for index, tensor in enumerate(held):
-            if tensor is None or index < first or index in encoder.made or index in others:
-                continue
-            self.adopt_once(tensor, encoder.arrays.get(id(tensor)))
-        return self.link(held)
+        if len(encoder.tensors) <= MOST_HELD and len(self._tensors) <= _MOST:
+            others = {*map(id, passed), *(id(encoder.tensors[index]) for index, _ in self.shared(encoder.tensors))}
+            for index, tensor in enumerate(encoder.tensors):
+                if index >= first and index not in encoder.made and id(tensor) not in others:
+                    self.adopt_once(tensor, encoder.arrays.get(id(tensor)))
+        return self.link(encoder.tensors, passed)
 
-    def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
-        """Return index and number of those among them that are parameters, or linked already; None is none."""
+    def link(self, tensors: Sequence[torch.Tensor], passed: Sequence[torch.Tensor] = ()) -> list[list[int]]:
+        """Return index and number of those among them that are parameters, or linked already.
+
+        Args:
+            tensors: of an answer.
+            passed: the arguments of the call, which are the other side's own wherever they are.
+        """
         known = {id(tensor): number for number, tensor in self._tensors.items()}
+        others = set(map(id, passed))
         found = []
         for index, tensor in enumerate(tensors):
-            if tensor is None or not tensor.is_leaf:
+            if id(tensor) in others or not tensor.is_leaf:
                 continue
             number = known.get(id(tensor))
             if number is None and isinstance(tensor, torch.nn.Parameter):

@@ -258,11 +258,9 @@ class Worker(Answering):
         if any(map(_hooks_of, inputs)):
             hooked = [(i, t) for i, t in enumerate(inputs) if t.is_leaf and t._backward_hooks]
             answer["kept"] = [[i, self._links.adopt(t)] for i, t in hooked if not self._links.has(t)]
-        if "object" in message or self._links or torch.nn.Parameter in map(type, encoder.tensors):
-            known = {id(value) for value in given}
-            fresh = [tensor if id(tensor) not in known else None for tensor in encoder.tensors]
-            if linked := self._links.link(fresh):
-                answer["linked"] = linked
+        is_possible = "object" in message or self._links or torch.nn.Parameter in map(type, encoder.tensors)
+        if is_possible and (linked := self._links.link(encoder.tensors, given)):
+            answer["linked"] = linked
 
     def _given(self, inputs: list[torch.Tensor], indices: Collection[int]) -> list[Given]:
         """Return the arguments among these whose changes the rubric would miss if they were kept."""

@@ -31,6 +31,9 @@ class Net:
     def log(self): return self.history
     def step(self): self.history.append(len(self.history))
     def keep(self, x): self.history.append(x)
+    def keep_each(self, x):
+        self.history.append(x)
+        yield x
     def forget(self): self.history = []
     def fail(self):
         self.history.append("failed")
@@ -125,6 +128,9 @@ def test_a_tensor_of_ours_that_they_put_into_it_is_ours(student, make):
     history = net.history
     net.keep(mine)
     assert history[1] is mine
+    (again,) = net.keep_each(mine)
+    assert again is mine or isinstance(mine, np.ndarray)
+    assert history.pop().tolist() == mine.tolist()
     net.keep((1, mine))
     assert history[2][1] is mine
     assert net.told() == TOLD.replace("[0.5]", repr([0.5, mine, (1, mine)]))
