@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -41,6 +41,7 @@ from autograder.sandbox.protocol import (
     VjpReply,
 )
 from autograder.sandbox.reading import Reader
+from autograder.sandbox.still_held import still_held
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import Connection
@@ -104,6 +105,8 @@ class Answering(NotebookWorker):
             request["parameters"] = changes
         if self._lists and (lists := self._lists.changes(encoder)):
             request["lists"] = lists
+        if "network" in request and (hooks := self._passed.hooks(self._keep)):
+            request["hooks"] = hooks
 
     def _refresh(self, networks: list[Any], tensors: list[torch.Tensor]) -> None:
         """Let networks of the rubric's that the student's code holds be as the rubric has left them since."""
@@ -243,8 +246,10 @@ class Answering(NotebookWorker):
                 effects.compare()
             return None, self._failure_reply(error)
 
-    def _reply_with(self, run: Callable[[], Any], effects: Effects | None, *, is_live: bool) -> None:
-        self._reply(*self._tried(run, effects), effects, is_live=is_live, is_item=True)
+    def _reply_with(self, run: Callable[[], Any], effects: Effects | None) -> None:
+        """Answer with items in a list that nobody else has."""
+        items, failed = self._tried(run, effects)
+        self._reply(items, failed, effects, still_held=still_held(items) if items else ())
 
     def _reply(
         self,
@@ -253,22 +258,25 @@ class Answering(NotebookWorker):
         effects: Effects | None = None,
         *,
         is_live: bool = False,
-        is_item: bool = False,
+        still_held: Sequence[Any] = (),
     ) -> None:
         if self._passed:
             self._passed.settle()
         encoder = Encoder(lambda inner: self._handle(inner, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        answer: ValueReply = {"result": self._result_tree(value, effects, encoder, is_live=is_live, is_item=is_item)}
+        inside = self._lists.all_in(value) if is_live else self._lists_in(still_held)
+        answer: ValueReply = {"result": self._result_tree(value, effects, encoder, inside)}
+        shown = effects.tell_shared(answer, encoder) if effects is not None else set()
         if self._lists:
             self._tell_lists(answer, encoder)
         if effects is not None:
             effects.tell(answer, encoder)
-        if is_live and not is_item and type(value) in CHANGEABLE and not self._lists.has(value):
+        if is_live and type(value) in CHANGEABLE and not self._lists.has(value):
             answer["number"] = self._keep(value)
         if self._passed:
             self._passed.tell(answer, encoder, self._keep, self._held_tree(encoder), is_reached=effects is None)
         if encoder.tensors:
+            self._adopt_held(still_held, encoder, shown)
             linked = self._links.link_held(encoder) if is_live else self._links.link(encoder.tensors)
             if linked:
                 answer["linked"] = linked
@@ -279,27 +287,25 @@ class Answering(NotebookWorker):
         has_graph = any([t.requires_grad and not t.is_leaf for t in encoder.tensors])
         self._reply_tensors(answer, encoder, self._last_inputs if has_graph else None)
 
-    def _result_tree(
-        self, value: Any, effects: Effects | None, encoder: Encoder, *, is_live: bool, is_item: bool = False
-    ) -> Tree:
+    def _result_tree(self, value: Any, effects: Effects | None, encoder: Encoder, inside: set[int]) -> Tree:
         """Return the tree of a result.
 
         Args:
             value: it.
             effects: of the call that it comes from.
             encoder: of the answer.
-            is_live: lists, dicts and sets in it are one on both sides from now on.
-            is_item: it is only what the message puts around items.
+            inside: what `id` says of lists, dicts and sets in it that are one on both sides from now on.
         """
         has_containers = effects is not None and effects.has_containers
         theirs = self._lists.theirs() if self._lists else set()
-        if not is_live and not has_containers and not theirs:
+        if not inside and not has_containers and not theirs:
             return encoder.encode_whole(value)
 
         def encode(value: Any, known: Mapping[int, Tree]) -> Tree:
-            if is_live and (tree := self._lists.encode(value, encoder, known, is_item=is_item)) is not None:
-                return tree
-            known = {**self._lists.settled(theirs), **known} if theirs else known
+            others = inside | theirs
+            known = {**self._lists.settled(others), **known} if others else known
+            if inside:
+                return encoder.encode_numbered(value, others, self._lists.adopt, known)
             return encoder.encode_numbered(value, theirs, self._lists.number_of_theirs, known)
 
         if effects is not None and has_containers:
@@ -308,7 +314,30 @@ class Answering(NotebookWorker):
         return encode(value, {})
 
     def _held_tree(self, encoder: Encoder) -> Callable[[Any], Tree]:
-        return lambda value: self._result_tree(value, None, encoder, is_live=True)
+        return lambda value: self._result_tree(value, None, encoder, self._lists.all_in(value))
+
+    def _lists_in(self, still_held: Sequence[Any]) -> set[int]:
+        """Return what `id` says of the lists among what the code still has of a result."""
+        if not still_held:
+            return set()
+        lists = [one for one in still_held if type(one) in CHANGEABLE]
+        return {id(one) for one in lists if not self._lists.is_full or self._lists.has(one)}
+
+    def _adopt_held(self, still_held: Sequence[Any], encoder: Encoder, others: Container[int]) -> None:
+        """Link the tensors and arrays among what the code still has of a result, so that both sides have one.
+
+        Args:
+            still_held: that.
+            encoder: of the answer.
+            others: indices of those that are arguments, or show memory of one.
+        """
+        if not still_held:
+            return
+        numbers = {id(one) for one in still_held if type(one) not in CHANGEABLE}
+        for index, tensor in enumerate(encoder.tensors) if numbers and not self._links.is_full else ():
+            array = encoder.arrays.get(id(tensor))
+            if id(tensor if array is None else array) in numbers and index not in others:
+                self._links.adopt_once(tensor, array)
 
     def _tell_kept(self, answer: CallReply, encoder: Encoder, effects: Effects) -> None:
         """Put into an answer which lists of its call the code has kept, and what has become of others."""

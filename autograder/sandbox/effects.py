@@ -65,6 +65,10 @@ class Effects:
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
 
+    def given(self) -> set[int]:
+        """Return what `id` says of the tensors and lists among the arguments."""
+        return {*map(id, self._inputs), *map(id, self._watched)}
+
     def compare(self) -> None:
         """Compare what must stay."""
         self._frozen.compare()
@@ -161,12 +165,18 @@ class Effects:
             answer["slopes"] = [[i, None if g is None else encoder.encode(g.detach().clone())] for i, g in gradients]
             self._slopes = now
 
-    def tell_shared(self, answer: CallReply, encoder: Encoder) -> None:
-        """Put into an answer which tensors of its result are arguments or show their memory; it has no others yet."""
+    def tell_shared(self, answer: CallReply | ValueReply, encoder: Encoder) -> set[int]:
+        """Put into an answer which tensors of its result are arguments or show their memory; return their indices.
+
+        It has no others yet.
+        """
+        if not encoder.tensors or not self._inputs:
+            return set()
         if aliases := self._aliases(encoder):
             answer["aliases"] = aliases
         if views := self._views(encoder):
             answer["views"] = views
+        return {index for index, *_ in (*aliases, *views)}
 
     def _aliases(self, encoder: Encoder) -> list[list[int]]:
         """Return which tensors of a result are arguments: pairs of their indices."""

@@ -1,12 +1,13 @@
-"""Lists, dicts and sets of the student's objects that a rubric has read: each is one on both sides.
+"""Lists, dicts and sets that a rubric has read of objects of the student's, or the code has returned and still has.
 
-What either side does to one reaches the other with the next message. This is the end in the worker; the other one is in
-`student.kept`. A tree names one by its handle: ``{"L": [number, what it holds]}``, and ``{"L": number}`` once more.
+Each is one on both sides: what either side does to one reaches the other with the next message. This is the end in the
+worker; the other one is in `student.kept`. A tree names one by its handle: ``{"L": [number, what it holds]}``, and
+``{"L": number}`` once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from autograder.sandbox import aliases
@@ -16,6 +17,8 @@ from autograder.sandbox.values import Encoder
 
 _MOST = 1024
 """How many there may be: each is looked at with every message."""
+MOST_OF_RESULTS = 64
+"""Until how many those are among them that the code has returned and still has."""
 
 
 class _Known(NamedTuple):
@@ -61,24 +64,17 @@ class HeldLists:
         self._found.clear()
         self._theirs.clear()
 
-    def encode(self, value: Any, encoder: Encoder, known: Mapping[int, Tree], *, is_item: bool) -> Tree | None:
-        """Return the tree of a value in which each of them is one that is known from now on; None where they are many.
-
-        Args:
-            value: it.
-            encoder: of the message.
-            known: the trees of others, by what `id` says of them.
-            is_item: the value is only what the message puts around items.
-        """
-        if self._found and (tree := self.settled({id(value)}).get(id(value))) is not None:
-            return tree
+    def all_in(self, value: Any) -> set[int]:
+        """Return what `id` says of all that are in a value, unless they are many."""
         inside = aliases.all_in(value)
-        if inside is None or len(self._found) > _MOST:
-            if not self.has(value):
-                return None
-            inside = {id(value)}  # it has grown since, and is one on both sides all the same
-        known = {**self.settled(inside), **known}
-        return encoder.encode_numbered(value, inside - {id(value)} if is_item else inside, self.adopt, known)
+        if inside is None or len(self._found) > _MOST:  # it has grown since, and is one on both sides all the same
+            return {id(value)} if self.has(value) else set()
+        return inside
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more are known of what the code still has of its results."""
+        return len(self._found) >= MOST_OF_RESULTS
 
     def settled(self, inside: set[int]) -> dict[int, Tree]:
         """Return what stands for those of which the other side knows all that they hold, by what `id` says of them.

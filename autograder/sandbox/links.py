@@ -20,7 +20,8 @@ from autograder.sandbox.wire import identical
 
 MOST_HELD = 64
 _MOST = 1024
-"""Tensors of one attribute, and of all, that are one on both sides: each is looked at with every message."""
+"""Tensors of one attribute or of all results, and of all, that are one on both sides: each is looked at with every
+message."""
 
 
 @contextlib.contextmanager
@@ -160,16 +161,9 @@ class Links:
             return self.link(encoder.tensors)
         others = {index for index, _ in self.shared(encoder.tensors)}
         for index, tensor in enumerate(encoder.tensors):
-            if (
-                index < first
-                or index in encoder.made
-                or index in others
-                or not tensor.is_leaf
-                or tensor.is_inference()
-                or self.has(tensor)
-            ):
+            if index < first or index in encoder.made or index in others:
                 continue
-            self.adopt(tensor, encoder.arrays.get(id(tensor)))
+            self.adopt_once(tensor, encoder.arrays.get(id(tensor)))
         return self.link(encoder.tensors)
 
     def link(self, tensors: Sequence[torch.Tensor | None]) -> list[list[int]]:
@@ -214,6 +208,16 @@ class Links:
     def has(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor is one of them."""
         return any(other is tensor for other in self._tensors.values())
+
+    def adopt_once(self, tensor: torch.Tensor, array: Any) -> None:
+        """Link a tensor that may be linked, unless it is; see `adopt`."""
+        if tensor.is_leaf and not tensor.is_inference() and not self.has(tensor):
+            self.adopt(tensor, array)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more are linked of what the code still has of its results."""
+        return len(self._tensors) >= MOST_HELD
 
     def adopt(self, tensor: torch.Tensor, array: Any = None) -> int:
         """Link a tensor, such as one of the rubric's that the student's code has kept; return its number.

@@ -77,6 +77,11 @@ class HookThere:
                 "a hook on a network that was passed changes what it gets in place, which would be lost;"
                 " return the new value instead"
             )
+        if any(tensor._backward_hooks and not tensor.is_leaf for tensor in tensors):
+            raise RuntimeError(
+                "a hook on a layer of a network that was passed puts a hook on a tensor, which would not be called;"
+                " `register_full_backward_hook` on the layer gets the same gradient"
+            )
         return result
 
 

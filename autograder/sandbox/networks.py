@@ -234,10 +234,8 @@ class Passed:
             ]
             if added:
                 answer["attributes"] = added
-            told = [[number, self._told(number, network, keep)] for number, network in networks]
-            if hooks := [entry for entry in told if entry[0] in self._hooks]:
+            if hooks := self.hooks(keep):
                 answer["hooks"] = hooks
-                self._hooks = {number: own for number, own in self._hooks.items() if own}
         if optimisers:
             answer["states"] = [
                 [number, encoder.encode([_settings(optimiser), optimiser.state_dict()["state"]])]
@@ -245,6 +243,14 @@ class Passed:
             ]
         if schedulers:
             answer["schedules"] = [[number, encoder.encode(schedule_of(found))] for number, found in schedulers]
+
+    def hooks(self, keep: Callable[[Any], int]) -> list[Tree]:
+        """Return what there is to say of the hooks on networks; `keep` as for `tell`."""
+        told = [[number, self._told(number, network, keep)] for number, network in self._of(torch.nn.Module)]
+        hooks: list[Tree] = [entry for entry in told if entry[0] in self._hooks]
+        if hooks:
+            self._hooks = {number: own for number, own in self._hooks.items() if own}
+        return hooks
 
     def _of(self, kind: type) -> list[tuple[int, Any]]:
         return [(number, value) for number, value in self._living() if isinstance(value, kind)]

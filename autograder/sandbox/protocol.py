@@ -191,7 +191,6 @@ class CallRequest(_Request):
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
         linked: index and number of the arguments that are linked parameters.
-        live: lists in the result are one on both sides from now on, see `held_lists`; absent where they are copies.
     """
 
     op: Literal["call"]
@@ -211,7 +210,6 @@ class CallRequest(_Request):
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
-    live: NotRequired[bool]
 
 
 @final
@@ -268,12 +266,10 @@ class NextRequest(_Request):
 
     Attributes:
         object: its handle.
-        live: as in a `CallRequest`.
     """
 
     op: Literal["next"]
     object: int
-    live: NotRequired[bool]
 
 
 @final
@@ -283,13 +279,11 @@ class TakeRequest(_Request):
     Attributes:
         object: its handle.
         most: how many items at most.
-        live: as in a `CallRequest`.
     """
 
     op: Literal["take"]
     object: int
     most: int
-    live: NotRequired[bool]
 
 
 @final
@@ -432,6 +426,9 @@ class _EffectsReply(_Reply):
     """What a call has done to its arguments, or the iterator that it returned since the last reply about it.
 
     Attributes:
+        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
+        views: of tensors that show memory of an argument: index, that of the argument, where it begins in that, shape
+            and strides; absent without any.
         changed: indices of arguments that the function changed although it may not; absent without any.
         updates: for each argument that it may change its index, tree of values, tree of gradient, ``requires_grad``
             and ``is_leaf``; of those that are taken over, for the changed ones.
@@ -457,6 +454,8 @@ class _EffectsReply(_Reply):
         declared: likewise.
     """
 
+    aliases: NotRequired[object]
+    views: NotRequired[object]
     changed: NotRequired[object]
     updates: NotRequired[object]
     modes: NotRequired[object]
@@ -512,9 +511,6 @@ class CallReply(_EffectsReply):
     Attributes:
         result: the tree of what the function returned; where any of `given_back` is `refilled`, of a tuple with that
             and all of `given_back`.
-        aliases: pairs of the index of a tensor in the result and of the argument that it is; absent without any.
-        views: of tensors that show memory of an argument: index, that of the argument, where it begins in that, shape
-            and strides; absent without any.
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
@@ -526,8 +522,6 @@ class CallReply(_EffectsReply):
     """
 
     result: object
-    aliases: NotRequired[object]
-    views: NotRequired[object]
     kept: NotRequired[object]
     kept_lists: NotRequired[object]
     graph: NotRequired[object]
@@ -613,6 +607,7 @@ class CallbackRequest(_Reply):
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         parameters: as in a `ValueReply`.
         lists: likewise.
+        hooks: likewise.
     """
 
     callback: object
@@ -624,6 +619,7 @@ class CallbackRequest(_Reply):
     modes: NotRequired[object]
     parameters: NotRequired[object]
     lists: NotRequired[object]
+    hooks: NotRequired[object]
 
 
 @final

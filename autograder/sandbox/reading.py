@@ -31,13 +31,6 @@ class Reader(Decoder):
     def __init__(self, tensors: list[torch.Tensor], resolve: Callable[[str, Tree], Any], passed: Passed) -> None:
         super().__init__(tensors)
         self._resolve, self._passed = resolve, passed
-        self.arrays: dict[int, Any] | None = None
-        """The array of each tensor that has one, by what `id` says of the tensor; None where nobody asks."""
-
-    def _array_of(self, tensor: torch.Tensor) -> Any:
-        if self.arrays is None:
-            return tensor.numpy()
-        return self.arrays.setdefault(id(tensor), tensor.numpy())
 
     def _decode_other(self, tag: str, inner: Tree) -> Any:
         if tag == "G":

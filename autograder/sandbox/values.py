@@ -104,6 +104,7 @@ class Encoder:
         self._told: dict[int, Tree] = {}  # of lists that the other side knows by number
         self.arrays: dict[int, np.ndarray[Any, Any]] = {}
         """The arrays that tensors are of, by what `id` says of the tensor."""
+        self._of_arrays: dict[int, torch.Tensor] = {}  # the other way
         self.made: set[int] = set()
         """Indices of tensors that were made for the way, of text and the like."""
 
@@ -300,13 +301,13 @@ class Encoder:
         return {"a": [array.dtype.str, list(array.shape), self._add_bytes(array.tobytes())]}
 
     def _add_array(self, array: np.ndarray[Any, Any]) -> int:
-        known = self.known_arrays.get(id(array))
+        known = self.known_arrays.get(id(array), self._of_arrays.get(id(array)))
         if known is not None:
             return self.add(known)
         is_whole = is_block(array)
         index = self.add(tensor := torch.from_numpy(array if is_whole else array.copy()))
         if is_whole:
-            self.arrays[id(tensor)] = array
+            self.arrays[id(tensor)], self._of_arrays[id(array)] = array, tensor
         else:
             self.made.add(index)
         return index
@@ -348,6 +349,8 @@ class Decoder:
     _weight = _numbers = 0  # of the tensors named, in the ranges
     _known: aliases.Known | None = None  # lists that stand in several places
     _lists: aliases.Known | None = None  # those of objects
+    arrays: dict[int, np.ndarray[Any, Any]] | None = None
+    """The arrays that came, by what `id` says of their tensors; None where there are none."""
     _named: frozenset[tuple[str, ...]] = frozenset()  # the kinds of named tuples
 
     def __init__(self, tensors: list[torch.Tensor], hook: Callable[[str, Tree], Any] | None = None) -> None:
@@ -498,7 +501,12 @@ class Decoder:
         return tensor
 
     def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-        return tensor.numpy()
+        """Return the array of a tensor, which is one wherever it stands."""
+        if self.arrays is None:
+            self.arrays = {}
+        if id(tensor) not in self.arrays:
+            self.arrays[id(tensor)] = tensor.numpy()
+        return self.arrays[id(tensor)]
 
     def _bytes(self, index: Any) -> bytes:
         raw = self._tensor(index)

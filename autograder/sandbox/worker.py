@@ -47,6 +47,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import as_arguments
+from autograder.sandbox.still_held import still_held
 from autograder.sandbox.torch_modes import around
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Encoder
@@ -198,8 +199,7 @@ class Worker(Answering):
         leaves, values = as_arguments(tensors, grads, self._going_back, here)
         tensors.clear()  # what is alive afterwards, the student's code has kept
         graph_inputs = _differentiable(leaves[: message["inputs"]]) if message["grad_enabled"] else []
-        reader, handles, arrays = self._reader(values), self._count, dict[int, Any]()
-        reader.arrays = arrays
+        reader, handles = self._reader(values), self._count
         positional = reader.decode(message["args"])
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
@@ -212,19 +212,23 @@ class Worker(Answering):
             return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
 
         result, failed = self._tried(run, effects)
+        whole = [result]
+        result = None  # or it would hold what it consists of
+        held = still_held(whole, effects.given)
         has_passed = bool(self._passed)
         if has_passed:
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        if arrays:
+        if arrays := reader.arrays:
             passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
             encoder.known_arrays = {**encoder.known_arrays, **passed}
-        answer: CallReply = {"result": self._result_tree(result, effects, encoder, is_live="live" in message)}
-        result = None  # or it would hold what it consists of
+        answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
-        if encoder.tensors and inputs:
-            effects.tell_shared(answer, encoder)
+        shared = effects.tell_shared(answer, encoder)
+        if held:
+            self._adopt_held(held, encoder, shared)
+            held.clear()
         effects.tell(answer, encoder)
         self._link_more(message, answer, encoder, values)
         may_keep = "object" in message or self._count > handles
@@ -234,15 +238,19 @@ class Worker(Answering):
         encoder.finish()
         if failed is not None:
             answer.update(cast("Any", failed))
-        shown = {*message["changes"], *message.get("looked_at", ())}
-        if message["grad_enabled"] and _have_gradients(encoder.tensors):
-            if "object" in message and "operation" not in message:
-                self._last_inputs = graph_inputs
-            # it holds what the call got, so that only networks and the like count as kept
-            return answer, encoder, graph_inputs, self._given(inputs, shown) if may_keep else []
-        if may_keep or has_passed:
-            return answer, encoder, None, self._given(inputs, {*shown, *_with_gradients(inputs)})
-        return answer, encoder, None, []
+        has_graph = message["grad_enabled"] and _have_gradients(encoder.tensors)
+        if has_graph and "object" in message and "operation" not in message:
+            self._last_inputs = graph_inputs
+        given: list[Given] = []
+        # a graph holds what the call got, so that only networks and the like count as kept
+        if may_keep or (has_passed and not has_graph):
+            watched = {
+                *message["changes"],
+                *message.get("looked_at", ()),
+                *(() if has_graph else _with_gradients(inputs)),
+            }
+            given = self._given(inputs, watched)
+        return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
         """Link arguments on which the code has put hooks, and parameters that were not given, such as a network's."""
@@ -316,7 +324,6 @@ class Worker(Answering):
         self._reply_with(
             lambda: take_next(iterator, Frozen({})) if effects is None else effects.take_next(iterator),
             effects,
-            is_live="live" in message,
         )
 
     def _take(self, message: TakeRequest) -> None:
@@ -327,7 +334,6 @@ class Worker(Answering):
         self._reply_with(
             lambda: take_first(iterator, most, Frozen({})) if effects is None else effects.take_first(iterator, most),
             effects,
-            is_live="live" in message,
         )
 
     def _iter(self, message: IterRequest) -> None:

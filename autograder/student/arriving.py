@@ -5,7 +5,7 @@ Everything here is untrusted: what is wrong with it raises `WireError`, or what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ class Arriving:
         parts = held._reference.operate("table", held)
         return held if parts is None else self.host.checked(lambda: tables.put_together(parts))
 
-    def accept_hooks(self, answer: Result, origin: str) -> None:
+    def accept_hooks(self, answer: Result | CallbackRequest, origin: str) -> None:
         """Put the student's hooks on networks of ours as an untrusted answer says, and refuse those that are theirs."""
         ours = self.host.held.callbacks.networks
         for number, reason in as_list(answer.get("taken", [])):
@@ -151,6 +151,7 @@ class Arriving:
         self.host.checked(lambda: self._take_in(message, received, origin))
         reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
         self.host.tell_lists()
+        self.host.held.later.give()
         parameters = self.host.held.parameters
         if parameters and (changes := parameters.changes(tensors)):
             reply["parameters"] = changes
@@ -164,6 +165,8 @@ class Arriving:
         if "lists" in message:
             reader = ArrivingReader(tensors_of(received), lambda tag, inner: self.decode_handle(tag, inner, origin))
             self.accept_lists(as_list(message["lists"]), reader)
+        if "hooks" in message:
+            self.accept_hooks(message, origin)
 
     def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
         """Let lists of objects that are held hold what they hold there by now."""
@@ -175,7 +178,6 @@ class Arriving:
         for held in found:
             kept = kept_of(held)
             if kept is not None:  # others are the rubric's own
-                self.instances.note_live(kept.place)
                 self.instances.accept(kept.place or "", held)
 
     def _answer_back(
@@ -280,14 +282,21 @@ class ArrivingReader(Decoder):
     key_types = (*KEYS, Remote)
     is_live = False
     """Whether there may be lists that are one on both sides."""
-    own_lists: Container[int] = ()
-    """The numbers of those that there may be anyhow: the rubric's own."""
 
     brings_lists = False
     """Whether there were any, with what they hold."""
 
+    @property
+    def holds_lists(self) -> bool:
+        """Whether there were any."""
+        return self._lists is not None
+
+    def has_list(self, number: int) -> bool:
+        """Return whether one of a number was among them."""
+        return self._lists is not None and number in self._lists
+
     def _held(self, inner: Tree, depth: int) -> Any:
-        if not self.is_live and (inner[0] if isinstance(inner, list) else inner) not in self.own_lists:
+        if not self.is_live:
             raise WireError("malformed list of an object")
         if type(inner) is int and (self._lists is None or inner not in self._lists):  # one that another tree holds
             self._lists = self._lists or aliases.Known()
@@ -299,7 +308,7 @@ class ArrivingReader(Decoder):
         """Return the array of a tensor: one as long as somebody has it, so that what an object holds is one here."""
         known: Any = getattr(tensor, "_array", None)
         if known is None:
-            return tensor.numpy()
+            return super()._array_of(tensor)
         array = known()
         if array is None:
             array = tensor.numpy()

@@ -54,8 +54,6 @@ class Effects:
         self._given, self._later, self._trained = given, later, trained
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
-        self.is_live = "live" in request
-        """Whether lists in the result are one on both sides."""
         self._named = 0  # values in the lists that an answer has named
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""

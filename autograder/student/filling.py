@@ -30,8 +30,6 @@ class Filling(Arriving):
         changed = self.host.held.changed_lists()
         try:
             for number, kept, news in changed:
-                if isinstance(kept, Live):
-                    self.instances.note_live(kept.place)
                 self._fill(number, kept, news)
         except BaseException:
             for _, kept, _ in changed:

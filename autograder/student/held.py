@@ -16,13 +16,14 @@ import torch
 from autograder.sandbox import aliases
 from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.lists import CHANGEABLE, News
+from autograder.sandbox.lists import CHANGEABLE, News, is_as_before, items_of
 from autograder.sandbox.protocol import Request
 from autograder.sandbox.trees import Tree
 from autograder.student.callbacks import Callbacks
 from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, keep, refresh
+from autograder.student.later_changes import LaterChanges
 from autograder.student.linked import LinkedParameters
-from autograder.student.own_lists import MAX_OWN, OwnList
+from autograder.student.own_lists import MAX_OWN, OwnList, merged_with
 
 _RECENT = 4
 """How many lists that the rubric has changed stay though it holds them no longer: in a loop, it reads them again."""
@@ -45,7 +46,8 @@ class Held:
         self.changed_although: list[str] = []
         """What the last of these were passed as that the code has changed although it may not."""
         self._members: dict[int, Any] = {}  # of enumerations, which nothing can refer to weakly
-        self.parameters = LinkedParameters(self._released_one, self._retain)
+        self.later = LaterChanges()
+        self.parameters = LinkedParameters(self._released_one, self._retain, self.later)
         self.callbacks = Callbacks()
         """What of ours the worker may call, in this criterion."""
 
@@ -70,6 +72,7 @@ class Held:
         self.parameters.clear()
         if self.own_lists:
             self.own_lists.clear()
+        self.later.forget()
         if self._counts:
             self._counts.clear()
             self._objects.clear()
@@ -113,6 +116,15 @@ class Held:
 
     def _live_list(self, number: int, content: Any) -> Any:
         held = self._lists.get(number)
+        if held is not None and not self.later.are_ours(number):
+            if type(content) is not type(held.value):
+                raise WireError("a list that is none any more")
+            if is_as_before(merged_with(held.value, content), items_of(held.value)):
+                return held.value
+            del self._lists[number]
+            self._let_go(self._epoch, number)
+            self.later.came(number)
+            held = None
         if held is None:
             self._count(number)
             held = self._lists[number] = Live(content)
@@ -227,6 +239,10 @@ class Held:
         for own in self.own_lists.values():
             if not own.has_parted:
                 own.settle()
+
+    def numbers_of_lists(self) -> set[int]:
+        """Return the numbers of the student's that are one on both sides."""
+        return set(self._lists)
 
     @property
     def has_lists(self) -> bool:

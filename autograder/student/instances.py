@@ -32,7 +32,7 @@ class Instances:
         self._places = set[str]()
         self._errors = set[str]()
         self._changed = set[tuple[str, str]]()
-        self._live = set[str]()
+        self._changing = set[str]()
         self.returned = Returned()
         """What the reference has returned, by place."""
 
@@ -71,9 +71,6 @@ class Instances:
     def _accept_inside(self, place: str, value: Any) -> Any:
         kept = kept_of(value)
         if kept is not None:
-            if kept.place and kept.place != place:  # it is one list, whichever of the two it comes from
-                self.note_live(kept.place)
-                self.note_live(place)
             place = note_place(kept, place)
         if isinstance(value, set) or (isinstance(kept, Live) and kept.is_plain):
             return value
@@ -88,14 +85,11 @@ class Instances:
             kept.note()
         return value
 
-    def is_live(self, place: str) -> bool:
-        """Return whether lists that come from a place are one on both sides, as where the reference's have changed."""
-        return bool(place) and (self.is_learning or place in self._live)
-
-    def note_live(self, place: str | None) -> None:
-        """Note that a list which came from a place has changed since, here or there."""
-        if self.is_learning and place:
-            self._live.add(place)
+    def changes_later(self, place: str) -> bool:
+        """Return whether what comes from a place may change later, as the reference's does; see `later_changes`."""
+        if self.is_learning:
+            self._changing.add(place)
+        return place in self._changing
 
     def is_error(self, name: str, *, claimed: bool) -> bool:
         """Return whether a declared name is a class of exceptions in the reference, as far as we have learned."""

@@ -16,6 +16,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import State, put
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
+from autograder.student.later_changes import LaterChanges
 from autograder.student.replies import as_list, index_of
 
 MAX_LINKS = 4096
@@ -57,10 +58,11 @@ class LinkedParameters:
     Args:
         release: is told the number of one that is no longer used.
         retain: is told the number of one that arrives: it may just have been let go of, and is used again.
+        later: knows which may change here when they have changed there.
     """
 
-    def __init__(self, release: Callable[[int], None], retain: Callable[[int], None]) -> None:
-        self._release, self._retain = release, retain
+    def __init__(self, release: Callable[[int], None], retain: Callable[[int], None], later: LaterChanges) -> None:
+        self._release, self._retain, self._later = release, retain, later
         self._tensors: weakref.WeakValueDictionary[int, torch.Tensor] = weakref.WeakValueDictionary()
         self._states: dict[int, State] = {}
         self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
@@ -157,6 +159,10 @@ class LinkedParameters:
         found = ((refer(), tensor) for refer, tensor in joined if refer is not None)
         return {id(array): tensor for array, tensor in found if array is not None}
 
+    def has(self, number: object) -> bool:
+        """Return whether there is one of a number."""
+        return number in self._tensors
+
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """Return the number of a tensor that is linked."""
         return next((number for number, held in self._tensors.items() if held is tensor), None)
@@ -188,6 +194,10 @@ class LinkedParameters:
             tensor = self._tensors.get(number)
             if tensor is None:
                 continue
+            if not self._later.are_ours(number):
+                del self._tensors[number]
+                self._forget(number, self._epoch)
+                continue
             new = tensors[index_of(values, tensors)]
             slope = None if gradient is None else tensors[index_of(gradient, tensors)]
             if type(requires_grad) is not bool:
@@ -207,6 +217,9 @@ class LinkedParameters:
             self._states[number] = State(tensor)
 
     def _forget(self, number: int, epoch: int) -> None:
-        if epoch == self._epoch and self._states.pop(number, None) is not None:
+        if epoch != self._epoch or number in self._tensors:  # of another tensor by now
+            return
+        if self._states.pop(number, None) is not None:
             self._fixed.pop(number, None)
+            self._later.forget(number)
             self._release(number)

@@ -82,7 +82,7 @@ class OwnList:
         """
         if type(content) is not type(self.value):
             raise WireError("a list that is none any more")
-        merged = _merged(self.value, content)
+        merged = merged_with(self.value, content)
         if is_as_before(merged, items_of(self.value)):
             return False
         if self.name not in self._may_change:
@@ -94,7 +94,7 @@ class OwnList:
         return False
 
 
-def _merged(value: Any, content: Any) -> Any:
+def merged_with(value: Any, content: Any) -> Any:
     """Return a content with what the value holds already where that is the same."""
     if isinstance(value, dict):
         own = {key: key for key in value}

@@ -103,6 +103,7 @@ class RemoteRunner(Filling):
         ASKING.listen()
         self.host.call_back = self.call_back
         self.host.fill_lists = self.fill_lists
+        self.host.held.later.learn = self.instances.changes_later
         self.host.classes.object_of = self.stand_in_for
         self._noted: dict[str, Problem] = {}  # by function, the first problem it had
         self._last_leaves: list[torch.Tensor] = []  # what the last call of an object may be differentiated by
@@ -192,7 +193,7 @@ class RemoteRunner(Filling):
                 answer, received = self.host.ask(request, [], on_timeout=late, name=function.name)
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
-        value = self.host.checked(lambda: self._value(answer, received, [], function.name, is_live=True))
+        value = self.host.checked(lambda: self._value(answer, received, [], function.name, is_held=True))
         return self.instances.accept(f"{function.name}.{name}", note_step(value, name))
 
     def error_class(self, function: Function) -> type[StudentException] | None:
@@ -328,8 +329,8 @@ class RemoteRunner(Filling):
                 request["operation"] = operation
             if most is not None:
                 request["most"] = most
-            if self.instances.is_live(place):
-                request["live"] = True
+            is_given = len(positional) > (operation is not None) or bool(keywords)
+            self.host.held.later.begin(place or f"{origin} {step}", is_given=is_given)
             if self.host.held.parameters:
                 request["linked"] = [
                     [i, number]
@@ -361,18 +362,17 @@ class RemoteRunner(Filling):
         origin = target.origin
         with self.host.calling(origin) as late:
             asked = request(target.number)
-            if (asked["op"] == "next" or asked["op"] == "take") and self.instances.is_live(place):
-                asked["live"] = True
-            is_live = asked["op"] == "get" or "live" in asked
+            self.host.held.later.begin(place or origin, is_given=False)
+            is_held = asked["op"] == "get"
             answer, received = self.host.ask(
                 asked,
                 [],
                 on_timeout=late,
                 name=origin,
-                settle=lambda answer, received: self._accept_of_object(answer, received, target, is_live=is_live),
+                settle=lambda answer, received: self._accept_of_object(answer, received, target, is_held=is_held),
             )
         size = sum(r.tensor.numel() * r.tensor.element_size() for r in received) + size_of(answer["result"])
-        return self.host.checked(lambda: self._accept_of_object(answer, received, target, is_live=is_live)), size
+        return self.host.checked(lambda: self._accept_of_object(answer, received, target, is_held=is_held)), size
 
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
@@ -385,7 +385,7 @@ class RemoteRunner(Filling):
         kept = effects.kept_lists(answer) if "kept_lists" in answer else []
         if "tensor_hooks" in answer:
             self.accept_tensor_hooks(answer, sent.origin)
-        result = self._results(answer, received, effects.inputs, sent.origin, effects, is_live=effects.is_live)
+        result = self._results(answer, received, effects.inputs, sent.origin, effects)
         if "attributes" in answer:
             self.accept_attributes(answer, received, sent.origin)
         result = effects.refill(answer, result)
@@ -397,7 +397,7 @@ class RemoteRunner(Filling):
             effects.note_all(self.host.held.changed_although)
         return result
 
-    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_live: bool) -> Any:
+    def _accept_of_object(self, answer: Result, received: list[Received], target: Reference, *, is_held: bool) -> Any:
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, target.origin)
@@ -405,20 +405,20 @@ class RemoteRunner(Filling):
             self.accept_tensor_hooks(answer, target.origin)
         effects, leaves = target.effects, self._last_leaves
         if effects is None or "number" in answer:
-            value = self._value(answer, received, leaves, target.origin, is_live=is_live)
+            value = self._value(answer, received, leaves, target.origin, is_held=is_held)
         else:
             effects.take(answer, received)
-            whole = self._results(answer, received, leaves, target.origin, effects, is_live=is_live)
+            whole = self._results(answer, received, effects.inputs, target.origin, effects, leaves, is_held=is_held)
             value = effects.refill(answer, whole)
         if "attributes" in answer:
             self.accept_attributes(answer, received, target.origin)
         return value
 
     def _value(
-        self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_live: bool
+        self, answer: Result, received: list[Received], inputs: list[torch.Tensor], origin: str, *, is_held: bool
     ) -> Any:
         """Return the value of an answer; a list, dict or set that an object or a class holds is the one held here."""
-        value = self._results(answer, received, inputs, origin, is_live=is_live)
+        value = self._results(answer, received, inputs, origin, is_held=is_held)
         return self.host.held.container(answer["number"], value, is_live=False) if "number" in answer else value
 
     def _results(
@@ -428,8 +428,9 @@ class RemoteRunner(Filling):
         inputs: list[torch.Tensor],
         origin: str,
         effects: Effects | None = None,
+        leaves: list[torch.Tensor] | None = None,
         *,
-        is_live: bool = False,
+        is_held: bool = False,
     ) -> Any:
         """Return the values of an answer; each tensor is what it is there: an argument, a leaf, the end of a graph."""
         tree, tensors = answer["result"], tensors_of(received)
@@ -447,33 +448,57 @@ class RemoteRunner(Filling):
             elif own.requires_grad:
                 ends.append(i)
         if "grads" in answer or "linked" in answer or "shared" in answer:
-            self._take_leaves(answer, received, tensors, aliases)
+            self._take_leaves(answer, received, tensors, aliases, is_held=is_held)
         if "views" in answer:
             show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
-            attach(self.host, answer, ends, tensors, inputs, origin)
+            attach(self.host, answer, ends, tensors, inputs if leaves is None else leaves, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
-        reader.ours, reader.is_live, reader.own_lists = aliases, is_live, self.host.held.own_lists
+        reader.ours, reader.is_live = aliases, True
+        return self._read(tree, lists, reader, is_held=is_held)
+
+    def _read(self, tree: trees.Tree, lists: list[trees.Tree], reader: ArrivingReader, *, is_held: bool) -> Any:
+        """Return the value of a tree, and take over what has become of lists; note which of them are a result."""
+        held = self.host.held
+        known = held.numbers_of_lists()
         value = reader.decode(tree)
+        for number in held.numbers_of_lists() if reader.holds_lists else ():
+            if is_held and reader.has_list(number):
+                held.later.forget(number)
+            elif not is_held and number not in known:
+                held.later.came(number)
         if lists:
             self.accept_lists(lists, reader)
         elif reader.brings_lists:
-            self.host.held.check_lists()
+            held.check_lists()
         return value
 
     def _take_leaves(
-        self, answer: Result, received: list[Received], tensors: list[torch.Tensor], aliases: Mapping[int, torch.Tensor]
+        self,
+        answer: Result,
+        received: list[Received],
+        tensors: list[torch.Tensor],
+        aliases: Mapping[int, torch.Tensor],
+        *,
+        is_held: bool,
     ) -> None:
         """Give leaves of the student's their gradients, and keep one tensor for each parameter of an object."""
         for pair in as_list(answer.get("grads", [])):
             leaf, gradient = (index_of(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
+        held = self.host.held
+        elsewhere = trees.used_tensors(answer["lists"]) if "linked" in answer and "lists" in answer else ()
         for index, number in as_list(answer.get("linked", [])):
             leaf = index_of(index, tensors)
             if leaf in aliases or not received[leaf].is_leaf:
                 raise WireError("malformed parameter")
-            tensors[leaf] = self.host.held.parameters.link(number, tensors[leaf])
+            is_new = not held.parameters.has(number)
+            tensors[leaf] = held.parameters.link(number, tensors[leaf])
+            if is_held:
+                held.later.forget(number)
+            elif is_new and leaf not in elsewhere and not received[leaf].requires_grad:
+                held.later.came(number)
         for index, number in as_list(answer.get("shared", [])):
             other = index_of(index, tensors)
             if other not in aliases:

@@ -199,7 +199,10 @@ def watch_containers(request: CallRequest, given: Given) -> None:
 def _class_by_name(cls: type) -> Tree:
     name = known_classes.name_of_class(cls)
     if name is None:
-        raise WireError(f"the class {cls.__name__} cannot be sent to a student's process; declare it there instead")
+        raise WireError(
+            f"the class {cls.__name__} cannot be sent to a student's process; pass a function that makes one,"
+            f" `lambda: {cls.__name__}(...)`, or let an ordinary cell define it"
+        )
     return {"C": name}
 
 
@@ -235,9 +238,11 @@ def call_request(
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:
         request["changes"] = sorted(changes)
+    takes_over = [] if is_declared else may_change
     if given.looked_at:
         request["looked_at"] = [i for i, owner in enumerate(owners) if owner in given.looked_at and i not in trained]
-    if takes_over := [*([] if is_declared else may_change), *request.get("looked_at", ())]:
+        takes_over = [*takes_over, *request["looked_at"]]
+    if takes_over:
         request["takes_over"] = [i for i in takes_over if i not in trained]
     if found := [(i, tensor.grad) for i, tensor in enumerate(tensors) if tensor.is_leaf and tensor.grad is not None]:
         request["grads"] = {str(i): sent.add(gradient) for i, gradient in found}

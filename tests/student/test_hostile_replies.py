@@ -440,6 +440,21 @@ def test_nothing_claims_to_be_a_value(open_runner, claim):
 
 
 FORWARD = [0, "_forward_hooks", 5, False, False]
+HOOKS = [
+    *([[0, [[*lie, *FORWARD[len(lie) :]]]]] for lie in ([9], [-1], [0, "_modules"], [0, []])),
+    *([[0, [[0, "_forward_hooks", lie, False, False]]]] for lie in ("x", [], True)),
+    *(3, [[9, []]], [["0", []]], [[0, [FORWARD, []]]], [[0, [FORWARD] * 2000]]),
+]
+
+
+@pytest.mark.parametrize("hooks", HOOKS, ids=lambda lie: json.dumps(lie)[:60])
+def test_what_is_said_of_hooks_while_a_network_of_ours_is_called_is_checked(open_runner, hooks):
+    net, y = torch.nn.Linear(2, 2), torch.ones(2, 2)
+    expected = net(y)
+    asks = {"callback": 0, "args": {"u": []}, "kwargs": {"m": []}, "network": [None, [True], []], "hooks": hooks}
+    with opened(open_runner, [lambda answer: framed(asks) + answer]) as (_, student), pytest.raises(BadReply):
+        student.f(net, y)
+    assert torch.equal(net(y), expected)
 
 
 @pytest.mark.parametrize(
@@ -449,9 +464,7 @@ FORWARD = [0, "_forward_hooks", 5, False, False]
         *({"modes": [[0, [True], [lie]]]} for lie in ([0, "__class__", 3], [0, "_hooks", 3], [0, 3, 3], [9, "p", 3])),
         *({"modes": [[0, [True], [[0, "in_features", lie]]]]} for lie in ({"t": 0}, {"m": []}, [1])),
         *({"modes": lie} for lie in ([[0, [False, True], []]], [[0, [1], []]], [[9, [False], []]])),
-        *({"hooks": [[0, [[*lie, *FORWARD[len(lie) :]]]]]} for lie in ([9], [-1], [0, "_modules"], [0, []])),
-        *({"hooks": [[0, [[0, "_forward_hooks", lie, False, False]]]]} for lie in ("x", [], True)),
-        *({"hooks": lie} for lie in (3, [[9, []]], [["0", []]], [[0, [FORWARD, []]]], [[0, [FORWARD] * 2000]])),
+        *({"hooks": lie} for lie in HOOKS),
         *({"taken": lie} for lie in (3, [[9, "x"]], [["0", "x"]], [[[], "x"]])),
         *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
         *({"attributes": lie} for lie in (3, [[]], [[9, 0, "best", 1]], [["0", 0, "best", 1]], [[0, 9, "best", 1]])),
@@ -508,7 +521,7 @@ def test_nothing_of_a_network_of_ours_is_replaced(open_runner, name):
         ),
         *({"result": {"B": lie}} for lie in (0, None, [], True)),
         *({"result": {"A": lie}} for lie in (0, None, [], [0], [[0]])),
-        *({"result": {"L": lie}} for lie in (0, None, [8, []], [8, [1]], [])),
+        *({"result": {"L": lie}} for lie in (0, None, [8, 1], [8, {"u": []}], [True, []], [])),
         *({"lists": lie} for lie in (3, [3], [[]], [{"m": []}], [{"L": 8}], [{"L": []}], [{"L": [True, []]}])),
         *(
             {"lists": [{"L": lie}]}

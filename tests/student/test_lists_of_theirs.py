@@ -394,16 +394,3 @@ def test_where_the_references_is_one_list_in_two_places_theirs_is(open_student):
         instances.is_learning = is_learning
         net = open_student(SOURCE, declare=DECLARED, instances=instances).Net()
         assert net.get_history() is net.history
-
-
-def test_what_a_method_returns_is_a_copy_where_the_references_stays_as_it_is(open_student):
-    """An answer could otherwise change when the right one is known."""
-    instances = Instances({"Net", "Layer"})
-    net = open_student(SOURCE, declare=DECLARED, instances=instances).Net()
-    net.get_history().append(1)
-    assert net.both()[0] == [0.5, 1]
-    instances.is_learning = False
-    net = open_student(SOURCE, declare=DECLARED, instances=instances).Net()
-    live, (copy, _) = net.get_history(), net.both()
-    net.step()
-    assert (live, copy) == ([0.5, 1], [0.5])

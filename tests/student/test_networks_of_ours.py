@@ -56,6 +56,21 @@ def adorn(net):
 def adorn_more(net):
     net.history.append(2.0)
     net.best_loss /= 3
+def watched(net, x):
+    shapes, gradients, inner = [], [], dict(net.named_modules())["fc"]
+    handles = [
+        inner.register_forward_hook(lambda layer, given, out: shapes.append(tuple(out.shape))),
+        inner.register_full_backward_hook(lambda layer, g, out: gradients.append(out[0])),
+    ]
+    net(x).sum().backward()
+    for handle in handles: handle.remove()
+    net(x)
+    return shapes, gradients
+def with_tensor_hook(net, x):
+    gradients = []
+    net.fc.register_forward_hook(lambda layer, given, out: out.register_hook(gradients.append) and None)
+    net(x).sum().backward()
+    return gradients
 def count(net): net.calls += 1
 def uncount(net): del net.calls
 def call_it_forward(net): net.name = "mine"
@@ -123,6 +138,19 @@ def test_a_hook_runs_wherever_the_network_is_called(student, make, name):
     extractor.remove()
     net(torch.ones(1, 2))
     assert extractor.seen == expected
+
+
+def test_a_hook_runs_in_the_call_that_puts_it_on(student):
+    x = torch.ones(2, 2, requires_grad=True)
+    shapes, (gradient,) = student.watched(Own(), x)
+    assert shapes == [(2, 3)]
+    assert torch.equal(gradient, torch.full((2, 3), 2.0))
+
+
+def test_a_hook_that_puts_one_on_a_tensor_says_what_to_do(open_student):
+    student = open_student(SOURCE, declare=DECLARED)
+    with pytest.raises(StudentError, match="register_full_backward_hook"):
+        student.with_tensor_hook(Own(), torch.ones(2, 2))
 
 
 def test_hooks_see_the_gradients_of_a_pass_of_ours(student):

@@ -543,8 +543,8 @@ def test_classes_that_both_sides_have_can_be_passed(open_student):
     student = open_student(CONTAINERS, declare=["make(cls)"])
     assert student.make(nn.Linear)(torch.zeros(4, 2)).shape == (4, 1)
     assert [student.kind(x) for x in ({1}, frozenset({1}), b"a")] == ["set", "frozenset", "bytes"]
-    for thing in (type("Own", (), {}), object()):
-        with pytest.raises(WireError, match=r"cannot be sent .*instead"):
+    for thing, way_round in ((type("Own", (), {}), r"pass a function that makes one"), (object(), "instead")):
+        with pytest.raises(WireError, match=f"cannot be sent .*{way_round}"):
             student.kind(thing)
 
 

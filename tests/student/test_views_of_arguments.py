@@ -19,6 +19,9 @@ def spoilt(x):
     return x[1]
 def itself(x): return x
 def both(x): return {"rows": [x[0], x[1]], "sum": x.sum()}
+def windows(x, n):
+    yield x
+    for i in range(len(x) - n + 1): yield x[i:i + n]
 class Reader:
     def row(self, x): return x[1]
     def itself(self, x): return tuple(x)
@@ -50,6 +53,16 @@ def test_what_is_written_into_a_view_is_in_the_argument(student, name, place, wr
     assert x.sum() == 7
     x[written] = 8
     assert view[place] == 8
+
+
+def test_so_do_items(student):
+    t, a = torch.arange(4.0), np.arange(3)
+    (same, *windows), parts = student.windows(t, 3), list(student.windows(a, 2))
+    t[2] = 9
+    parts[2][1] = 7
+    assert same is t
+    assert [w.tolist() for w in windows] == [[0, 1, 9], [1, 9, 3]]
+    assert (a.tolist(), parts[0].tolist()) == ([0, 1, 7], [0, 1, 7])
 
 
 def test_of_arrays_too(student):

@@ -1,0 +1,98 @@
+"""What of a result the code still has after it has returned it, and may change later: see `held_lists` and `links`.
+
+A generator that yields one list over and over, a default that is a list, an attribute that was not copied: in one
+process whoever has the result sees what is done to it later.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.sandbox.aliases import WALKED
+from autograder.sandbox.lists import CHANGEABLE, DICTS
+
+MOST_BYTES = 1 << 20
+"""Of each tensor or array: it is compared with every message."""
+_MOST, _MOST_INSIDE = 256, 1 << 14
+"""Values that are looked at, and how many items their lists may have."""
+_LOOKED_AT = WALKED | {torch.Tensor, torch.nn.Parameter, np.ndarray}
+_BY_ONE_LIST = next(map(sys.getrefcount, [[]]))
+"""The references to what nothing but a list has, while it is asked for them."""
+
+
+def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tuple) -> list[Any]:
+    """Return which lists, dicts, sets, tensors and arrays in a result there are more references to than it has itself.
+
+    >>> kept, fresh = [0], (1, [2])
+    >>> still_held([(kept, [3])]), still_held([([4], [5])])
+    ([[0]], [])
+
+    Args:
+        whole: holds the result, and is all that does.
+        given: returns what `id` says of what the code was given.
+    """
+    return [] if _is_plainly_let_go_of(whole) else _held_by_others(whole, given)
+
+
+def _is_plainly_let_go_of(values: Sequence[Any]) -> bool:
+    """Return whether that can be seen at a glance, as of most results: one value, or a few."""
+    if len(values) == 1 and (cls := type(values[0])) not in WALKED:
+        return cls not in _LOOKED_AT or sys.getrefcount(values[0]) <= _BY_ONE_LIST
+    if len(values) == 1 and type(values[0]) is list and sys.getrefcount(values[0]) <= _BY_ONE_LIST:
+        values = values[0]
+    kinds, most = set(map(type, values)), _BY_ONE_LIST
+    if kinds == {tuple} and max(map(sys.getrefcount, values)) <= most:
+        values, most = list(chain.from_iterable(values)), most + 1  # which are in this list as well
+        kinds = set(map(type, values))
+    if _LOOKED_AT.isdisjoint(kinds):
+        return True
+    return WALKED.isdisjoint(kinds) and max(map(sys.getrefcount, values)) <= most
+
+
+def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) -> list[Any]:
+    found = _all_in(whole)
+    counts = Counter(map(id, found))
+    each = list({id(one): one for one in found}.values())
+    found.clear()
+    references = list(map(sys.getrefcount, each))
+    more = [one for one, there_are in zip(each, references, strict=True) if there_are - _BY_ONE_LIST > counts[id(one)]]
+    if not more:
+        return []
+    theirs = given()
+    inside = set(map(id, _all_in([one for one in more if id(one) not in theirs])))
+    return [one for one in each if id(one) in inside and type(one) is not tuple and _is_small(one)]
+
+
+def _all_in(whole: Sequence[Any]) -> list[Any]:
+    """Return what stands in a value, as often as it does; nothing where that is too much."""
+    found, walked, size = list[Any](), set[int](), 0
+    pending: list[Any] = [whole]
+    while pending:
+        container = pending.pop()
+        size += len(container)
+        parts = _looked_at_in(container.values() if type(container) in DICTS else container)
+        found += parts
+        if size > _MOST_INSIDE or len(found) > _MOST:
+            return []
+        for part in parts:
+            if type(part) in WALKED and id(part) not in walked:
+                walked.add(id(part))
+                pending.append(part)
+    return found
+
+
+def _looked_at_in(values: Collection[Any]) -> list[Any]:
+    if _LOOKED_AT.isdisjoint(map(type, values)):  # as in most, which are long
+        return []
+    return [value for value in values if type(value) in _LOOKED_AT]
+
+
+def _is_small(value: Any) -> bool:
+    return type(value) in CHANGEABLE or value.nbytes <= MOST_BYTES
