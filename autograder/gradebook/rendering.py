@@ -29,6 +29,7 @@ from autograder.gradebook.nbgrader_course import rubric_of
 from autograder.gradebook.plain_feedback import rounded, say_what_waits, without_hidden_tests
 from autograder.report.html import preformatted
 from autograder.report.markup import clean, is_deep
+from autograder.report.templates import render
 
 if TYPE_CHECKING:
     from nbgrader.converters import GenerateFeedback
@@ -37,11 +38,7 @@ _MAX_MARKDOWN = 50_000
 """Longer Markdown is shown as it was written: some takes the square of its length, and nobody else is served then."""
 _PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
 _MAX_SIZE = 10_000
-_FIT_FOR_PHONES = (
-    '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-    "<style>.output_subarea img {max-width: 100%; height: auto}"
-    "div.nbgrader_cell .panel-heading {height: auto; min-height: 37px; overflow: hidden}</style>"
-)
+_END_OF_HEAD = "</head>"
 _OTHERS = {"nbgrader": dict, "magics_language": str}
 """What the gradebook and nbconvert have put into a cell's metadata by then: the fields to fill in, how to colour."""
 
@@ -170,7 +167,8 @@ class FeedbackPage(HTMLExporter):
     def _of_nbgrader(self, nb: NotebookNode, resources: dict[str, Any] | None, **kw: Any) -> tuple[str, dict[str, Any]]:
         """Return nbgrader's page without hidden tests; it fits phones, pictures too."""
         page, found = super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
-        return page.replace("</head>", f"{_FIT_FOR_PHONES}</head>", 1), found
+        fitting = render("gradebook/templates/fit_for_phones.html")
+        return page.replace(_END_OF_HEAD, fitting + _END_OF_HEAD, 1), found
 
     def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Return the notebook with what the gradebook has for its cells, but without a 0 that nobody has given."""
