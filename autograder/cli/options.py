@@ -223,7 +223,8 @@ def progress(total: int, language: Language, *, quiet: bool) -> Iterator[Callabl
         task = bar.tasks[0]
 
         def advance() -> None:
-            speed = task.speed if (task.elapsed or 0.0) > _SHORT_S else None
+            elapsed = task.elapsed or 0.0
+            speed = (task.completed + 1) / elapsed if elapsed > _SHORT_S else None
             bar.update(number, advance=1, rate=f"{speed:5.1f}/s" if speed else "")
 
         try:

@@ -177,14 +177,18 @@ def _tell_unknown(students: Sequence[Path], assignments: Collection[str]) -> Ite
             name=printable(name),
             students=first_of(names),
         )
-        alike = difflib.get_close_matches(name.partition(".")[0], assignments, n=1)
-        yield words + text("; did you mean {name}?", name=alike[0]) if alike else words
+        folded = {assignment.casefold(): assignment for assignment in assignments}
+        alike = difflib.get_close_matches(name.partition(".")[0].casefold(), folded, n=1)
+        yield words + text("; did you mean {name}?", name=folded[alike[0]]) if alike else words
     if len(by_size) > _MOST_TOLD:
         yield text("{count} more names there are no assignment's", count=len(by_size) - _MOST_TOLD)
 
 
 def _tell_further(students: Sequence[Path], notebooks: Mapping[str, Collection[str]]) -> Iterator[Text]:
-    """Yield a line for each assignment in whose folders notebooks lie beside the expected ones, which alone count."""
+    """Yield a line for each assignment in whose folders notebooks lie beside the expected ones, which alone count.
+
+    Where one of these is missing, the report says which of the others was graded in its place, if any.
+    """
     for name, expected in notebooks.items():
         places = [student / name for student in students if not (student / name).is_symlink()]
         folders = [place for place in places if place.is_dir() and _may_read(place)]
@@ -192,7 +196,7 @@ def _tell_further(students: Sequence[Path], notebooks: Mapping[str, Collection[s
         further = [
             f"{folder.parent.name}/{min(names.difference(expected))}"
             for folder, names in files.items()
-            if not names.isdisjoint(expected) and names.difference(expected)
+            if names > set(expected)
         ]
         if further:
             yield text(

@@ -108,7 +108,7 @@ def parse(content: bytes, path: Path) -> Submission:
     Raises:
         SubmissionError: nothing can be read from it; its text gives the student the reason.
     """
-    source, problems = _decode(content)
+    source, problems = decode(content)
     if not source.strip():
         raise SubmissionError(text("{file} is empty", file=path.name))
     submission = Submission(path, hashlib.sha256(content).hexdigest(), (), problems)
@@ -148,7 +148,8 @@ def sha256(path: Path | None) -> str:
         return ""
 
 
-def _decode(content: bytes) -> tuple[str, tuple[Problem, ...]]:
+def decode(content: bytes) -> tuple[str, tuple[Problem, ...]]:
+    """Return the text of a file, and what its author should know of the encoding."""
     for encoding in ("utf-8-sig", "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"):
         try:
             return content.decode(encoding), ()

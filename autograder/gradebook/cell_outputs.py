@@ -51,6 +51,8 @@ class CellOutputs:
     """The cell that was last asked for asked for a program in turn, and nothing was done."""
     failure: Failure | None = field(default=None, init=False)
     """The exception that ended the cell that was last asked for, unless a limit of ours did."""
+    was_interrupted: bool = field(default=False, init=False)
+    """That cell took too long."""
     _noticed: list[Text] = field(default_factory=list)
     _room_left: int = field(default_factory=lambda: MAX_SHOWN, init=False)
     _is_full: bool = field(default=False, init=False)
@@ -66,7 +68,7 @@ class CellOutputs:
         Raises:
             BadReply: the worker's reply is malformed.
         """
-        self._noticed, self.failure = [], None
+        self._noticed, self.failure, self.was_interrupted = [], None, False
         if "failed" not in answer:
             worker.fail_reply(WireError("malformed outputs (not an answer to a cell)"))
         try:
@@ -116,7 +118,9 @@ class CellOutputs:
     def _failure(self, worker: WorkerProcess, failed: Any) -> NotebookNode:
         kind, message, frames, surroundings = failed
         failure = Failure(str(kind)[:80], str(message)[:_MAX_FAILURE], [tuple(frame) for frame in frames[:20]])
-        if worker.was_interrupted:
+        self.was_interrupted = worker.was_interrupted
+        if self.was_interrupted:
+            self.failure = failure
             words = (tell_frames(failure.frames) + self.late).en
             return error_output(StudentTimeout.__name__, self.late.en, words)
         told = tell_failure(failure).en

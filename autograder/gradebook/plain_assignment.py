@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 RUN = "autograder_run"
 """In an autograded notebook's metadata: the report that it belongs to, and what the gradebook gets of it."""
 
+_MOST_READ = 20
+"""So many notebooks of other names are looked into where one is missing."""
 _DONE_BY_US = frozenset(("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties"))
-_ENDED = {"StudentTimeout": "cell-timeout", "StudentCrash": "cell-crash"}
 
 
 @dataclass(frozen=True)
@@ -195,20 +196,36 @@ class PlainAssignment:
         return alone.run(PlainSubmission("", self._source), runner)
 
     def _file(self, submission: PlainSubmission, source: SourceNotebook, problems: list[Problem]) -> Path | None:
-        """Return the file of a notebook; of the only one, under whatever name; None if there is none."""
+        """Return the file of a notebook, under whatever name: the only one, or the one with its cells; None if none is.
+
+        Where several could be it, a person has to choose.
+        """
         expected = f"{source.name}.ipynb"
         if (submission.folder / expected).is_file():
             return submission.folder / expected
-        others = sorted(submission.folder.glob("*.ipynb"))
-        if self.is_one_notebook and len(others) == 1:
+        named = {f"{one.name}.ipynb" for one in self.sources} | {f"{self.judged}.ipynb"}
+        others = [file for file in sorted(submission.folder.glob("[!.]*.ipynb")) if file.name not in named]
+        fitting = [file for file in others[:_MOST_READ] if self._is_of(file, source)]
+        if not fitting and self.is_one_notebook and len(others) == 1:
+            fitting = others
+        if len(fitting) == 1:
+            found = printable(fitting[0].name)
+            words = text("{expected} was expected; {found} was graded", expected=expected, found=found)
+        elif fitting:
+            names = ", ".join(printable(file.name) for file in fitting)
             words = text(
-                "{expected} was expected; {found} was graded", expected=expected, found=printable(others[0].name)
+                "{expected} was expected; it is unclear which of {found} to grade", expected=expected, found=same(names)
             )
-            problems.append(Problem.of("missing", words))
-            return others[0]
-        words = text("there is no {expected}", expected=expected)
+        else:
+            words = text("there is no {expected}", expected=expected)
         problems.append(self._beside_rubric(source.name, Problem.of("missing", words)))
-        return None
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _is_of(self, file: Path, source: SourceNotebook) -> bool:
+        """Whether most of the marked cells of a notebook are those of this source, and not of another one as well."""
+        cells = frozenset[str]() if file.is_symlink() else confused.cells_of(file)
+        most = [one for one in self.sources if 2 * len(cells & one.cells.keys()) > len(cells)]
+        return most == [source]
 
     def _execute(
         self,
@@ -222,7 +239,7 @@ class PlainAssignment:
         try:
             if path.is_symlink():
                 raise SubmissionError(text("{file} is a link; hand in the file itself", file=printable(path.name)))
-            content = submissions.read_bytes(path).decode("utf-8-sig")
+            content, of_encoding = submissions.decode(submissions.read_bytes(path))
             notebook, of_format = repair.parse_with_problems(content)
         except (SubmissionError, ValueError) as error:
             words = repair.tell_unreadable(path.name, error)
@@ -231,7 +248,7 @@ class PlainAssignment:
             released_notebook.restore(notebook, source)
             plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
         else:
-            problems += [self._in_notebook(source.name, problem) for problem in of_format]
+            problems += [self._in_notebook(source.name, problem) for problem in (*of_encoding, *of_format)]
             if (other := self._of_other_assignment(path, notebook)) is not None:
                 problems.append(self._beside_rubric(source.name, other))
             released_notebook.restore(notebook, source)
@@ -239,7 +256,6 @@ class PlainAssignment:
             problems += [self._in_notebook(source.name, problem) for problem in noticed]
             self._do_further_steps(notebook, source, path.parent.parent.name)
         repair.name_cells(notebook.cells)
-        problems += [self._in_notebook(source.name, problem) for problem in _problems_of(notebook)]
         scores, notes = plain_notebooks.scores(notebook, source)
         problems += notes
         notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
@@ -329,13 +345,3 @@ class PlainAssignment:
         """Return the fields that every report on a submission has, whatever came of it."""
         named = {"student": submission.student, "assignment": self.name, "file": printable(str(submission.folder))}
         return {**named, "max_score": self.max_score, **self.provenance}
-
-
-def _problems_of(notebook: NotebookNode) -> Iterator[Problem]:
-    """Yield what ended or blocked the process, cell by cell."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for number, cell in enumerate(code, 1):
-        for output in cell.outputs:
-            if output.output_type == "error" and (kind := _ENDED.get(output.ename)):
-                yield Problem.of(kind, same(output.evalue), cell=number)
-                break

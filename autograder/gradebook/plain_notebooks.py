@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from autograder.base.errors import SandboxError, StudentError
+from autograder.base.errors import SandboxError, StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.gradebook import autograded
@@ -52,6 +52,7 @@ _TEMPORARY, _WORK = "tmp", "work"
 UNDONE = "autograder_undone"
 """In a cell's metadata once it has run: it asked for a program, which was not started."""
 _PRETTY = "IPython.lib.pretty"
+_ENDED = {StudentTimeout: "cell-timeout", StudentCrash: "cell-crash"}
 
 
 class NotebookRunner:
@@ -81,6 +82,7 @@ class NotebookRunner:
         self._folder = self._base
         self._ends = 0.0
         self._noticed: list[Problem] = []
+        self._ended: list[Problem] = []
         preload = (_PRETTY, *imported)
         self._settings = WorkerSettings(_MEMORY_MB, _OUTPUT_KB, _CPU_S, preload, folder=str(self._base), many=False)
         self._zygote = NotebookZygote.begin(self._settings)
@@ -98,14 +100,15 @@ class NotebookRunner:
             handed_in: where the notebooks are as they were handed in: the code finds these, without hidden tests.
 
         Returns:
-            Which cells failed that are no tests, which limits of the sandbox were in the way of which cell, and what
-            was left out there.
+            Which cells failed that are no tests, took too long or ended the process, which limits of the sandbox were
+            in the way of which cell, and what was left out there.
         """
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         self._ends = time.monotonic() + _MOST_TIMES * self._timeout_s
         for cell in cells:
             cell.metadata.pop(UNDONE, None)  # what somebody has handed in says nothing
         bad: set[int] = set()
+        self._ended = []
         for last in range(MAX_WORKERS, 0, -1):
             self._fill(folder, handed_in)
             try:
@@ -123,7 +126,7 @@ class NotebookRunner:
                     "the code ended or blocked its process {count} times; it was not started again", count=count
                 )
                 say_not_run(cells[ended + 1 :], words)
-        return self._noticed
+        return sorted([*self._noticed, *self._ended], key=lambda problem: problem.cell or 0)
 
     def interrupt(self) -> None:
         """End the processes; a notebook that another thread is running fails, and so does every later one."""
@@ -192,11 +195,14 @@ class NotebookRunner:
                         if number not in bad:
                             cell.outputs = outputs.of(worker, answer, count)
                             self._noticed += outputs.noticed(number + 1)
-                            self._noticed += failing.noticed(number + 1, cell, outputs.failure)
+                            late = self._late if outputs.was_interrupted else None
+                            self._noticed += failing.noticed(number + 1, cell, outputs.failure, late)
                             if outputs.is_undone:
                                 cell.metadata[UNDONE] = True
                     except StudentError as error:
                         cell.outputs = [error_output(type(error).__name__, error.text.en)]
+                        if (kind := _ENDED.get(type(error))) is not None:
+                            self._ended.append(Problem.of(kind, error.text, cell=number + 1))
                         return number
                     except WireError:
                         words = text("this cell is too long and was left out")

@@ -29,6 +29,7 @@ from autograder.gradebook.nbgrader_course import rubric_of
 from autograder.gradebook.plain_feedback import rounded, say_what_waits, without_hidden_tests
 from autograder.report.html import preformatted
 from autograder.report.markup import clean, is_deep
+from autograder.report.templates import render
 
 if TYPE_CHECKING:
     from nbgrader.converters import GenerateFeedback
@@ -37,6 +38,7 @@ _MAX_MARKDOWN = 50_000
 """Longer Markdown is shown as it was written: some takes the square of its length, and nobody else is served then."""
 _PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
 _MAX_SIZE = 10_000
+_END_OF_HEAD = "</head>"
 _OTHERS = {"nbgrader": dict, "magics_language": str}
 """What the gradebook and nbconvert have put into a cell's metadata by then: the fields to fill in, how to colour."""
 
@@ -151,16 +153,22 @@ class FeedbackPage(HTMLExporter):
         """Return the page; nbgrader's own, without hidden tests, for notebooks without a rubric."""
         place = (resources or {}).get("nbgrader")
         if place is None:
-            return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
+            return self._of_nbgrader(nb, resources, **kw)
         folders = cast("GenerateFeedback", self.parent).coursedir
         assignment = rubric_of(folders, place["assignment"], place["notebook"]) if MARK in nb.metadata else None
         if assignment is None:
-            return super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
+            return self._of_nbgrader(nb, resources, **kw)
         with Gradebook(place["db_url"], folders.course_id) as gradebook:
             submission = gradebook.find_submission(assignment.name, place["student"])
             language = choose_language(None, assignment.settings.language)
             page = feedback.render(assignment, submission, nb, language, Path(folders.root))
             return page, self._init_resources(resources)
+
+    def _of_nbgrader(self, nb: NotebookNode, resources: dict[str, Any] | None, **kw: Any) -> tuple[str, dict[str, Any]]:
+        """Return nbgrader's page without hidden tests; it fits phones, pictures too."""
+        page, found = super().from_notebook_node(without_hidden_tests(nb), resources, **kw)
+        fitting = render("gradebook/templates/fit_for_phones.html")
+        return page.replace(_END_OF_HEAD, fitting + _END_OF_HEAD, 1), found
 
     def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Return the notebook with what the gradebook has for its cells, but without a 0 that nobody has given."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from autograder.base.i18n import Language, text
@@ -25,9 +25,9 @@ def as_gradescope(report: GradeReport, language: Language) -> str:
     """
     report_for_student = report.model_copy(update={"exercises": tuple(e.for_student() for e in report.exercises)})
     tests = [
-        _gradescope_test(criterion, f"{number}.{position}", exercise.title.get(language), language)
+        test
         for number, exercise in enumerate(report_for_student.exercises, 1)
-        for position, criterion in enumerate(exercise.criteria, 1)
+        for test in _gradescope_tests(exercise, number, language)
     ]
     document: dict[str, Any] = {
         "output": "\n".join(problem.text.get(language) for problem in report.problems),
@@ -52,6 +52,28 @@ def not_graded(words: str) -> str:
     """Return the same for a submission without a report, with a message to its student."""
     document = {"output": words, "output_format": "text", "visibility": "visible", "tests": []}
     return json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _gradescope_tests(exercise: ExerciseResult, number: int, language: Language) -> Iterator[dict[str, Any]]:
+    """Yield a test for each criterion; for an exercise that is judged as a whole, one with its name and points."""
+    if exercise.is_whole:
+        yield {
+            "name": exercise.name,
+            "name_format": "text",
+            "number": str(number),
+            "score": exercise.score,
+            "max_score": exercise.max_score,
+            "status": _outcome(exercise),
+            "visibility": "visible",
+            "tags": [exercise.name],
+        }
+    for position, criterion in enumerate(exercise.criteria, 1):
+        yield _gradescope_test(criterion, f"{number}.{position}", exercise.title.get(language), language)
+
+
+def _outcome(exercise: ExerciseResult) -> Literal["passed", "failed"]:
+    """Return the verdict on an exercise that is judged as a whole."""
+    return "passed" if exercise.score == exercise.max_score else "failed"
 
 
 def _gradescope_test(result: CriterionResult, number: str, exercise: str, language: Language) -> dict[str, Any]:
@@ -79,11 +101,12 @@ def _told(result: CriterionResult, language: Language) -> str:
 
 
 def as_junit(reports: Sequence[GradeReport], language: Language) -> str:
-    """Return JUnit XML as pytest writes it: a ``testsuite`` per submission, a ``testcase`` per criterion."""
+    """Return JUnit XML as pytest writes it: a ``testsuite`` per submission, a ``testcase`` per criterion or whole."""
     root = Element("testsuites", name="pytest tests")
     for report in sorted(reports, key=lambda r: (r.assignment, r.student)):
         results = [criterion for exercise in report.exercises for criterion in exercise.criteria]
-        outcomes = [result.outcome for result in results]
+        whole = [exercise for exercise in report.exercises if exercise.is_whole]
+        outcomes = [*(result.outcome for result in results), *map(_outcome, whole)]
         suite = SubElement(
             root,
             "testsuite",
@@ -91,11 +114,13 @@ def as_junit(reports: Sequence[GradeReport], language: Language) -> str:
             errors=str(outcomes.count("error")),
             failures=str(outcomes.count("failed")),
             skipped=str(outcomes.count("skipped")),
-            tests=str(len(results)),
+            tests=str(len(outcomes)),
             time=f"{report.duration_s:.3f}",
         )
         for result in results:
             _junit_case(suite, report, result, language)
+        for exercise in whole:
+            _junit_whole(suite, report, exercise)
         if report.problems:
             SubElement(suite, "system-out").text = _xml("\n".join(p.text.get(language) for p in report.problems))
     indent(root)
@@ -111,6 +136,13 @@ def _junit_case(suite: Element, report: GradeReport, result: CriterionResult, la
     if tag is not None:
         told = _told(result, language)
         SubElement(case, tag, message=_xml(result.title.get(language))).text = _xml(told)
+
+
+def _junit_whole(suite: Element, report: GradeReport, exercise: ExerciseResult) -> None:
+    owner = _xml(f"{report.assignment}.{report.student}")
+    case = SubElement(suite, "testcase", classname=owner, name=_xml(exercise.name), time="0.000")
+    if _outcome(exercise) == "failed":
+        SubElement(case, "failure", message=_of(exercise.score, exercise.max_score))
 
 
 def _xml(words: str) -> str:
@@ -130,8 +162,9 @@ def _markdown(report: GradeReport, language: Language, *, named: bool) -> str:
     parts = [f"## {_literal(name)}: {_of(report.score, report.max_score)}", _markdown_table(exercises, language)]
     if report.problems:
         parts.append(_fenced("\n".join(problem.text.get(language) for problem in report.problems)))
-    parts.append(_fenced(terminal.plain(exercises, language)))
-    if all(criterion.visible for exercise in exercises for criterion in exercise.criteria):
+    listed = [exercise for exercise in exercises if not exercise.is_whole]
+    parts.append(_fenced(terminal.plain(listed, language)))
+    if listed and all(criterion.visible for exercise in listed for criterion in exercise.criteria):
         parts.append(text("Only the criteria that you can see count here; grading may use others too.").get(language))
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -140,7 +173,8 @@ def _markdown_table(exercises: Sequence[ExerciseResult], language: Language) -> 
     if not exercises:
         return ""
     heads = [text("exercise").get(language), text("score").get(language)]
-    rows = [(_literal(e.title.get(language)), _of(e.score, e.max_score)) for e in exercises if e.max_score]
+    named = ((e.name if e.is_whole else e.title.get(language), e) for e in exercises if e.max_score)
+    rows = [(_literal(name), _of(e.score, e.max_score)) for name, e in named]
     return "\n".join(f"| {left} | {right} |" for left, right in [heads, ("---", "---:"), *rows])
 
 

@@ -33,7 +33,8 @@ def tables(audit: Audit, language: Language) -> Group:
         parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in audit.paid)
     undiagnosed = [v for v in audit.of("mutant") if not v.is_named and audit.judge == "rubric"]
     if undiagnosed:
-        parts.append(Styled(text("mutants that no diagnosis names:").get(language), style="yellow"))
+        words = text("mutants whose explanation students do not get (in brackets: the cause they are told instead):")
+        parts.append(Styled(words.get(language), style="yellow"))
         parts.extend(Styled(f"  {v.id}" + (f" ({v.diagnosis})" if v.diagnosis else "")) for v in undiagnosed)
     parts.extend(_unjudged(audit, language))
     if audit.faults:

@@ -9,7 +9,7 @@ from autograder.report import plots
 from autograder.report.tables import points
 from autograder.report.templates import render
 from autograder.results.classroom import Classroom, Mistake
-from autograder.results.grade_report import GradeReport
+from autograder.results.grade_report import GradeReport, Problem
 
 NO_FEEDBACK: Mapping[str, str] = {}
 _MOST_MISTAKES = 12
@@ -89,5 +89,12 @@ def _students(classroom: Classroom) -> Iterator[tuple[GradeReport, list[float | 
 
 
 def _problems(report: GradeReport) -> list[Text]:
-    told = [p.text for p in report.problems[:_MOST_PROBLEMS]]
+    told = [_told(problem) for problem in report.problems[:_MOST_PROBLEMS]]
     return told + ([same("…")] if len(report.problems) > _MOST_PROBLEMS else [])
+
+
+def _told(problem: Problem) -> Text:
+    """Return what a problem says, and of which cell; the lines of an exception name it themselves."""
+    if problem.cell is None or f"code cell {problem.cell}" in problem.text.en:
+        return problem.text
+    return text("code cell {number}", number=problem.cell) + same(": ") + problem.text

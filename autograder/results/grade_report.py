@@ -117,6 +117,11 @@ class ExerciseResult(Record):
             max_score=round(sum(c.points for c in criteria), 6),
         )
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is judged as a whole, as grade cells with asserts are; without points nothing is judged."""
+        return not self.criteria and self.max_score > 0
+
     def for_student(self) -> Self:
         """Return what its student may see."""
         return self.model_copy(update={"criteria": tuple(c.for_student() for c in self.criteria)})

@@ -138,12 +138,12 @@ def _changes(before: GradeReport | None, after: GradeReport) -> list[Change]:
 
 
 def _verdicts(report: GradeReport | None) -> dict[str, tuple[Text, Verdict]]:
-    """Return the title and the verdict of each criterion, or of each exercise that has none."""
+    """Return the title and the verdict of each criterion, or of each exercise that has none: its name says all."""
     found = {}
     for exercise in report.exercises if report is not None else ():
         for one in exercise.criteria:
             found[one.id] = one.title, Verdict(one.outcome, one.earned, one.points)
         if not exercise.criteria and exercise.score is not None:
             outcome: Outcome = "passed" if exercise.score >= exercise.max_score else "failed"
-            found[exercise.name] = exercise.title, Verdict(outcome, exercise.score, exercise.max_score)
+            found[exercise.name] = same(""), Verdict(outcome, exercise.score, exercise.max_score)
     return found

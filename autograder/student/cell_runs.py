@@ -39,5 +39,4 @@ def interruption(late: Text, failures: Sequence[Failure], cell: Cell) -> Problem
     """Return the problem of a cell that ran too long, with the line it was at."""
     frames = failures[0].frames if failures else []
     line = next((line for label, line, *_ in frames if label == cell.label), None)
-    words = late + same("\n") + tell_frames(frames)
-    return Problem.of("cell-timeout", words.map(str.rstrip), cell=cell.number, line=line)
+    return Problem.of("cell-timeout", tell_frames(frames) + late, cell=cell.number, line=line)

@@ -40,24 +40,30 @@ def test_names_of_no_assignment_are_told_with_the_one_that_was_meant(submitted):
     (submitted / "s3" / "Tiny").mkdir()
     (submitted / "s4" / "tiny.ipynb").touch()
     (submitted / "s5" / "quantum").mkdir()
+    (submitted / "s6" / "BIG").mkdir()
     assert said(submitted) == [
         "submitted/<student>/tinny: was left out; no assignment has this name "
         "(handed in by s0, s1, s2, s3, s4 and 2 more); did you mean tiny?",
+        "submitted/<student>/BIG: was left out; no assignment has this name (handed in by s6); did you mean big?",
         "submitted/<student>/Tiny: was left out; no assignment has this name (handed in by s3); did you mean tiny?",
         "submitted/<student>/quantum: was left out; no assignment has this name (handed in by s5)",
         "submitted/<student>/tiny.ipynb: was left out; no assignment has this name (handed in by s4); did you mean tiny?",
     ]
     for number in range(20):
         (submitted / "s6" / f"typo{number}").mkdir()
-    assert len(said(submitted)) == 9 and said(submitted)[-1].startswith("16 more names")
+    assert len(said(submitted)) == 9 and said(submitted)[-1].startswith("17 more names")
 
 
 def test_notebooks_beside_the_right_one_are_told_once_for_all(submitted):
     for number in range(7):
-        (submitted / f"s{number}" / "tiny" / "tiny-copy.ipynb").touch()
+        for name in ("tiny-copy", "more"):
+            (submitted / f"s{number}" / "tiny" / f"{name}.ipynb").touch()
+    (submitted / "s6" / "tiny" / "more.ipynb").rename(
+        submitted / "s6" / "tiny" / "more (1).ipynb"
+    )  # its report says so
     assert said(submitted) == [
         "tiny: notebooks of other names beside the graded ones were left out: s0/tiny-copy.ipynb, s1/tiny-copy.ipynb, "
-        "s2/tiny-copy.ipynb, s3/tiny-copy.ipynb, s4/tiny-copy.ipynb and 2 more"
+        "s2/tiny-copy.ipynb, s3/tiny-copy.ipynb, s4/tiny-copy.ipynb and 1 more"
     ]
 
 

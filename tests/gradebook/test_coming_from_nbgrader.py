@@ -59,6 +59,7 @@ def test_the_steps_of_the_page(tmp_path):
     assert {path.name for path in (course / "feedback/ann/ps1").glob("*.html")} == {"problem1.html", "problem2.html"}
     pages = [path.read_text(encoding="utf-8") for path in (course / "feedback/ann/ps1").glob("*.html")]
     assert any(re.search(r"\(Score: [^)]*not graded yet / \d", page) for page in pages)
+    assert all(page.index("width=device-width") < page.index("</head>") for page in pages)
     report = (course / "ps1.html").read_text(encoding="utf-8")
     assert 'href="feedback/ann/ps1/problem1.html"' in report and "cells wait for a person to grade them" in report
     assert 'lang="en"' in report.splitlines()[1]

@@ -22,7 +22,7 @@ from rich.console import Console
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import counting, plain_grading, releasing, source_check
+from autograder.gradebook import counting, plain_feedback, plain_grading, releasing, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.gradebook.plain_reports import reports_of
@@ -43,6 +43,9 @@ def notebook(name, source=WRONG):
     cells += [tiny.code_cell(test, f"{name}_{i}", points=4) for i, test in enumerate(TESTS[name])]
     essay = course_of.markdown_cell("Why?", f"{name}_why", grade=True, solution=True, points=3)
     return tiny.notebook(*cells, essay)
+
+
+RIGHT_B = json.dumps(notebook("b", RIGHT)).encode()
 
 
 def hand_in(course, student, **sources):
@@ -111,6 +114,8 @@ def test_every_submission_gets_a_report_and_a_row(made):
     assert waiting == ("note", None, "2 cells wait for a person to grade them")
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
     assert any(kind == "unreadable" and "b.ipynb breaks off in line 1" in words for kind, _, words in problems["bob"])
+    (late,) = (one.text for one in reports["bob"].problems if one.kind == "cell-timeout")
+    assert late.en.startswith("a: code cell 1, line 1\n") and "死循环" in late.zh and "endless" not in late.zh
     assert ("missing", None, "there is no a.ipynb") in problems["dan"]
     assert any(
         kind == "unreadable" and "a.ipynb cannot be read: it is of notebook format 5" in words
@@ -224,6 +229,12 @@ def test_no_submission_stops_the_others(course):
     (odd / os.fsdecode("作业.csv".encode("gbk"))).write_text("named on another system")
     (odd / "b.ipynb").rename(odd / os.fsdecode(b"\xff.ipynb"))
     (odd / "a.ipynb").write_text(json.dumps(notebook("a", RIGHT)))
+    of_gbk = json.dumps(notebook("a", RIGHT + "  # 两倍"), ensure_ascii=False).encode("gbk")
+    hand_in(
+        course,
+        "ren",
+        **{"a (1)": of_gbk, "b-1": RIGHT_B, "b-2": RIGHT_B, "own": json.dumps(tiny.notebook("1")).encode()},
+    )
     done = threading.Event()
 
     def begin_and_end():
@@ -235,11 +246,18 @@ def test_no_submission_stops_the_others(course):
     reports, _ = grade(course)
     done.set()
     other.join()
-    assert {s: (one.status, one.score) for s, one in reports.items() if s in ("big", "fay", "odd")} == {
+    assert {s: (one.status, one.score) for s, one in reports.items() if s in ("big", "fay", "odd", "ren")} == {
         "big": ("graded", 4.0),
         "fay": ("graded", 4.0),
-        "odd": ("graded", 8.0),
+        "odd": ("graded", 12.0),
+        "ren": ("graded", 8.0),
     }
+    assert reports["odd"].problems[0].text.en.startswith("b.ipynb was expected; ")
+    assert [one.text.en for one in reports["ren"].problems if one.kind in ("missing", "encoding")] == [
+        "a.ipynb was expected; a (1).ipynb was graded",
+        "a: the file is not UTF-8; it was read as GBK. Save it as UTF-8 to be sure nothing is misread",
+        "b.ipynb was expected; it is unclear which of b-1.ipynb, b-2.ipynb to grade",
+    ]
     assert "a: this cell is too long and was left out" in [p.text.en for p in reports["big"].problems]
 
 
@@ -249,6 +267,14 @@ def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
     shown.unlink()
     assert grade(course)[1].written == 1
     assert json.loads(shown.read_bytes())["cells"] == json.loads(before)["cells"]
+
+
+def test_who_handed_in_no_notebook_is_not_sent_back_to_grading(course):
+    for student in ("ann", "bob", "cyd"):
+        shutil.rmtree(course.root / "autograded" / student)
+    said = {one.student: one.reason.en for one in plain_feedback.write_all(NbgraderCourse(course.root), "hw")}
+    assert said.pop("dan") == "none of its notebooks was handed in, so there is no page"
+    assert set(said.values()) == {"has not been graded; run `autograder grade --assignment hw`"}
 
 
 def test_a_kill_before_the_gradebook_leaves_nothing_half_written(course, monkeypatch):
@@ -304,7 +330,7 @@ def test_regrading_shows_who_moves_before_it_counts(course):
     (course.source / "hw" / "b.ipynb").write_text(stricter)
     releasing.register(NbgraderCourse(course.root), "hw")
     said, _ = autograder("regrade", "hw", "--lang", "en", cwd=course.root)
-    assert ["b/b_0:", "1", "student,", "-4"] in [line.split()[:4] for line in said.splitlines()]
+    assert "b/b_0: 1 student, -4" in said.splitlines()
     assert ["ann", "12+?/18", "8+?/18", "-4"] in [line.split()[:4] for line in said.splitlines()]
     assert "+?: points that a person has yet to give" in said
     assert "1 of 4 change" in said and "nothing has been written" in said

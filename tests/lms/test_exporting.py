@@ -67,6 +67,17 @@ def unjudged(graded):
     return report.model_copy(update={"status": "error", "score": None, "exercises": (broken, *report.exercises[1:])})
 
 
+@pytest.fixture
+def by_asserts(graded):
+    """A report on notebooks without a rubric: each of their grade cells has one score, and one waits for a person."""
+    cells = [("a/test_f", 3.0, 3.0), ("b/test_g", 0.5, 2.0)]
+    whole = [
+        ExerciseResult(name=name, title=same(name[0]), score=score, max_score=worth, criteria=())
+        for name, score, worth in cells
+    ]
+    return graded["doejane_101"].model_copy(update={"exercises": tuple(whole), "score": 3.5, "max_score": 9.0})
+
+
 def rows_of(content):
     assert content.startswith(b"\xef\xbb\xbf")
     return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
@@ -172,6 +183,24 @@ def test_gradescope(graded):
     assert by_name["Double: doubles"]["status"] == "failed"
     assert "double" in by_name["Double: doubles"]["output"]
     assert by_name["Double: has the right gradient"]["output"] == ""  # hidden: its title only
+
+
+def test_grade_cells_with_asserts_are_told_by_name_and_points(by_asserts):
+    document = json.loads(writing.as_gradescope(by_asserts, "en"))
+    assert all(set(test) <= GRADESCOPE_TEST for test in document["tests"])
+    assert [(test["name"], test["score"], test["max_score"], test["status"]) for test in document["tests"]] == [
+        ("a/test_f", 3, 3, "passed"),
+        ("b/test_g", 0.5, 2, "failed"),
+    ]
+    (suite,) = junitparser.JUnitXml.fromstring(writing.as_junit([by_asserts], "en").encode())
+    assert (suite.tests, suite.failures) == (2, 1)
+    assert {case.name: [found.message for found in case.result] for case in suite} == {
+        "a/test_f": [],
+        "b/test_g": ["0.5 / 2"],
+    }
+    assert writing.as_markdown([by_asserts], "en") == (
+        "## tiny: 3.5 / 9\n\n| exercise | score |\n| --- | ---: |\n| a/test\\_f | 3 / 3 |\n| b/test\\_g | 0.5 / 2 |\n"
+    )
 
 
 def test_junit_is_read_by_another_tool(graded):

@@ -10,12 +10,13 @@ from html.parser import HTMLParser
 import pytest
 import tiny_course as tiny
 
-from autograder.base.i18n import Text
+from autograder.base.i18n import Text, same, text
 from autograder.course.jobs import find_jobs
 from autograder.grading import batch
 from autograder.report import plots
 from autograder.report.class_page import page
 from autograder.results.classroom import summarise
+from autograder.results.grade_report import Problem
 from autograder.results.journal import Journal
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -65,6 +66,15 @@ def test_what_is_counted(classroom):
     outcomes = {criterion.id: dict(criterion.outcomes) for criterion in classroom.criteria}
     assert outcomes["double.shape"] == {"passed": 3, "failed": 1, "skipped": 1}
     assert outcomes["double.values"] == {"passed": 1, "failed": 2, "skipped": 2}
+
+
+def test_a_problem_names_its_cell_once(reports):
+    error = Problem.of("cell-error", same("code cell 2, line 1\nValueError: no"), cell=2)
+    note = Problem.of("note", text("one cell waits for a person to grade it"), cell=3)
+    shown = reports[0].model_copy(update={"problems": (error, note)})
+    words = " ".join(re.sub("<[^>]*>", " ", page(summarise([shown], title=TITLE), "en", languages=["en"])).split())
+    assert "code cell 2, line 1 ValueError: no" in words and words.count("code cell 2") == 1
+    assert "code cell 3: one cell waits for a person to grade it" in words
 
 
 def test_the_commonest_mistake_comes_first_and_a_student_counts_once(classroom):
