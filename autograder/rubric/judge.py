@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ class Judge:
         self._passed: dict[str, CriterionResult] = {}
         self._differences: dict[str, tuple[Text, Diagnosis] | None] = {}
         self._told: set[tuple[str, str]] = set()
+        self._changed_by_reference: dict[str, set[tuple[str, str]]] = {}  # by criterion: functions and parameters
 
     @property
     def criteria(self) -> list[Criterion]:
@@ -179,8 +181,6 @@ class Judge:
 
     def call(self, judged: Criterion, student: Student) -> None:
         """Try a criterion's plain test on these functions and raise what the test raises."""
-        from autograder.student.calls import criterion_scope
-
         test = self.plain_tests[judged.id]
         fixtures: dict[str, Callable[[], object]] = {
             "student": lambda: student,
@@ -188,8 +188,27 @@ class Judge:
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }
-        with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at):
+        with self.scope(judged):
             test.function(**{name: fixtures[name]() for name in test.fixtures}, **test.case)
+
+    @contextmanager
+    def scope(self, judged: Criterion) -> Iterator[None]:
+        """Try a criterion; it fails if what it looks at was changed, unless something says so or the reference does so.
+
+        Else an argument that was filled with zeros would give an expected value of zeros.
+        """
+        from autograder.student.calls import criterion_scope
+
+        with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at) as watched:
+            yield
+            changing = [(call, name) for call in watched for name in call.shown]
+            if self.judges_reference:
+                self._changed_by_reference[judged.id] = {(call.name, name) for call, name in changing}
+            for call, name in changing:
+                if (call.name, name) not in self._changed_by_reference.get(judged.id, {(call.name, name)}):
+                    from autograder.rubric.check_failures import changed_in_place
+
+                    raise changed_in_place(call, [name])
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""

@@ -122,9 +122,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     judged = criterion_of(item)
     if judged is None:
         return (yield)
-    from autograder.student.calls import criterion_scope
-
-    with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at):
+    with item.config.stash[_JUDGE].scope(judged):
         return (yield)
 
 

@@ -24,7 +24,7 @@ _looks_at: ContextVar[frozenset[Looked]] = ContextVar("looks_at", default=frozen
 
 _last_call: ContextVar[Call | None] = ContextVar("last_call", default=None)
 _last_declared: ContextVar[Call | None] = ContextVar("last_declared", default=None)
-_changing: ContextVar[Call | None] = ContextVar("changing", default=None)
+_watched: ContextVar[list[Call] | None] = ContextVar("watched", default=None)
 
 _NOTHING_YET = object()
 _PLAIN = (bool, int, float, str)
@@ -114,37 +114,35 @@ def remember_call(call: Call) -> None:
     _last_call.set(call)
     if call.is_declared:
         _last_declared.set(call)
-
-
-def note_shown(call: Call) -> None:
-    """Note for messages the first call with a change that shows although nothing says that it may be."""
-    if call.shown and _changing.get() is None:
-        _changing.set(call)
+    if call.looked_at and (watched := _watched.get()) is not None:
+        watched.append(call)
 
 
 @contextmanager
-def criterion_scope(*, hidden: bool, looks_at: frozenset[Looked] = frozenset()) -> Iterator[None]:
+def criterion_scope(*, hidden: bool, looks_at: frozenset[Looked] = frozenset()) -> Iterator[list[Call]]:
     """Judge one criterion: forget earlier calls, and hide expected values if the criterion is hidden.
 
-    What it looks at afterwards is changed, declared or not, so that it sees what was done.
+    What it looks at afterwards is changed, declared or not, so that it sees what was done; the calls of which it looks
+    at arguments are in the list that this yields.
     What it called last before it failed is known afterwards (`failed_call`).
     """
+    watched: list[Call] = []
     hide, last, declared = _hide_values.set(hidden), _last_call.set(None), _last_declared.set(None)
-    at, changing = _looks_at.set(looks_at), _changing.set(None)
+    at, watching = _looks_at.set(looks_at), _watched.set(watched)
     _failed_call.set(_NO_CALL)
     try:
-        yield
+        yield watched
     except BaseException:
         call, function = _last_call.get(), _last_declared.get()
         if call is not None:
             name = "" if function is None else function.name
-            changed = _changing.get() or (call if call.shown else None)  # an iterator goes on after its call
+            changed = next((call for call in watched if call.shown), None)
             _failed_call.set(FailedCall(name, str(call), call.returned, call.count, call.length, changed))
         raise
     finally:
         _hide_values.reset(hide)
         _looks_at.reset(at)
-        _changing.reset(changing)
+        _watched.reset(watching)
         _last_call.reset(last)
         _last_declared.reset(declared)
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from autograder.base.errors import StudentError, StudentException
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
-from autograder.student.calls import Call, looked_at, note_shown, remember_call
+from autograder.student.calls import Call, looked_at, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.raised import ErrorClass
 from autograder.student.signatures import Facts, made_fields, made_signature
@@ -291,16 +291,12 @@ class StudentFunction:
         arguments = _in_order(self.function, positional, named)
         call = self._remember(arguments)
         function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
-        call.looked_at = looked_at(self.function.name, self.function.parameters)
         try:
             result, changed = self.runner.call(function, passed, most=most, looked_at=call.looked_at)
         except StudentException as error:
             call.changed = error.changed_arguments
-            note_shown(call)
             raise
         call.changed = changed  # the runner's own list: while an iterator is advanced it may grow
-        if call.looked_at:
-            note_shown(call)
         call.result = result
         return result
 
@@ -313,7 +309,9 @@ class StudentFunction:
         )
 
     def _remember(self, arguments: list[Any]) -> Call:
-        call = Call(self.function.name, tuple(zip(self.function.parameters, arguments, strict=False)))
+        name, parameters = self.function.name, self.function.parameters
+        given = tuple(zip(parameters, arguments, strict=False))
+        call = Call(name, given, looked_at=looked_at(name, parameters))
         if self._remembered:
             remember_call(call)
         return call

@@ -21,7 +21,7 @@ from autograder.sandbox.bounds import MAX_RANGE
 from autograder.sandbox.frames import MAX_BODY
 from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTED, SPECIAL
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
-from autograder.student.calls import Call, looked_at, note_shown, remember_call
+from autograder.student.calls import Call, looked_at, remember_call
 from autograder.student.failures import missing_attribute
 from autograder.student.given import names_of
 from autograder.student.inside_networks import collected
@@ -239,10 +239,7 @@ class RemoteObject(Remote):
             )
         except StudentException as error:
             call.changed = error.changed_arguments
-            note_shown(call)
             raise
-        if looked:
-            note_shown(call)
         call.result = reference.accept("()", result)
         return call.result
 

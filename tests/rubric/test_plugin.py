@@ -418,3 +418,33 @@ def test_a_rubric_imports_the_module_beside_it_and_not_that_of_another_assignmen
         assert first.outcome == ("passed" if factor else "failed")
     assert "ours" not in sys.modules
     assert sys.path == path
+
+
+SPOILS = "def test_double_shape(student, rng):\n    x = torch.ones(3)\n    y = student.double(x)\n    assert y is not x\n"
+
+
+def spoiled(x):
+    return x.zero_() + 0
+
+
+@pytest.mark.parametrize(("reference", "outcome"), [(double, "failed"), (spoiled, "passed"), (None, "passed")])
+def test_what_a_criterion_looks_at_is_changed_only_as_the_reference_changes_it(tmp_path, reference, outcome):
+    """`y` is right, since what is expected is calculated from an argument that is zero by now."""
+    body = SPOILS + "    assert torch.equal(y, 2 * x)\n    return\n"
+    course = tiny.make(tmp_path, visible=tiny.VISIBLE.replace("def test_double_shape(student, rng):", body, 1))
+    judge, results = begun(course, {"double": reference, "step": step}), []
+
+    def loop(session):
+        if reference is not None:
+            judge.judges_reference = True
+            run_criteria(session)
+            judge.judges_reference = False
+        judge.begin(begun(course, {"double": spoiled, "step": step}).student)
+        run_criteria(session)
+        results.append(judge.results["double.shape"])
+
+    run_session(judge, loop=loop)
+    assert results[0].outcome == outcome
+    if outcome == "failed":
+        assert results[0].message.en.endswith("the call changed its argument x in place")
+        assert results[0].diagnosis.id == "changed-in-place"
