@@ -420,7 +420,9 @@ def test_a_rubric_imports_the_module_beside_it_and_not_that_of_another_assignmen
     assert sys.path == path
 
 
-SPOILS = "def test_double_shape(student, rng):\n    x = torch.ones(3)\n    y = student.double(x)\n    assert y is not x\n"
+SPOILS = (
+    "def test_double_shape(student, rng):\n    x = torch.ones(3)\n    y = student.double(x)\n    assert y is not x\n"
+)
 
 
 def spoiled(x):
