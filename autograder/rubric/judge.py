@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,6 +22,7 @@ if TYPE_CHECKING:  # pytest loads this module in every session; torch is for tho
     from autograder.rubric.criteria import PlainTest
     from autograder.rubric.findings import Finding
     from autograder.sandbox.cells import Notebook
+    from autograder.student.calls import Call
     from autograder.student.functions import Student
     from autograder.student.instances import Instances
 
@@ -181,6 +181,8 @@ class Judge:
 
     def call(self, judged: Criterion, student: Student) -> None:
         """Try a criterion's plain test on these functions and raise what the test raises."""
+        from autograder.student.calls import criterion_scope
+
         test = self.plain_tests[judged.id]
         fixtures: dict[str, Callable[[], object]] = {
             "student": lambda: student,
@@ -188,27 +190,31 @@ class Judge:
             "reference": lambda: self.reference,
             "rng": lambda: self.inputs_of(judged),
         }
-        with self.scope(judged):
+        with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at) as watched:
             test.function(**{name: fixtures[name]() for name in test.fixtures}, **test.case)
+            if watched:
+                self.hold_changes_against(judged, watched)
 
-    @contextmanager
-    def scope(self, judged: Criterion) -> Iterator[None]:
-        """Try a criterion; it fails if what it looks at was changed, unless something says so or the reference does so.
+    def hold_changes_against(self, judged: Criterion, watched: Sequence[Call]) -> None:
+        """Fail a criterion if what it looks at was changed, unless something says so or the reference does so.
 
         Else an argument that was filled with zeros would give an expected value of zeros.
+
+        Args:
+            judged: the criterion, which has come to its end.
+            watched: the calls of which it looks at arguments.
+
+        Raises:
+            CheckFailed: one of them was.
         """
-        from autograder.student.calls import criterion_scope
+        changing = [(call, name) for call in watched for name in call.shown]
+        if self.judges_reference:
+            self._changed_by_reference[judged.id] = {(call.name, name) for call, name in changing}
+        for call, name in changing:
+            if (call.name, name) not in self._changed_by_reference.get(judged.id, {(call.name, name)}):
+                from autograder.rubric.check_failures import changed_in_place
 
-        with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at) as watched:
-            yield
-            changing = [(call, name) for call in watched for name in call.shown]
-            if self.judges_reference:
-                self._changed_by_reference[judged.id] = {(call.name, name) for call, name in changing}
-            for call, name in changing:
-                if (call.name, name) not in self._changed_by_reference.get(judged.id, {(call.name, name)}):
-                    from autograder.rubric.check_failures import changed_in_place
-
-                    raise changed_in_place(call, [name])
+                raise changed_in_place(call, [name])
 
     def begin(self, student: Student, *, seed_submission: Callable[[int], None] | None = None) -> None:
         """Judge this student from now on; ``seed_submission`` seeds their process, if they have one of their own."""

@@ -122,8 +122,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     judged = criterion_of(item)
     if judged is None:
         return (yield)
-    with item.config.stash[_JUDGE].scope(judged):
-        return (yield)
+    from autograder.student.calls import criterion_scope
+
+    with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at) as watched:
+        result = yield
+        item.config.stash[_JUDGE].hold_changes_against(judged, watched)
+        return result
 
 
 @pytest.hookimpl(wrapper=True)
