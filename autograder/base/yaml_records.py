@@ -219,10 +219,6 @@ def _short(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def _as_a_time() -> Text:
-    return text("must be a date and a time with its zone, such as 2026-12-01 23:59+08:00")
-
-
 _BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
     "mistake": lambda context: context["text"],
     "missing": lambda _: text("this key is missing"),
@@ -245,9 +241,10 @@ _BY_KIND: Mapping[str, Callable[[Mapping[str, Any]], Text]] = {
     "too_long": lambda context: text("too many entries here; the most is {limit}", limit=context["max_length"]),
     "string_too_short": lambda _: text("must not be empty"),
     "string_pattern_mismatch": lambda context: text("must match the pattern {pattern}", pattern=context["pattern"]),
-    "datetime_parsing": lambda _: _as_a_time(),
-    "datetime_from_date_parsing": lambda _: _as_a_time(),
-    "datetime_type": lambda _: _as_a_time(),
+    **dict.fromkeys(
+        ("datetime_parsing", "datetime_from_date_parsing", "datetime_type"),
+        lambda _: text("must be a date and a time with its zone, such as 2026-12-01 23:59+08:00"),
+    ),
     "literal_error": lambda context: text("allowed: {names}", names=context["expected"].replace(" or ", ", ")),
 }
 """What pydantic says, by the kind of its error, in our words."""
