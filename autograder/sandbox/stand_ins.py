@@ -167,7 +167,7 @@ def _adapt_rights() -> None:
 
 
 def _is_refused(path: Any, mode: int) -> bool:
-    """Return whether a file or folder may not be opened; libraries are left alone with their caches, which they need."""
+    """Return whether a file or folder may not be opened; of their caches, libraries go on to believe that they may."""
     caches = tuple(os.environ[name] for name in CACHES if name in os.environ)
     if not mode & (os.R_OK | os.W_OK) or isinstance(path, int) or os.fsdecode(path).startswith(caches):
         return False
