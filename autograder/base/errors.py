@@ -44,7 +44,7 @@ class AutograderError(Exception):
     def said(self, language: Language | None) -> str:
         """Return the message in the language that was chosen; if none was, in English or, for students, in all."""
         if language is None:
-            return self.text.both if self.for_students else self.text.en
+            return self.text.for_anybody if self.for_students else self.text.en
         return self.text.get(language)
 
     def __str__(self) -> str:

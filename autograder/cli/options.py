@@ -139,7 +139,9 @@ def errors_as_exit_codes(lang: str | None = None) -> Iterator[None]:
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 
-        sys.stderr.write(text("interrupted; what is done is kept, run the same command again to continue").both + "\n")
+        sys.stderr.write(
+            text("interrupted; what is done is kept, run the same command again to continue").for_anybody + "\n"
+        )
         raise typer.Exit(130) from None
 
 
@@ -159,7 +161,7 @@ def full_disks_as_exit_codes() -> Iterator[None]:
 
         if error.errno != errno.EPIPE:
             words = text("not everything could be written: {reason}", reason=error.strerror)
-            sys.stderr.write(f"autograder: {words.both}\n")
+            sys.stderr.write(f"autograder: {words.for_anybody}\n")
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         raise SystemExit(1) from None

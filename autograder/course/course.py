@@ -217,6 +217,7 @@ def refuse_plain(folder: Path) -> None:
 def _is_plain(folder: Path) -> bool:
     with suppress(AutograderError):  # most students have no course around them
         course = Course.find(folder)
+        _ = course.languages  # which we speak from now on, also where it is not one
         places = (course.source.resolve(), course.release.resolve())
         is_in_place = folder.parent in places or folder.parent.parent == course.submitted.resolve()
         return is_in_place and folder.name in course.plain()
