@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
+    from autograder.gradebook.releasing import Release
     from autograder.gradebook.write import WriteOutcome
     from autograder.grading.regrade import Regrading
     from autograder.results.counted import Counted
@@ -72,10 +73,14 @@ def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
         ConfigError: a quiz has changed since its notebook was made.
     """
     for assignment in assignments:
-        if any(assignment.private.glob("test_*_quiz.py")):
+        if _has_quiz(assignment):
             from autograder.quiz.assignment import refuse_changed
 
             refuse_changed(assignment)
+
+
+def _has_quiz(assignment: Assignment) -> bool:
+    return any(assignment.private.glob("test_*_quiz.py"))
 
 
 def release(
@@ -95,7 +100,7 @@ def release(
     """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
     from autograder.base.moments import local
-    from autograder.gradebook import colab, releasing, source_check
+    from autograder.gradebook import colab, releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
@@ -119,21 +124,31 @@ def release(
             due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
             if done.due or found.has_rubric(name):
                 typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
-            if done.left_out:
-                words = text(
-                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
-                    assignment=name,
-                    names=", ".join(done.left_out),
-                )
-                typer.echo(words.get(choose(lang)), err=True)
-            for stranger in done.strangers:
-                words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
-                typer.echo(words.get(choose(lang)), err=True)
-            if not found.has_rubric(name):
-                with waiting(text("running the solutions of {assignment}", assignment=name), language):
-                    missed = source_check.on_release(nbgrader, name)
-                for words in missed:
-                    typer.echo(words.get(language), err=True)
+            for words in _remarks(found, nbgrader, done, language):
+                typer.echo(words.get(language), err=True)
+
+
+def _remarks(course: Course, nbgrader: NbgraderCourse, done: Release, language: Language) -> Iterator[Text]:
+    """Yield what the author should know of an assignment that has been released."""
+    from autograder.base.i18n import text
+    from autograder.course import passed_audits
+    from autograder.gradebook import source_check
+
+    name = done.name
+    if done.left_out:
+        yield text(
+            "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+            assignment=name,
+            names=", ".join(done.left_out),
+        )
+    for stranger in done.strangers:
+        yield text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
+    if not course.has_rubric(name):
+        with waiting(text("running the solutions of {assignment}", assignment=name), language):
+            missed = source_check.on_release(nbgrader, name)
+        yield from missed
+    elif not _has_quiz(assignment := course.assignment(name)):  # a quiz is proved by `quiz prove`
+        yield from filter(None, [passed_audits.tell_if_due(course, assignment)])
 
 
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:

@@ -61,6 +61,7 @@ class DownloadSource(StrEnum):
 
 
 _FORMATS = ", ".join(ScoreFormat)
+_RUN_ELSEWHERE = f"{', '.join(RUNNERS)} make a folder that runs this grader elsewhere, by an assignment's rubric."
 _SOURCES = ", ".join(DownloadSource)
 
 
@@ -110,7 +111,9 @@ def collect(
 
 
 def export(
-    to: Annotated[ScoreFormat, typer.Option("--to", metavar="FORMAT", help=f"Format to write: {_FORMATS}.")],
+    to: Annotated[
+        ScoreFormat, typer.Option("--to", metavar="FORMAT", help=f"Format to write: {_FORMATS}. {_RUN_ELSEWHERE}")
+    ],
     results: ResultsOption = RESULTS,
     assignment: Annotated[
         str | None, typer.Option("--assignment", metavar="NAME", help="Export this assignment only.")
