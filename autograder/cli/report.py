@@ -40,7 +40,7 @@ def report(
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
-    """Write an HTML page about the class: scores, criteria, mistakes, who is missing."""
+    """Write an HTML page about the class in each assignment: scores, criteria, mistakes, who is missing."""
     from autograder.base.i18n import text
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
