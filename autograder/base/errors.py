@@ -185,8 +185,8 @@ class StudentException(StudentError):
         """What the call has changed of its arguments, although it may not, before it raised."""
 
 
-class NotWritten(StudentException):
-    """The student's code is still the stub, which raises `NotImplementedError`."""
+class NotWritten(StudentException, NotImplementedError):
+    """The student's code is still the stub, which raises `NotImplementedError`; or that of an abstract class."""
 
 
 class NotDefined(StudentError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.base.errors import UsageError
+from autograder.base.errors import AutograderError, UsageError
 from autograder.cli import writing
 from autograder.cli.options import (
     RESULTS,
@@ -29,6 +29,7 @@ from autograder.cli.options import (
     must_confine,
     print_json,
     progress,
+    tell_error,
     waiting,
 )
 
@@ -61,7 +62,6 @@ def release(
 ) -> None:
     """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
-    from autograder.base.moments import local
     from autograder.gradebook import colab, releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
@@ -75,19 +75,34 @@ def release(
         language = choose(lang)
         with waiting(text("loading nbgrader"), language):
             nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML
+        refused = 0
         for name in names:
-            with waiting(text("making what students get of {assignment}", assignment=name), language):
-                done = releasing.release(found, nbgrader, name, colab_base=colab_base)
-            changed = ", ".join(done.changed) or text("nothing that students get has changed")
-            words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
-            typer.echo(words.get(choose(lang)))
-            for address in done.links.values():
-                typer.echo(f"  {address}")
-            due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
-            if done.due or found.has_rubric(name):
-                typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
-            for words in _remarks(found, nbgrader, done, language):
-                typer.echo(words.get(language), err=True)
+            try:
+                _release(found, nbgrader, name, colab_base, language)
+            except AutograderError as error:  # the others are released all the same
+                refused = max(refused, tell_error(error, lang))
+        if refused:
+            raise typer.Exit(refused)
+
+
+def _release(course: Course, nbgrader: NbgraderCourse, name: str, colab_base: str | None, language: Language) -> None:
+    """Release one assignment, and say what students get and what its author should know."""
+    from autograder.base.i18n import text
+    from autograder.base.moments import local
+    from autograder.gradebook import releasing
+
+    with waiting(text("making what students get of {assignment}", assignment=name), language):
+        done = releasing.release(course, nbgrader, name, colab_base=colab_base)
+    changed = ", ".join(done.changed) or text("nothing that students get has changed")
+    words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
+    typer.echo(words.get(language))
+    for address in done.links.values():
+        typer.echo(f"  {address}")
+    due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
+    if done.due or course.has_rubric(name):
+        typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+    for words in _remarks(course, nbgrader, done, language):
+        typer.echo(words.get(language), err=True)
 
 
 def _remarks(course: Course, nbgrader: NbgraderCourse, done: Release, language: Language) -> Iterator[Text]:

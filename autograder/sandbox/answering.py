@@ -335,9 +335,12 @@ class Answering(NotebookWorker):
         if not still_held:
             return
         numbers = {id(one) for one in still_held if type(one) not in CHANGEABLE}
-        for index, tensor in enumerate(encoder.tensors) if numbers and not self._links.is_full else ():
-            array = encoder.arrays.get(id(tensor))
-            if id(tensor if array is None else array) in numbers and index not in others:
+        if not numbers:
+            return
+        each = [(tensor, encoder.arrays.get(id(tensor))) for i, tensor in enumerate(encoder.tensors) if i not in others]
+        found = [(tensor, array) for tensor, array in each if id(tensor if array is None else array) in numbers]
+        for tensor, array in sorted(found, key=_size, reverse=True):  # a row may lie in another one of them
+            if not (self._links.is_full or self._links.shared([tensor])):
                 self._links.adopt_once(tensor, array)
 
     def _tell_kept(self, answer: CallReply, encoder: Encoder, effects: Effects) -> None:
@@ -378,3 +381,7 @@ class Answering(NotebookWorker):
             if hooks := self._links.hooks(self._keep):
                 message["tensor_hooks"] = hooks
         self._send(message, encoder.tensors)
+
+
+def _size(found: tuple[torch.Tensor, Any]) -> tuple[bool, int]:
+    return found[0].requires_grad, found[0].nbytes

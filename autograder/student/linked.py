@@ -17,7 +17,7 @@ from autograder.sandbox.links import State, put
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
 from autograder.student.later_changes import LaterChanges
-from autograder.student.replies import as_list, index_of
+from autograder.student.replies import as_list, index_of, shown_in
 
 MAX_LINKS = 4096
 MAX_HOOKS = 1 << 10
@@ -102,12 +102,20 @@ class LinkedParameters:
         tensor._array = lambda: None  # type: ignore[attr-defined]  # where it is one of numpy's: none is made yet
         return tensor
 
-    def sharing(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a tensor that has the memory of a linked one, where that is still held, in place of a copy."""
+    def sharing(self, number: object, tensor: torch.Tensor, *place: Any) -> torch.Tensor:
+        """Return a tensor that shows memory of a linked one, where that is still held, in place of a copy.
+
+        Args:
+            number: that of the linked one.
+            tensor: the copy.
+            place: where it lies in that, as an untrusted answer says; nothing where it is just where that is.
+        """
         held = self._tensors.get(number) if type(number) is int else None
-        if held is None or (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+        if held is None:
             return tensor
-        return held.detach()
+        if place:
+            return shown_in(held, tensor, *place)
+        return held.detach() if (held.shape, held.dtype) == (tensor.shape, tensor.dtype) else tensor
 
     def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
         """Link a tensor of ours that the student's code has kept.

@@ -499,7 +499,7 @@ class RemoteRunner(Filling):
                 held.later.forget(number)
             elif is_new and leaf not in elsewhere and not received[leaf].requires_grad:
                 held.later.came(number)
-        for index, number in as_list(answer.get("shared", [])):
+        for index, number, *place in as_list(answer.get("shared", [])):
             other = index_of(index, tensors)
             if other not in aliases:
-                tensors[other] = self.host.held.parameters.sharing(number, tensors[other])
+                tensors[other] = self.host.held.parameters.sharing(number, tensors[other], *place)

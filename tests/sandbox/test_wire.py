@@ -254,6 +254,28 @@ def test_numpy_arrays_come_back(dtype, shape):
     assert is_same(array[::-1], over_the_wire(array[::-1]))
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0)[::-1],
+        np.arange(6).reshape(2, 3)[:, ::-1].T,
+        np.flip(np.arange(6.0).reshape(2, 3)),
+        np.zeros((1, 3))[::-1],
+        np.zeros(0)[::-1],
+        np.broadcast_to(np.arange(3), (2, 3)),
+        np.lib.stride_tricks.sliding_window_view(np.arange(5.0)[::-1], 2),
+        np.zeros(2, [("a", "i4"), ("b", "i8")])["b"][::-1],
+    ],
+)
+def test_what_runs_backwards_or_is_protected_does_so_there(array):
+    arrived = over_the_wire(array)
+    assert is_same(array, arrived)
+    assert arrived.flags.writeable is array.flags.writeable
+    assert [s < 0 for s, n in zip(arrived.strides, array.shape, strict=True) if n > 1] == [
+        s < 0 for s, n in zip(array.strides, array.shape, strict=True) if n > 1
+    ]
+
+
 def test_a_numpy_array_without_dimensions_keeps_its_shape():
     assert is_same(np.array(2.5), over_the_wire(np.array(2.5)))
 
@@ -409,6 +431,13 @@ def test_named_tuples_keep_their_fields():
         {"v": ["Counter", {"v": ["Counter", {"m": []}]}]},
         {"y": 2},
         {"y": -1},
+        {"~": 3},
+        {"~": [1, [], True]},
+        {"~": [{"n": 1}, [], True, 1]},
+        {"~": [{"n": 9}, [0], True]},
+        {"~": [{"n": 1}, [1], True]},
+        {"~": [{"n": 1}, [0, 0], True]},
+        {"~": [{"n": 1}, "0", True]},
     ],
     ids=str,
 )

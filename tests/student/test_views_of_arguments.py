@@ -5,6 +5,7 @@ import pytest
 import torch
 
 SOURCE = """
+import numpy as np
 import torch
 def flat(x): return x.view(-1)
 def turned(x): return x.T
@@ -18,6 +19,10 @@ def spoilt(x):
     x += 1
     return x[1]
 def itself(x): return x
+def backwards(x): return x[::-1]
+def flipped(x): return np.flip(x)
+def turned_round(x): return np.rot90(x)
+def windows_of(x): return np.lib.stride_tricks.sliding_window_view(x, 2)
 def both(x): return {"rows": [x[0], x[1]], "sum": x.sum()}
 def windows(x, n):
     yield x
@@ -74,6 +79,36 @@ def test_of_arrays_too(student):
     assert t.tolist() == [4, 0]
     assert student.itself(a) is a
     assert student.Reader().itself([a, t])[0] is a
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "written"),
+    [("backwards", (0, 1), (1, 1)), ("flipped", (0, 0), (1, 2)), ("turned_round", (0, 1), (1, 2))],
+)
+@pytest.mark.parametrize(
+    "make", [lambda: np.zeros((2, 3)), lambda: np.zeros((2, 3))[::-1], lambda: np.zeros((2, 3))[::-1, ::-1]]
+)
+def test_of_arrays_that_run_backwards(student, name, place, written, make):
+    a = make()
+    view = getattr(student, name)(a)
+    view[place] = 7
+    assert (a[written], a.sum()) == (7, 7)
+    a[written] = 8
+    assert view[place] == 8
+
+
+def test_what_may_not_be_written_to_shows_it_too(student):
+    a = np.zeros(3)
+    windows = student.windows_of(a)
+    a[1] = 5
+    assert windows.tolist() == [[0, 5], [5, 0]]
+    with pytest.raises(ValueError, match="read-only"):
+        windows[0, 0] = 1
+
+
+def test_no_tensor_is_made_of_what_runs_backwards(student):
+    with pytest.raises(Exception, match="negative"):
+        student.as_tensor(np.zeros(3)[::-1])
 
 
 def test_wherever_it_stands(student):
