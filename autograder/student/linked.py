@@ -13,7 +13,7 @@ import torch
 from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.links import State, put
+from autograder.sandbox.links import State, are_same, put
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
 from autograder.student.later_changes import LaterChanges
@@ -50,6 +50,25 @@ class GradientHook:
     def __call__(self, gradient: torch.Tensor) -> Any:
         """Call it with the gradient."""
         return self._function(gradient)
+
+
+def check_hooks(tensor: torch.Tensor, gradient: torch.Tensor | None) -> None:
+    """Refuse a gradient that a hook of the rubric's on the tensor has not seen.
+
+    Raises:
+        StudentError: there is such a hook.
+    """
+    hooks = tensor._backward_hooks
+    is_ours = hooks and not all(isinstance(hook, GradientHook) for hook in hooks.values())
+    if gradient is None or not (is_ours or tensor._post_accumulate_grad_hooks) or not gradient.any():
+        return  # none came: at most, it was set to zero
+    if tensor.grad is None or not are_same(tensor.grad, gradient):
+        raise StudentError(
+            text(
+                "the rubric has a hook on a parameter, and the gradient comes from the code's own process, where the hook"
+                " does not run; compare the gradients afterwards"
+            )
+        )
 
 
 class LinkedParameters:
@@ -220,6 +239,7 @@ class LinkedParameters:
                         name=self._fixed[number],
                     )
                 )
+            check_hooks(tensor, slope)
             # two may have named one tensor as their gradient
             put(tensor, new, None if slope is None else slope.clone(), requires_grad=requires_grad)
             self._states[number] = State(tensor)
