@@ -11,11 +11,8 @@ from typing import Any
 
 import torch
 
-from autograder.base.errors import StudentError
-from autograder.base.i18n import text
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError, tensors_of
-from autograder.sandbox.links import are_same
 from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder

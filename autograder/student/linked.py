@@ -58,15 +58,16 @@ def check_hooks(tensor: torch.Tensor, gradient: torch.Tensor | None) -> None:
     Raises:
         StudentError: there is such a hook.
     """
-    hooks = tensor._backward_hooks
-    is_ours = hooks and not all(isinstance(hook, GradientHook) for hook in hooks.values())
-    if gradient is None or not (is_ours or tensor._post_accumulate_grad_hooks) or not gradient.any():
+    hooks = tensor._backward_hooks or tensor._post_accumulate_grad_hooks
+    if not hooks or all(isinstance(hook, GradientHook) for hook in hooks.values()):
+        return
+    if gradient is None or not gradient.any():
         return  # none came: at most, it was set to zero
     if tensor.grad is None or not are_same(tensor.grad, gradient):
         raise StudentError(
             text(
-                "the rubric has a hook on a parameter, and the gradient comes from the code's own process, where the hook"
-                " does not run; compare the gradients afterwards"
+                "the rubric has a hook on a parameter, and the gradient comes from the code's own process, where the"
+                " hook does not run; compare the gradients afterwards"
             )
         )
 
@@ -132,9 +133,11 @@ class LinkedParameters:
         held = self._tensors.get(number) if type(number) is int else None
         if held is None:
             return tensor
-        if place:
-            return shown_in(held, tensor, *place)
-        return held.detach() if (held.shape, held.dtype) == (tensor.shape, tensor.dtype) else tensor
+        if not place and (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+            return tensor
+        shown: Any = shown_in(held, tensor, *place) if place else held.detach()
+        shown._whole = held  # which stays one with the worker's as long as this is there
+        return shown  # type: ignore[no-any-return]
 
     def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
         """Link a tensor of ours that the student's code has kept.
