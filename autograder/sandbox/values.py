@@ -293,7 +293,7 @@ class Encoder:
 
     def _encode_numpy(self, array: np.ndarray[Any, Any], depth: int) -> Tree:
         if array.dtype.name in DTYPES and array.dtype.isnative:
-            index, look = self._add_array(array), look_of(array)
+            index, look = self.add_array(array), look_of(array)
             return {"n": index} if look is None else {"~": [{"n": index}, *look]}
         if array.dtype.hasobject and array.dtype.names is None:
             return {"o": [list(array.shape), [self.encode(item, depth + 1) for item in array.flat]]}
@@ -304,7 +304,8 @@ class Encoder:
             raise WireError(f"a numpy array of {array.dtype} cannot be sent; send one of float64 instead")
         return {"a": [array.dtype.str, list(array.shape), self._add_bytes(array.tobytes())]}
 
-    def _add_array(self, array: np.ndarray[Any, Any]) -> int:
+    def add_array(self, array: np.ndarray[Any, Any]) -> int:
+        """Return the index of an array's tensor, which is added if it is new."""
         known = self.known_arrays.get(id(array), self._of_arrays.get(id(array)))
         if known is not None:
             return self.add(known)

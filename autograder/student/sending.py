@@ -122,9 +122,9 @@ class Sent(Encoder):
             return self._callbacks.add_record(value, form, self)
         return None if described is None else self._callbacks.add_object(value, described)
 
-    def _add_array(self, array: np.ndarray[Any, Any]) -> int:
+    def add_array(self, array: np.ndarray[Any, Any]) -> int:
         """Return the index of an array's tensor, by which it is found where it comes back."""
-        index = super()._add_array(array)
+        index = super().add_array(array)
         tensor: Any = self.tensors[index]
         if id(tensor) in self.arrays:
             tensor._array = weakref.ref(array)

@@ -643,6 +643,25 @@ def test_a_frame_that_claims_too_much_is_refused_without_waiting_for_it(make_fra
             there.receive()
 
 
+@pytest.mark.parametrize(
+    "strides", [3, [1], [1, -2], [1, "2"], [1, True], [1 << 40, 1], [1, 1, 1], None, [[1, 2]]], ids=str
+)
+def test_a_layout_that_no_tensor_has_is_refused(make_frame, strides):
+    entry = ["float32", [2, 1], False, True, [8, strides]]
+    with connected() as (here, there):
+        here.socket.sendall(make_frame({"tensors": [entry]}, b"12345678"))
+        with pytest.raises(WireError):
+            there.receive()
+
+
+def test_what_would_take_too_much_memory_for_a_layout_arrives_without_it(make_frame):
+    entries = [["float32", [2], False, True, [8, [stride]]] for stride in (1 << 23, 1 << 23, 1 << 39)]
+    with connected() as (here, there):
+        here.socket.sendall(make_frame({"tensors": entries}, b"".join([b"12345678".ljust(64, b"0")] * 3)))
+        _, received = there.receive()
+    assert [r.tensor.stride() for r in received] == [(1 << 23,), (1,), (1,)]
+
+
 @pytest.mark.parametrize("magic", [b"DLA\x00", b"DLA\x02", b"HTTP"])
 def test_another_version_is_named_as_such(make_frame, magic):
     with connected() as (here, there):
