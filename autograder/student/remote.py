@@ -141,11 +141,12 @@ class RemoteRunner(Filling):
     ) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
         self._require(function)
+        positional, by_name = function.split(arguments)
         try:
             result, changed = self.call_remote(
                 function.name,
-                arguments,
-                {},
+                positional,
+                by_name,
                 function=function,
                 most=most,
                 looked_at=looked_at,
@@ -312,7 +313,8 @@ class RemoteRunner(Filling):
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
             if function is not None:
-                given, note = Given.to_function(function, positional, looked_at), None
+                arguments = [*positional, *keywords.values()] if keywords else positional
+                given, note = Given.to_function(function, arguments, looked_at), None
                 later = partial(self.instances.changes_at, function.name)
             else:
                 step = operation or (target.step if target is not None else "")

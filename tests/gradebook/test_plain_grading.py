@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -155,6 +156,9 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
     (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["b"])))
     (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")  # one reason, told once
     assert words.en.startswith("hw: its own solution gets 0 of 8 points for `a_0`, `a_1` ")
+    (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", "missing\n" + RIGHT)))
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
+    assert re.search(r"so nobody can get more: code cell 1, line 1\n *missing\n", words.en)
     (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["a"])))
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == []
     monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
