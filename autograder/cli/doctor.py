@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import typer
+
 from autograder.base.errors import AutograderError, UsageError
 from autograder.base.i18n import Text, known_languages, same, text
+from autograder.cli.options import JsonOption, LangOption, choose, errors_as_exit_codes, print_json, waiting
 from autograder.course.course import Course
 from autograder.course.settings import Limits
 
@@ -30,6 +33,22 @@ class Capability:
     name: Text
     value: Text
     ok: bool | None = True
+
+
+def doctor(lang: LangOption = None, json_output: JsonOption = False) -> None:
+    """Show what this machine can do."""
+    with errors_as_exit_codes(lang):
+        language = choose(lang)
+        with waiting(text("trying what this machine can do"), language, quiet=json_output):
+            findings = examine(Path.cwd())
+        if json_output:
+            print_json([{"name": f.name.en, "value": f.value.en, "ok": f.ok} for f in findings])
+        else:
+            for finding in findings:
+                mark = {True: "✓", False: "✗", None: "–"}[finding.ok]
+                typer.echo(f"{mark} {finding.name.get(language)}: {finding.value.get(language)}")
+    if any(finding.ok is False for finding in findings):
+        raise typer.Exit(1)
 
 
 def examine(folder: Path) -> list[Capability]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import AutograderError, ConfigError, GradebookError, UsageError
-from autograder.cli import gradebook
+from autograder.cli import writing
 from autograder.cli.engines import (
     CaFileOption,
     CertOption,
@@ -83,7 +83,7 @@ def grade(
         rubrics = _with_rubric(found, assignment, is_needed=not plain)
         for one in rubrics:
             one.require_notebook()
-        gradebook.refuse_changed_quizzes(rubrics)
+        writing.refuse_changed_quizzes(rubrics)
         scratch_mb = max((one.settings.limits.scratch_mb for one in rubrics), default=0)
         opened = place.opened(jobs, unsafe=unsafe_no_sandbox, scratch_mb=scratch_mb, language=language)
         with opened as (elsewhere, confined):
@@ -113,8 +113,8 @@ def grade(
             _tell_left_out(found, language, is_known=is_known)
         if not runs_tests:
             _tell_not_run(rubrics, language)
-        gradebook.tell_written(written, language, quiet=json_output)
-        gradebook.tell_written(outcome, language, quiet=json_output)
+        writing.tell_written(written, language, quiet=json_output)
+        writing.tell_written(outcome, language, quiet=json_output)
     if any(report.status == "error" for report in (*reports, *by_tests)):
         raise typer.Exit(1)
 
@@ -305,7 +305,7 @@ def _write(
     If it cannot be written, the scores are shown all the same.
     """
     try:
-        written = gradebook.write_gradebook(course, paths, reports, language, quiet=as_json) if reports else None
+        written = writing.write_gradebook(course, paths, reports, language, quiet=as_json) if reports else None
         in_it = [*(reports if written is not None and written.database else ()), *by_tests]
         return written, {} if as_json else _counted(course, in_it)
     except AutograderError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from autograder.base.errors import UsageError
+from autograder.cli import writing
 from autograder.cli.options import (
     RESULTS,
     AssignmentArgument,
@@ -33,49 +34,14 @@ from autograder.cli.options import (
 
 if TYPE_CHECKING:
     from autograder.base.i18n import Language, Text
-    from autograder.course.course import Assignment, Course
+    from autograder.course.course import Course
     from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
-    from autograder.gradebook.write import WriteOutcome
     from autograder.grading.regrade import Regrading
     from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
     from autograder.results.moves import Move
-
-
-def write_gradebook(
-    course: Course, paths: Sequence[Path], reports: Sequence[GradeReport], language: Language, *, quiet: bool
-) -> WriteOutcome:
-    """Write reports to nbgrader's gradebook; return how that went."""
-    from autograder.base.i18n import text
-    from autograder.gradebook import write
-
-    with waiting(text("writing the gradebook"), language, quiet=quiet):
-        return write.write(course, paths, reports)
-
-
-def tell_written(outcome: WriteOutcome | None, language: Language, *, quiet: bool) -> None:
-    """Say how writing the gradebook went, if it was written."""
-    if outcome is None:
-        return
-    for note in outcome.notes:
-        typer.echo(note.get(language), err=True)
-    if outcome.database and not quiet:
-        typer.echo(outcome.summary.get(language))
-
-
-def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
-    """Refuse to grade an assignment by the key that its quiz had before; earlier reports would count silently.
-
-    Raises:
-        ConfigError: a quiz has changed since its notebook was made.
-    """
-    for assignment in assignments:
-        if any(assignment.private.glob("test_*_quiz.py")):
-            from autograder.quiz.assignment import refuse_changed
-
-            refuse_changed(assignment)
 
 
 def release(
@@ -246,7 +212,7 @@ def regrade(
             _regrade_by_tests(found, assignment, jobs, results, language, yes=yes, as_json=json_output)
             return
         graded = found.assignment(assignment)
-        refuse_changed_quizzes([graded])
+        writing.refuse_changed_quizzes([graded])
         confined = must_confine(unsafe=unsafe_no_sandbox, scratch_mb=graded.settings.limits.scratch_mb)
         again = Regrading(found, graded, results)
         with progress(len(again), language, quiet=json_output) as advance:
@@ -264,8 +230,8 @@ def regrade(
         if not json_output:
             typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
         if not no_gradebook:
-            outcome = write_gradebook(found, [], again.reports, language, quiet=json_output)
-            tell_written(outcome, language, quiet=json_output)
+            outcome = writing.write_gradebook(found, [], again.reports, language, quiet=json_output)
+            writing.tell_written(outcome, language, quiet=json_output)
 
 
 def _regrade_rest(
@@ -341,7 +307,7 @@ def _regrade_by_tests(
     _tell_moves(moves, len(reports), language, counted, is_written=yes, as_json=as_json)
     if kept is not None and not as_json:
         typer.echo(text("reports: {file}; the old ones: {kept}", file=str(results), kept=str(kept)).get(language))
-    tell_written(grading.outcome, language, quiet=as_json or not yes)
+    writing.tell_written(grading.outcome, language, quiet=as_json or not yes)
 
 
 def extend(

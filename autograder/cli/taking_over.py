@@ -56,6 +56,8 @@ def _import() -> None:
     with without_collections():
         import rich.progress  # noqa: F401
 
+        import autograder.cli.grade
+        import autograder.cli.gradebook
         import autograder.cli.main
         import autograder.gradebook.counting
         import autograder.gradebook.plain_grading

@@ -14,8 +14,9 @@ from autograder.base.environment import overridden
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import text
 from autograder.rubric import plugin
+from autograder.rubric.fixtures import put_judge
 from autograder.rubric.judge import Judge
-from autograder.rubric.plugin import put_judge, run_criteria
+from autograder.rubric.plugin import run_criteria
 
 if TYPE_CHECKING:
     from autograder.course.course import Assignment

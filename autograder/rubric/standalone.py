@@ -17,8 +17,9 @@ import pytest
 from autograder.base.errors import ConfigError, SubmissionError, UsageError
 from autograder.base.i18n import Language, choose_language, chosen_language
 from autograder.rubric import plugin
+from autograder.rubric.collection import is_criterion
+from autograder.rubric.fixtures import criterion_of, put_judge
 from autograder.rubric.judge import Judge
-from autograder.rubric.plugin import criterion_of, is_criterion, put_judge
 
 _JUDGE = pytest.StashKey[Judge]()
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 from autograder.base.errors import SandboxError
 from autograder.sandbox import system
-from autograder.sandbox.protocol import ServerAnswer, ServerReply, ServerRequest
+from autograder.sandbox.server_protocol import ServerAnswer, ServerReply, ServerRequest
 from autograder.sandbox.serving import CACHES, MAX_MESSAGE, wait_or_kill
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What the processes say to each other: one record per request and per reply.
+"""What a rubric process and a worker say to each other: one record per request and per reply.
 
 .. code-block:: text
 
@@ -6,9 +6,6 @@
     rubric process <──Reply──── worker
     rubric process <──CallbackRequest── worker          in the middle of a request: a function of the rubric's is called
     rubric process ──CallbackReply────> worker
-
-    any process ──ServerRequest──> fork server          JSON and file descriptors, see `forking` and `serving`
-    any process <──ServerReply──── fork server
 
 A worker believes what it is asked. The rubric process believes nothing a worker says: every field of a `Reply` and of
 a `CallbackRequest` is an ``object``, so that the type checker refuses to use it unchecked, and even a field that has
@@ -20,10 +17,7 @@ are plain dictionaries at run time, and this module imports nothing but `typing`
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict, final
-
-if TYPE_CHECKING:  # a worker does not need them
-    from autograder.base.errors import Mistake
+from typing import Any, Literal, NotRequired, TypedDict, final
 
 # -- rubric process to worker ------------------------------------------------------------------------------------------
 
@@ -689,124 +683,3 @@ class CallbackError(TypedDict):
 
 
 CallbackReply = CallbackResult | CallbackError
-
-# -- any of our processes to a fork server -----------------------------------------------------------------------------
-
-
-@final
-class SettingsRequest(TypedDict):
-    """Prepare for an assignment; comes first, to a rubric server only, with the descriptor of a file of settings.
-
-    Attributes:
-        settings: where they are: nothing secret, and nothing large, travels in a message.
-    """
-
-    settings: Literal["in the file"]
-
-
-@final
-class FolderRequest(TypedDict):
-    """Prepare for somebody's notebooks; comes first, to a zygote of notebooks only. Answered by a `ReadyReply`.
-
-    Attributes:
-        folder: where their code may read and write.
-    """
-
-    folder: str
-
-
-@final
-class ForkRequest(TypedDict):
-    """Fork a child, which gets the descriptors that come along. Answered by a `ForkReply`.
-
-    Attributes:
-        fork: what the child becomes: a worker, another zygote, a session.
-    """
-
-    fork: str
-
-
-@final
-class StatusRequest(TypedDict):
-    """Wait for a child. Answered by a `StatusReply`.
-
-    Attributes:
-        status: its process id.
-    """
-
-    status: int
-
-
-@final
-class PrepareRequest(TypedDict):
-    """Get ready for many children, which delays the next one. Not answered.
-
-    Attributes:
-        prepare: that it should.
-    """
-
-    prepare: Literal["for many"]
-
-
-ServerRequest = SettingsRequest | FolderRequest | ForkRequest | StatusRequest | PrepareRequest
-
-# -- a fork server to its starter: trusted, because it runs no student's code ------------------------------------------
-
-
-@final
-class ReadyReply(TypedDict):
-    """Everything is imported; children can be forked.
-
-    Attributes:
-        ready: the server's process id.
-    """
-
-    ready: int
-
-
-@final
-class ForkReply(TypedDict):
-    """A child was forked; its pidfd comes along.
-
-    Attributes:
-        pid: its process id.
-    """
-
-    pid: int
-
-
-@final
-class StatusReply(TypedDict):
-    """A child has ended.
-
-    Attributes:
-        status: its wait status.
-    """
-
-    status: int
-
-
-@final
-class MistakeReply(TypedDict):
-    """The course's author made a mistake; the server ends.
-
-    Attributes:
-        mistake: the `ConfigError`.
-    """
-
-    mistake: Mistake
-
-
-@final
-class FaultReply(TypedDict):
-    """The platform failed; the server ends.
-
-    Attributes:
-        fault: why, in each language, ``en`` and ``zh``.
-    """
-
-    fault: dict[str, str]
-
-
-ServerAnswer = ReadyReply | ForkReply | StatusReply | MistakeReply
-ServerReply = ReadyReply | ForkReply | StatusReply | MistakeReply | FaultReply

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import NoReturn
 
 from autograder.sandbox import libc
-from autograder.sandbox.protocol import ServerReply, ServerRequest
+from autograder.sandbox.server_protocol import ServerReply, ServerRequest
 
 MAX_MESSAGE = 1 << 16
 CACHES = ("TORCHINDUCTOR_CACHE_DIR", "MPLCONFIGDIR")
