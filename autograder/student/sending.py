@@ -59,6 +59,8 @@ class Sent(Encoder):
     parameter = "function"
     """What a function of ours without a name is called: the parameter that it is passed for."""
 
+    _lends_protected = False  # a worker may say what to write into them; that may be a file, or Python's own bytes
+
     def __init__(self, runner: Sender, origin: str) -> None:
         super().__init__()
         self._sender = runner
