@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
+    from autograder.gradebook.releasing import Release
     from autograder.grading.regrade import Regrading
     from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
@@ -88,7 +89,7 @@ def _release(course: Course, nbgrader: NbgraderCourse, name: str, colab_base: st
     """Release one assignment, and say what students get and what its author should know."""
     from autograder.base.i18n import text
     from autograder.base.moments import local
-    from autograder.gradebook import releasing, source_check
+    from autograder.gradebook import releasing
 
     with waiting(text("making what students get of {assignment}", assignment=name), language):
         done = releasing.release(course, nbgrader, name, colab_base=colab_base)
@@ -100,21 +101,31 @@ def _release(course: Course, nbgrader: NbgraderCourse, name: str, colab_base: st
     due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
     if done.due or course.has_rubric(name):
         typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+    for words in _remarks(course, nbgrader, done, language):
+        typer.echo(words.get(language), err=True)
+
+
+def _remarks(course: Course, nbgrader: NbgraderCourse, done: Release, language: Language) -> Iterator[Text]:
+    """Yield what the author should know of an assignment that has been released."""
+    from autograder.base.i18n import text
+    from autograder.course import passed_audits
+    from autograder.gradebook import source_check
+
+    name = done.name
     if done.left_out:
-        words = text(
+        yield text(
             "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
             assignment=name,
             names=", ".join(done.left_out),
         )
-        typer.echo(words.get(language), err=True)
     for stranger in done.strangers:
-        words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
-        typer.echo(words.get(language), err=True)
+        yield text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
     if not course.has_rubric(name):
         with waiting(text("running the solutions of {assignment}", assignment=name), language):
             missed = source_check.on_release(nbgrader, name)
-        for words in missed:
-            typer.echo(words.get(language), err=True)
+        yield from missed
+    elif not (assignment := course.assignment(name)).has_quiz:  # a quiz is proved by `quiz prove`
+        yield from filter(None, [passed_audits.tell_if_due(course, assignment)])
 
 
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:

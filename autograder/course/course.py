@@ -128,6 +128,11 @@ class Assignment:
         hidden = sorted(self.private.glob("test_*.py")) if self.has_reference else []
         return (*sorted(self.directory.glob("test_*.py")), *hidden)
 
+    @property
+    def has_quiz(self) -> bool:
+        """Whether questions of a quiz are among what is judged."""
+        return any(self.private.glob("test_*_quiz.py"))
+
     @cached_property
     def functions(self) -> dict[str, Function]:
         """Every function students write, by name."""

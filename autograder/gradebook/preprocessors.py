@@ -50,12 +50,10 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
     """
     folder = Path(notebooks[0]).parent
     with NbgraderCourse(Path.cwd()).open() as gradebook:
-        expected = _expected(gradebook, folder)
-        gradebook.db.rollback()
-    notebooks += [file for file in expected if file not in notebooks]
+        notebooks += [file for file in _expected(gradebook, folder) if file not in notebooks]
+        _complete_row(gradebook, folder.parent.name, folder.name)
     if note := timestamp(folder)[1]:
         get_logger().warning("%s: %s", folder.parent.name, note)
-    _complete_row(folder.parent.name, folder.name)
 
 
 def _expected(gradebook: Gradebook, folder: Path) -> list[str]:
@@ -78,17 +76,15 @@ def _sources(gradebook: Gradebook, assignment: str, judged: str | None) -> list[
     return found if judged is None else [one for one in found if one.is_worth_points]
 
 
-def _complete_row(student: str, assignment: str) -> None:
+def _complete_row(gradebook: Gradebook, student: str, assignment: str) -> None:
     """Complete the row of a student who had an extension before they handed in; nbgrader would fail on it."""
-    with NbgraderCourse(Path.cwd()).open() as gradebook:
-        try:
-            submission = gradebook.find_submission(assignment, student)
-        except MissingEntry:
-            return
-        is_complete = bool(submission.notebooks)
-        gradebook.db.rollback()
-        if not is_complete:
-            rows.complete(gradebook, assignment, student)
+    try:
+        is_complete = bool(gradebook.find_submission(assignment, student).notebooks)
+    except MissingEntry:
+        is_complete = True
+    gradebook.db.rollback()
+    if not is_complete:
+        rows.complete(gradebook, assignment, student)
 
 
 class SubmissionReader(NotebookExporter):
@@ -120,7 +116,7 @@ class SubmissionReader(NotebookExporter):
             one = handed_in.HandedIn(file)
             if not file.is_file():
                 judged = assignment if Course(run.root).has_rubric(assignment) else None
-                one = handed_in.find(file.parent, _sources(gradebook, assignment, judged), judged)[name]
+                one = handed_in.find(file.parent, _sources(gradebook, assignment, judged), judged).get(name, one)
         reading = handed_in.read(one)
         for problem in (*filter(None, [one.odd]), *reading.problems):
             get_logger().warning("%s: %s", place["student"], problem.text)

@@ -59,6 +59,8 @@ class Sent(Encoder):
     parameter = "function"
     """What a function of ours without a name is called: the parameter that it is passed for."""
 
+    _lends_protected = False  # a worker may say what to write into them; that may be a file, or Python's own bytes
+
     def __init__(self, runner: Sender, origin: str) -> None:
         super().__init__()
         self._sender = runner
@@ -122,9 +124,9 @@ class Sent(Encoder):
             return self._callbacks.add_record(value, form, self)
         return None if described is None else self._callbacks.add_object(value, described)
 
-    def _add_array(self, array: np.ndarray[Any, Any]) -> int:
+    def add_array(self, array: np.ndarray[Any, Any]) -> int:
         """Return the index of an array's tensor, by which it is found where it comes back."""
-        index = super()._add_array(array)
+        index = super().add_array(array)
         tensor: Any = self.tensors[index]
         if id(tensor) in self.arrays:
             tensor._array = weakref.ref(array)

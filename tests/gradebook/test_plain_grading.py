@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from command_line import autograder
 from listening import all_standing_by
@@ -459,8 +458,7 @@ def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course
         (place / "sound" / "p.ipynb").write_text(json.dumps(tiny.notebook(tiny.code_cell(source, "answer"), test)))
     releasing.register(NbgraderCourse(course.root), "sound")
     try:
-        command = [sys.executable, "-m", "nbgrader", "autograde", "*", "--student=gil", "--force"]
-        subprocess.run(command, cwd=course.root, env=os.environ | environment, check=True, capture_output=True)
+        stock.run("nbgrader", "autograde", "*", "--student=gil", "--force", cwd=course.root, **environment)
         assert scores(course, "gil", "b_0")[0] == 4 and scores(course, "gil", "has_wave")[0] == 1
         after = all_standing_by(runtime, [socket.SOCK_SEQPACKET])
         assert (len(before), len(after)) == (1, 2) and {*before} < {*after}

@@ -3,21 +3,19 @@
 import base64
 import gzip
 import json
-import os
 import re
-import subprocess
-import sys
 import zipfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 import typer
 
 from autograder.base.errors import ConfigError, GradebookError, LeakError, UsageError
 from autograder.cli import gradebook
+from autograder.course import passed_audits
 from autograder.course.course import Assignment, Course
 from autograder.gradebook import leaks, releasing
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -56,13 +54,11 @@ def content(folder):
 
 @pytest.mark.slow
 def test_the_folder_and_the_gradebook_are_those_of_stock_nbgrader(course, tmp_path):
-    stock = make(tmp_path / "stock")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "tiny"]
-    subprocess.run(command, cwd=stock.root, env=os.environ | {"PATH": path}, check=True, capture_output=True)
+    theirs = make(tmp_path / "stock")
+    stock.run("nbgrader", "generate_assignment", "tiny", cwd=theirs.root)
     done = release(course)
-    assert content(done.folder) == content(stock.root / "assignments" / "tiny")
-    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(stock))
+    assert content(done.folder) == content(theirs.root / "assignments" / "tiny")
+    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(theirs))
     assert sorted(done.changed) == ["assignment.yaml", "data/points.csv", "test_tiny.py", "tiny.ipynb"]
     assert release(course).changed == []
 
@@ -213,6 +209,26 @@ def test_the_gradebook_holds_no_hidden_criterion(course):
 def test_an_unknown_assignment_is_one_line(course):
     with pytest.raises(UsageError, match="there is no notebook to release"):
         releasing.release(course, NbgraderCourse(course.root), "huge")
+
+
+def test_points_that_are_not_those_of_the_rubric_are_refused_before_students_have_them(course):
+    file = course.root / "solutions" / "tiny" / "private" / "test_tiny_hidden.py"
+    file.write_text(file.read_text().replace("points=", "points=1 + ", 1))
+    release(course)  # what is not stated in figures is known once the rubric runs
+    file.write_text(file.read_text().replace("points=1 + ", "points=1", 1))
+    with pytest.raises(
+        ConfigError, match=r"the grade cell is worth [0-9]+ points, its criteria [0-9]+; make them equal"
+    ):
+        release(course)
+
+
+def test_the_audit_is_recommended_until_this_version_has_passed_it(course):
+    assignment = course.assignment("tiny")
+    assert "`autograder audit tiny`" in passed_audits.tell_if_due(course, assignment).en
+    passed_audits.remember(course, assignment)
+    assert passed_audits.tell_if_due(course, assignment) is None
+    (assignment.private / "mutants.yaml").write_text("mutants: []\n")
+    assert passed_audits.tell_if_due(course, assignment) is not None
 
 
 def test_a_source_that_is_no_notebook_is_one_line(course):
