@@ -203,7 +203,7 @@ class Effects:
             if argument.layout is not torch.strided:
                 continue
             begin = argument.data_ptr()
-            end = begin + argument.nbytes
+            end = begin + argument.untyped_storage().nbytes()
             found += [
                 [out, i, *place]
                 for out, tensor, at in others

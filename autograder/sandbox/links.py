@@ -205,7 +205,7 @@ class Links:
             return []
         same = {_whereabouts(tensor): number for number, tensor in self._tensors.items()}
         spans = [
-            (begin, begin + tensor.nbytes, number, tensor)
+            (begin, begin + tensor.untyped_storage().nbytes(), number, tensor)
             for number, tensor in self._tensors.items()
             if tensor.layout is torch.strided and (begin := tensor.data_ptr())
         ]

@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,8 +28,16 @@ _BY_ONE_LIST = next(map(sys.getrefcount, [[]]))
 """The references to what nothing but a list has, while it is asked for them."""
 
 
+class View(NamedTuple):
+    """A new tensor or array of memory that the code still has."""
+
+    value: Any
+
+
 def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tuple) -> list[Any]:
     """Return which lists, dicts, sets, tensors and arrays in a result there are more references to than it has itself.
+
+    Those of which only the memory is there as well come as a `View`.
 
     >>> kept, fresh = [0], (1, [2])
     >>> still_held([(kept, [3])]), still_held([([4], [5])])
@@ -70,9 +78,10 @@ def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) 
     if not (more or shown):
         return []
     theirs = given()
-    more += [one for one in shown if memory_of(one) not in theirs]
     inside = set(map(id, _all_in([one for one in more if id(one) not in theirs])))
-    return [one for one in each if id(one) in inside and type(one) is not tuple and _is_small(one)]
+    held = [one for one in each if id(one) in inside and type(one) is not tuple and _is_small(one)]
+    views = [one for one in shown if id(one) not in inside and memory_of(one) not in theirs and _is_small(one)]
+    return [*held, *map(View, views)]
 
 
 def _all_in(whole: Sequence[Any]) -> list[Any]:

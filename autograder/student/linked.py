@@ -13,7 +13,7 @@ import torch
 from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.links import State, put
+from autograder.sandbox.links import State, are_same, put
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
 from autograder.student.later_changes import LaterChanges
@@ -50,6 +50,26 @@ class GradientHook:
     def __call__(self, gradient: torch.Tensor) -> Any:
         """Call it with the gradient."""
         return self._function(gradient)
+
+
+def check_hooks(tensor: torch.Tensor, gradient: torch.Tensor | None) -> None:
+    """Refuse a gradient that a hook of the rubric's on the tensor has not seen.
+
+    Raises:
+        StudentError: there is such a hook.
+    """
+    hooks = tensor._backward_hooks or tensor._post_accumulate_grad_hooks
+    if not hooks or all(isinstance(hook, GradientHook) for hook in hooks.values()):
+        return
+    if gradient is None or not gradient.any():
+        return  # none came: at most, it was set to zero
+    if tensor.grad is None or not are_same(tensor.grad, gradient):
+        raise StudentError(
+            text(
+                "the rubric has a hook on a parameter, and the gradient comes from the code's own process, where the"
+                " hook does not run; compare the gradients afterwards"
+            )
+        )
 
 
 class LinkedParameters:
@@ -113,9 +133,11 @@ class LinkedParameters:
         held = self._tensors.get(number) if type(number) is int else None
         if held is None:
             return tensor
-        if place:
-            return shown_in(held, tensor, *place)
-        return held.detach() if (held.shape, held.dtype) == (tensor.shape, tensor.dtype) else tensor
+        if not place and (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+            return tensor
+        shown: Any = shown_in(held, tensor, *place) if place else held.detach()
+        shown._whole = held  # which stays one with the worker's as long as this is there
+        return shown  # type: ignore[no-any-return]
 
     def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
         """Link a tensor of ours that the student's code has kept.
@@ -220,6 +242,7 @@ class LinkedParameters:
                         name=self._fixed[number],
                     )
                 )
+            check_hooks(tensor, slope)
             # two may have named one tensor as their gradient
             put(tensor, new, None if slope is None else slope.clone(), requires_grad=requires_grad)
             self._states[number] = State(tensor)

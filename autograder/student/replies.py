@@ -16,7 +16,7 @@ from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
-from autograder.sandbox.memory import end_of
+from autograder.sandbox.memory import is_part_of
 from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.trees import Tree
@@ -175,7 +175,7 @@ def show_memory(
 
 
 def shown_in(own: torch.Tensor, tensor: torch.Tensor, begins: Any, shape: Any, strides: Any) -> torch.Tensor:
-    """Return what shows the memory of a tensor of ours in place of a copy; that, where ours lies otherwise.
+    """Return what shows the memory of a tensor of ours in place of a copy; that, where ours may lie otherwise.
 
     Args:
         own: ours.
@@ -192,8 +192,7 @@ def shown_in(own: torch.Tensor, tensor: torch.Tensor, begins: Any, shape: Any, s
         raise WireError("malformed view")
     if list(tensor.shape) != shape or 0 in shape or tensor.dtype != own.dtype:
         raise WireError("malformed view")
-    if end_of(begins, shape, strides) > own.numel():
+    if own.layout is not torch.strided or not is_part_of(own, begins, shape, strides):
         raise WireError("malformed view")
-    if own.layout is not torch.strided or not own.is_contiguous():  # as it was over there
-        return tensor
-    return own.detach().as_strided(shape, strides, own.storage_offset() + begins)
+    shown = own.detach().as_strided(shape, strides, own.storage_offset() + begins)
+    return shown if own.is_contiguous() or are_same(shown, tensor.detach()) else tensor

@@ -3,16 +3,16 @@
 import io
 import json
 import os
+import re
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from command_line import autograder
 from listening import all_standing_by
@@ -155,6 +155,9 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
     (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["b"])))
     (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")  # one reason, told once
     assert words.en.startswith("hw: its own solution gets 0 of 8 points for `a_0`, `a_1` ")
+    (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", "missing\n" + RIGHT)))
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
+    assert re.search(r"so nobody can get more: code cell 1, line 1\n *missing\n", words.en)
     (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["a"])))
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == []
     monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
@@ -455,8 +458,7 @@ def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course
         (place / "sound" / "p.ipynb").write_text(json.dumps(tiny.notebook(tiny.code_cell(source, "answer"), test)))
     releasing.register(NbgraderCourse(course.root), "sound")
     try:
-        command = [sys.executable, "-m", "nbgrader", "autograde", "*", "--student=gil", "--force"]
-        subprocess.run(command, cwd=course.root, env=os.environ | environment, check=True, capture_output=True)
+        stock.run("nbgrader", "autograde", "*", "--student=gil", "--force", cwd=course.root, **environment)
         assert scores(course, "gil", "b_0")[0] == 4 and scores(course, "gil", "has_wave")[0] == 1
         after = all_standing_by(runtime, [socket.SOCK_SEQPACKET])
         assert (len(before), len(after)) == (1, 2) and {*before} < {*after}

@@ -1,15 +1,13 @@
 """Route B: stock ``nbgrader autograde`` with our preprocessors, on our assignments and on those of other courses."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import fixture_course
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from command_line import autograder
 from nbformat import from_dict
@@ -29,10 +27,7 @@ SCORES = Path(__file__).parents[1] / "helpers" / "nbgrader_scores.json"
 
 def autograde(root, assignment, *options):
     """Run stock nbgrader; gives what it logs."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "nbgrader", "autograde", assignment, *options]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    return done.stderr
+    return stock.run("nbgrader", "autograde", assignment, *options, cwd=root, code=None).stderr
 
 
 @pytest.mark.slow
