@@ -23,6 +23,7 @@ from autograder.sandbox.frozen import is_iterator
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Links
 from autograder.sandbox.lists import CHANGEABLE
+from autograder.sandbox.memory import base_of
 from autograder.sandbox.networks import Passed
 from autograder.sandbox.notebook_worker import HungUp, NotebookWorker
 from autograder.sandbox.operations import has_operators, special_of
@@ -41,7 +42,7 @@ from autograder.sandbox.protocol import (
     VjpReply,
 )
 from autograder.sandbox.reading import Reader
-from autograder.sandbox.still_held import still_held
+from autograder.sandbox.still_held import View, still_held
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import Connection
@@ -335,10 +336,12 @@ class Answering(NotebookWorker):
         if not still_held:
             return
         numbers = {id(one) for one in still_held if type(one) not in CHANGEABLE}
-        for index, tensor in enumerate(encoder.tensors) if numbers and not self._links.is_full else ():
-            array = encoder.arrays.get(id(tensor))
-            if id(tensor if array is None else array) in numbers and index not in others:
-                self._links.adopt_once(tensor, array)
+        views = {id(one.value) for one in still_held if type(one) is View}
+        each = [(tensor, encoder.arrays.get(id(tensor))) for i, tensor in enumerate(encoder.tensors) if i not in others]
+        for tensor, array in sorted(each, key=_size, reverse=True) if numbers else ():  # a row may lie in another one
+            place = id(tensor if array is None else array)
+            if (place in numbers or place in views) and not (self._links.is_full or self._links.shared([tensor])):
+                self._links.adopt_once(*(_whole_of(tensor, array, encoder) if place in views else (tensor, array)))
 
     def _tell_kept(self, answer: CallReply, encoder: Encoder, effects: Effects) -> None:
         """Put into an answer which lists of its call the code has kept, and what has become of others."""
@@ -378,3 +381,16 @@ class Answering(NotebookWorker):
             if hooks := self._links.hooks(self._keep):
                 message["tensor_hooks"] = hooks
         self._send(message, encoder.tensors)
+
+
+def _whole_of(tensor: torch.Tensor, array: Any, encoder: Encoder) -> tuple[torch.Tensor, Any]:
+    """Return what a tensor or its array is a view of, which goes along then; or itself."""
+    whole = base_of(tensor if array is None else array)
+    if whole is None:
+        return tensor, array
+    index = encoder.add(whole) if array is None else encoder.add_array(whole)
+    return encoder.tensors[index], None if array is None else whole
+
+
+def _size(found: tuple[torch.Tensor, Any]) -> tuple[bool, int]:
+    return found[0].requires_grad, found[0].nbytes

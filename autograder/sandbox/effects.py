@@ -17,6 +17,7 @@ from autograder.sandbox.frames import WireError
 from autograder.sandbox.frozen import Containers, Frozen, change_count, is_container, take_first, take_next
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.lists import CHANGEABLE
+from autograder.sandbox.memory import memory_of, place_in
 from autograder.sandbox.protocol import CallReply, CallRequest, ValueReply
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
@@ -66,8 +67,8 @@ class Effects:
         return bool(self._frozen or self._places or self._changes or self._slopes)
 
     def given(self) -> set[int]:
-        """Return what `id` says of the tensors and lists among the arguments."""
-        return {*map(id, self.inputs), *map(id, self._watched)}
+        """Return what `id` says of the tensors and lists among the arguments, and `memory_of` of the tensors."""
+        return {*map(id, self.inputs), *map(id, self._watched), *map(memory_of, self.inputs)}
 
     def compare(self) -> None:
         """Compare what must stay."""
@@ -202,19 +203,17 @@ class Effects:
             if argument.layout is not torch.strided:
                 continue
             begin = argument.data_ptr()
-            end = begin + argument.nbytes
+            end = begin + argument.untyped_storage().nbytes()
             found += [
-                [out, i, (at - begin) // argument.itemsize, list(tensor.shape), list(tensor.stride())]
+                [out, i, *place]
                 for out, tensor, at in others
-                if begin <= at < end and self._shows(tensor, i)
+                if begin <= at < end and self._is_same(i) and (place := place_in(argument, tensor)) is not None
             ]
         return found
 
-    def _shows(self, tensor: torch.Tensor, place: int) -> bool:
-        """Return whether a tensor that begins in the memory of an argument has a place in the rubric's own as well."""
-        argument = self.inputs[place]
-        is_same = place not in self._frozen.changed or place in self._takes_over
-        return is_same and argument.is_contiguous() and tensor.dtype is argument.dtype and bool(tensor.numel())
+    def _is_same(self, place: int) -> bool:
+        """Return whether an argument has the values that the rubric's own has as well."""
+        return place not in self._frozen.changed or place in self._takes_over
 
 
 def _held(argument: Any) -> Any:

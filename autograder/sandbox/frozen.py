@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox import rubric_objects, tables
+from autograder.sandbox.array_memory import tensor_of
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.lists import BASES, CHANGEABLE, items_of, put_back, take_default
 from autograder.sandbox.values import is_block
@@ -180,7 +181,7 @@ class Watched:
 
 def _tensors(value: Any) -> list[torch.Tensor]:
     parts = [part for _, part in _parts(value)]
-    arrays = [torch.from_numpy(part) for part in parts if isinstance(part, np.ndarray) and is_block(part)]
+    arrays = [tensor_of(part) for part in parts if isinstance(part, np.ndarray) and is_block(part)]
     return [part for part in parts if isinstance(part, torch.Tensor)] + arrays
 
 

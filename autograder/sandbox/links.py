@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from autograder.sandbox.memory import place_in
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import identical
@@ -40,11 +41,20 @@ def without_hooks(tensors: Sequence[torch.Tensor], kind: type = object) -> Itera
             hooks.update(content)
 
 
-def memory_of(tensor: torch.Tensor) -> Any:
+def _whereabouts(tensor: torch.Tensor) -> Any:
     """Return where a tensor's values are, and how; no other one's are where there are none."""
     if tensor.layout is not torch.strided or not tensor.numel():
         return id(tensor)
     return tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride()
+
+
+def _places_in(spans: list[tuple[int, int, int, torch.Tensor]], index: int, tensor: torch.Tensor) -> list[list[Any]]:
+    """Return the first place where a tensor lies in one of others, as `Links.shared` does."""
+    at = tensor.data_ptr()
+    for _, _, number, whole in [span for span in spans if span[0] <= at < span[1]]:
+        if (place := place_in(whole, tensor)) is not None:
+            return [[index, number, *place]]
+    return []
 
 
 class State:
@@ -159,7 +169,7 @@ class Links:
             passed: the arguments of the call, which are the other side's own wherever they are.
         """
         if len(encoder.tensors) <= MOST_HELD and len(self._tensors) <= _MOST:
-            others = {*map(id, passed), *(id(encoder.tensors[index]) for index, _ in self.shared(encoder.tensors))}
+            others = {*map(id, passed), *(id(encoder.tensors[index]) for index, *_ in self.shared(encoder.tensors))}
             for index, tensor in enumerate(encoder.tensors):
                 if index >= first and index not in encoder.made and id(tensor) not in others:
                     self.adopt_once(tensor, encoder.arrays.get(id(tensor)))
@@ -185,14 +195,28 @@ class Links:
                 found.append([index, number])
         return found
 
-    def shared(self, tensors: Sequence[torch.Tensor]) -> list[list[int]]:
-        """Return index and number of those among them that have the memory of a linked one, and are others."""
+    def shared(self, tensors: Sequence[torch.Tensor]) -> list[list[Any]]:
+        """Return index and number of those among them that show memory of a linked one, and are others.
+
+        Where such a one is not just where that is, its place there follows.
+        """
         others = {index: tensor for index, tensor in enumerate(tensors) if not tensor.requires_grad}
         if not others or not self._tensors:
             return []
-        places = {memory_of(tensor): (number, tensor) for number, tensor in self._tensors.items()}
-        found = [(index, tensor, places.get(memory_of(tensor))) for index, tensor in others.items()]
-        return [[index, place[0]] for index, tensor, place in found if place is not None and place[1] is not tensor]
+        same = {_whereabouts(tensor): number for number, tensor in self._tensors.items()}
+        spans = [
+            (begin, begin + tensor.untyped_storage().nbytes(), number, tensor)
+            for number, tensor in self._tensors.items()
+            if tensor.layout is torch.strided and (begin := tensor.data_ptr())
+        ]
+        found: list[list[Any]] = []
+        for index, tensor in others.items():
+            number = same.get(_whereabouts(tensor))
+            if number is not None:
+                found += [[index, number]] if self._tensors[number] is not tensor else []
+            elif tensor.layout is torch.strided and not self.has(tensor):
+                found += _places_in(spans, index, tensor)
+        return found
 
     def hooks(self, keep: Callable[[object], int]) -> list[list[object]]:
         """Return number and handles of hooks of each on which there are others than before.
@@ -216,6 +240,8 @@ class Links:
 
     def adopt_once(self, tensor: torch.Tensor, array: Any) -> None:
         """Link a tensor that may be linked, unless it is; see `adopt`."""
+        if tensor.layout is torch.strided and 0 in tensor.stride() and tensor.numel() > 1:
+            return  # nothing can be written into what stands in several places at once
         if tensor.is_leaf and not tensor.is_inference() and not self.has(tensor):
             self.adopt(tensor, array)
 

@@ -479,7 +479,8 @@ class ValueReply(_EffectsReply):
             sides; absent for other values.
         grads: pairs of a leaf tensor's index and the index of its gradient.
         linked: index and number of tensors that are parameters of an object.
-        shared: index of tensors that have the memory of a linked one, and the number of that.
+        shared: index of tensors that show memory of a linked one, the number of that and, unless they are just where it
+            is, where they begin in it, shape and strides.
         graph: the number of the value's graph, where it has one; its inputs are those of the last call of an object
             whose result has a gradient.
         retained: indices of tensors in it that keep their gradients.

@@ -1,7 +1,7 @@
 """What of a result the code still has after it has returned it, and may change later: see `held_lists` and `links`.
 
-A generator that yields one list over and over, a default that is a list, an attribute that was not copied: in one
-process whoever has the result sees what is done to it later.
+A generator that yields one list over and over, a default that is a list, an attribute that was not copied, a row of
+one: in one process whoever has the result sees what is done to it later.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from autograder.sandbox.aliases import WALKED
 from autograder.sandbox.lists import CHANGEABLE, DICTS
+from autograder.sandbox.memory import are_shown_by_others, is_shown_by_others, memory_of
 
 MOST_BYTES = 1 << 20
 """Of each tensor or array: it is compared with every message."""
@@ -27,8 +28,16 @@ _BY_ONE_LIST = next(map(sys.getrefcount, [[]]))
 """The references to what nothing but a list has, while it is asked for them."""
 
 
+class View(NamedTuple):
+    """A new tensor or array of memory that the code still has."""
+
+    value: Any
+
+
 def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tuple) -> list[Any]:
     """Return which lists, dicts, sets, tensors and arrays in a result there are more references to than it has itself.
+
+    Those of which only the memory is there as well come as a `View`.
 
     >>> kept, fresh = [0], (1, [2])
     >>> still_held([(kept, [3])]), still_held([([4], [5])])
@@ -36,7 +45,7 @@ def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tupl
 
     Args:
         whole: holds the result, and is all that does.
-        given: returns what `id` says of what the code was given.
+        given: returns what `id` says of what the code was given, and `memory_of` of the tensors among it.
     """
     return [] if _is_plainly_let_go_of(whole) else _held_by_others(whole, given)
 
@@ -44,7 +53,7 @@ def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tupl
 def _is_plainly_let_go_of(values: Sequence[Any]) -> bool:
     """Return whether that can be seen at a glance, as of most results: one value, or a few."""
     if len(values) == 1 and (cls := type(values[0])) not in WALKED:
-        return cls not in _LOOKED_AT or sys.getrefcount(values[0]) <= _BY_ONE_LIST
+        return cls not in _LOOKED_AT or (sys.getrefcount(values[0]) <= _BY_ONE_LIST and not are_shown_by_others(values))
     if len(values) == 1 and type(values[0]) is list and sys.getrefcount(values[0]) <= _BY_ONE_LIST:
         values = values[0]
     kinds, most = set(map(type, values)), _BY_ONE_LIST
@@ -53,7 +62,9 @@ def _is_plainly_let_go_of(values: Sequence[Any]) -> bool:
         kinds = set(map(type, values))
     if _LOOKED_AT.isdisjoint(kinds):
         return True
-    return WALKED.isdisjoint(kinds) and max(map(sys.getrefcount, values)) <= most
+    if not WALKED.isdisjoint(kinds) or max(map(sys.getrefcount, values)) > most:
+        return False
+    return not are_shown_by_others(values)
 
 
 def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) -> list[Any]:
@@ -63,11 +74,14 @@ def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) 
     found.clear()
     references = list(map(sys.getrefcount, each))
     more = [one for one, there_are in zip(each, references, strict=True) if there_are - _BY_ONE_LIST > counts[id(one)]]
-    if not more:
+    shown = [one for one in each if type(one) not in WALKED and is_shown_by_others(one)]
+    if not (more or shown):
         return []
     theirs = given()
     inside = set(map(id, _all_in([one for one in more if id(one) not in theirs])))
-    return [one for one in each if id(one) in inside and type(one) is not tuple and _is_small(one)]
+    held = [one for one in each if id(one) in inside and type(one) is not tuple and _is_small(one)]
+    views = [one for one in shown if id(one) not in inside and memory_of(one) not in theirs and _is_small(one)]
+    return [*held, *map(View, views)]
 
 
 def _all_in(whole: Sequence[Any]) -> list[Any]:

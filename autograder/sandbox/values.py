@@ -15,11 +15,13 @@ A plain JSON list of a tree is a list; everything else that JSON lacks is an obj
 ``i``      integer, hexadecimal   ``x``     numpy scalar, as its array
 ``w``      see `subclasses`       ``&``,``=``  see `aliases`
 ``A``      see `Effects.encode` ``L``     see `held_lists`
+``~``      see `array_memory`
 ..                                others    given to a hook: handles
 ========== =====================  ========= =======================
 
 A named tuple is its type's name, the names of its fields and its values; an array of a type that no tensor has is its
-type as numpy writes it, its shape and its bytes by index; an array of objects is its shape and what it holds.
+type as numpy writes it, its shape and its bytes by index; an array of objects is its shape and what it holds. An array
+of which more is to be told than its tensor is ``n`` of that, and what `array_memory` tells.
 
 Decoding trusts nothing: malformed input raises `WireError`, and nothing else.
 """
@@ -36,6 +38,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox import aliases, bounds, standard_values, subclasses
+from autograder.sandbox.array_memory import array_of, has_own_tensor, look_of, tensor_of, tensor_of_copy
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.trees import Tree, checked_shape, is_plain_name, named_tuple
 
@@ -110,6 +113,8 @@ class Encoder:
 
     known_arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
     """Tensors of arrays that have one, by what `id` says of the array."""
+    _lends_protected = True
+    """Whether tensors may have the memory of arrays that must not be written to."""
     _count_shared = 0
     _number: Callable[[Any], int | None] | None = None
 
@@ -290,7 +295,8 @@ class Encoder:
 
     def _encode_numpy(self, array: np.ndarray[Any, Any], depth: int) -> Tree:
         if array.dtype.name in DTYPES and array.dtype.isnative:
-            return {"n": self._add_array(array)}
+            index, look = self.add_array(array), look_of(array)
+            return {"n": index} if look is None else {"~": [{"n": index}, *look]}
         if array.dtype.hasobject and array.dtype.names is None:
             return {"o": [list(array.shape), [self.encode(item, depth + 1) for item in array.flat]]}
         if array.dtype.names is not None:
@@ -300,13 +306,14 @@ class Encoder:
             raise WireError(f"a numpy array of {array.dtype} cannot be sent; send one of float64 instead")
         return {"a": [array.dtype.str, list(array.shape), self._add_bytes(array.tobytes())]}
 
-    def _add_array(self, array: np.ndarray[Any, Any]) -> int:
+    def add_array(self, array: np.ndarray[Any, Any]) -> int:
+        """Return the index of an array's tensor, which is added if it is new."""
         known = self.known_arrays.get(id(array), self._of_arrays.get(id(array)))
         if known is not None:
             return self.add(known)
-        is_whole = is_block(array)
-        index = self.add(tensor := torch.from_numpy(array if is_whole else array.copy()))
-        if is_whole:
+        is_lent = has_own_tensor(array) and (self._lends_protected or array.flags.writeable)
+        index = self.add(tensor := tensor_of(array) if is_lent else tensor_of_copy(array))
+        if is_lent:
             self.arrays[id(tensor)], self._of_arrays[id(array)] = array, tensor
         else:
             self.made.add(index)
@@ -319,9 +326,7 @@ class Encoder:
 
 def is_block(array: np.ndarray[Any, Any]) -> bool:
     """Return whether a tensor of the array's own memory can be made; what is done to it is done to the array."""
-    if array.dtype.name not in DTYPES or not (array.dtype.isnative and array.flags.writeable):
-        return False
-    return array.flags.c_contiguous or all(s >= 0 and s % array.itemsize == 0 for s in array.strides)
+    return array.dtype.name in DTYPES and array.dtype.isnative and has_own_tensor(array)
 
 
 def _as_tensor(content: bytes | bytearray) -> torch.Tensor:
@@ -387,7 +392,7 @@ class Decoder:
             return self._tensor(inner)
         if tag in ("u", "m", "g", "s", "c", "e", "z"):
             return self._decode_container(tag, self._decode(self._list(inner), depth + 1))
-        if tag in ("k", "o", "x", "v", "w", "&", "L"):
+        if tag in ("k", "o", "x", "v", "w", "&", "L", "~"):
             return self._decode_typed(tag, inner, depth)
         return self._decode_scalar(tag, inner)
 
@@ -426,6 +431,9 @@ class Decoder:
             return self._known.note(number, self._decode(tree, depth + 1), tree)
         if tag == "L":
             return self._held(inner, depth)
+        if tag == "~":
+            plain, *look = inner
+            return self._array_of(self._tensor(plain["n"]), *look)
         if tag == "w":
             handle, content, anew = inner
             return self._decode_other(tag, [handle, self._decode(content, depth + 1), anew])
@@ -500,12 +508,17 @@ class Decoder:
             tensor.__class__ = torch.nn.Parameter  # no other tensor, which somebody may hold already
         return tensor
 
-    def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
-        """Return the array of a tensor, which is one wherever it stands."""
+    def _array_of(self, tensor: torch.Tensor, *look: Any) -> np.ndarray[Any, Any]:
+        """Return the array of a tensor, which is one wherever it stands.
+
+        Args:
+            tensor: it.
+            look: what else is known of the array, see `array_memory`.
+        """
         if self.arrays is None:
             self.arrays = {}
         if id(tensor) not in self.arrays:
-            self.arrays[id(tensor)] = tensor.numpy()
+            self.arrays[id(tensor)] = array_of(tensor, *look) if look else tensor.numpy()
         return self.arrays[id(tensor)]
 
     def _bytes(self, index: Any) -> bytes:

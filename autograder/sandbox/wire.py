@@ -1,7 +1,8 @@
 """Tensors in the frames between a rubric and a student's process: raw buffers in the body, no pickle.
 
 The header's key ``tensors`` lists what lies in the body, each buffer padded to 64 bytes. Its other keys are those of
-`protocol`, with values as trees of `values`.
+`protocol`, with values as trees of `values`. Where the items of a tensor do not follow one another, the list tells its
+strides, so that ``is_contiguous()`` and ``view(-1)`` answer there what they answer here.
 
 Reading trusts nothing: malformed input raises `WireError`, and nothing else.
 """
@@ -18,11 +19,14 @@ import torch
 
 from autograder.sandbox import bounds, frames
 from autograder.sandbox.frames import MAX_BODY, PADDING, Received, WireError
+from autograder.sandbox.memory import end_of
 from autograder.sandbox.trees import checked_shape
 from autograder.sandbox.values import DTYPE_NAMES, DTYPES
 
 MAX_TENSORS = 4096
 
+_MOST_GAPS = 64
+"""How many times the memory of its items a tensor may take with what is between them, so that its strides travel."""
 _ZEROS = bytes(PADDING)
 _VIEWED_AS = {
     torch.bfloat16: torch.int16,
@@ -57,7 +61,7 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
     """
     if len(tensors) > MAX_TENSORS:
         raise WireError(f"more than {MAX_TENSORS} tensors cannot be sent")
-    entries: list[tuple[str, torch.Size, bool, bool, int]] = []
+    entries: list[tuple[str, torch.Size, bool, bool, object]] = []
     buffers: list[Any] = []
     total = 0
     for tensor in tensors:
@@ -66,12 +70,26 @@ def pack(message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> byte
         total += size + padding
         if total > MAX_BODY:
             raise WireError(f"more than {MAX_BODY >> 20} MB of tensors cannot be sent")
-        entries.append((name, shape, tensor.requires_grad, tensor.is_leaf, size))
         array = as_array(tensor)
-        buffers.append(array if array.flags.c_contiguous else array.tobytes())
+        if array.flags.c_contiguous:
+            entries.append((name, shape, tensor.requires_grad, tensor.is_leaf, size))
+            buffers.append(array)
+        else:
+            strides = _strides_of(tensor)
+            told = size if strides is None else [size, strides]
+            entries.append((name, shape, tensor.requires_grad, tensor.is_leaf, told))
+            buffers.append(array.tobytes())
         if padding:
             buffers.append(_ZEROS[:padding])
     return frames.pack_frame({**message, "tensors": entries} if entries else message, buffers, total)
+
+
+def _strides_of(tensor: torch.Tensor) -> Sequence[int] | None:
+    """Return the strides of a tensor whose items do not follow one another; None where too much is between them."""
+    if tensor.layout is not torch.strided or tensor.is_contiguous():
+        return None
+    strides = tensor.stride()
+    return strides if end_of(0, tensor.shape, strides) <= _MOST_GAPS * tensor.numel() else None
 
 
 @lru_cache(maxsize=256)  # a call's tensors are mostly like those of the calls before
@@ -121,19 +139,23 @@ def identical(old: torch.Tensor, new: torch.Tensor) -> bool:
 def _unpack(entries: Any, body: memoryview) -> list[Received]:
     if type(entries) is not list or len(entries) > MAX_TENSORS:
         raise WireError("malformed table of tensors")
-    received, begin = [], 0
+    received, begin, room = [], 0, MAX_BODY
     for entry in entries:
         try:
             name, shape, requires_grad, is_leaf, size = entry
             dtype, stored, own_size, may_have_slope = _layout(name, *shape)
         except (TypeError, ValueError, KeyError):
             raise WireError("malformed table of tensors") from None
-        if size != own_size or type(shape) is not list:
-            raise WireError("a tensor's shape and size disagree")
         end = begin + own_size
         if end > body.nbytes:
             raise WireError("a tensor ends beyond its frame")
-        tensor = _tensor(dtype, shape, stored, body, begin) if own_size else torch.empty(shape, dtype=dtype)
+        if size != own_size or type(shape) is not list:
+            strides = _strides_in(size, own_size, shape)
+            room -= end_of(0, shape, strides) * stored.itemsize
+            tensor = _tensor(dtype, shape, stored, body, begin)
+            tensor = _laid(tensor, strides) if room >= 0 else tensor
+        else:
+            tensor = _tensor(dtype, shape, stored, body, begin) if own_size else torch.empty(shape, dtype=dtype)
         received.append(Received(tensor, may_have_slope and requires_grad is True, is_leaf is True))
         begin = end + -own_size % PADDING
     return received
@@ -160,3 +182,28 @@ def _tensor(dtype: torch.dtype, shape: list[int], stored: np.dtype[Any], body: m
     if tensor.dtype is dtype:
         return tensor.clone()
     return tensor.ne(0) if dtype is torch.bool else tensor.view(dtype).clone()
+
+
+def _strides_in(told: Any, size: int, shape: Any) -> list[int]:
+    """Return the strides that an untrusted entry tells beside the bytes of a tensor of that shape.
+
+    Raises:
+        WireError: it tells others, or none that a tensor has.
+    """
+    if type(shape) is not list or type(told) is not list or len(told) != 2 or told[0] != size or not size:
+        raise WireError("a tensor's shape and size disagree")
+    strides = told[1]
+    if type(strides) is not list or len(strides) != len(shape):
+        raise WireError("malformed strides")
+    if not all(type(stride) is int and 0 <= stride < 1 << 40 for stride in strides):
+        raise WireError("malformed strides")
+    return strides
+
+
+def _laid(tensor: torch.Tensor, strides: list[int]) -> torch.Tensor:
+    """Return a tensor with the same items in places of their own, some perhaps in one."""
+    memory = torch.zeros(end_of(0, tensor.shape, strides), dtype=tensor.dtype)
+    laid = torch.empty(0, dtype=tensor.dtype).set_(memory.untyped_storage(), 0, tensor.shape, strides)
+    several = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in strides)
+    laid[several].copy_(tensor[several])
+    return laid

@@ -186,7 +186,8 @@ class Worker(Answering):
         kept = [[one.index, self._links.adopt(tensor)] for one in given if (tensor := one.kept()) is not None]
         if kept:
             answer["kept"] = [*cast("list[Any]", answer.get("kept", [])), *kept]
-        if ("object" in message or kept or message.get("linked")) and (shared := self._links.shared(encoder.tensors)):
+        may_share = kept or "object" in message or "linked" in message or "linked" in answer
+        if may_share and (shared := self._links.shared(encoder.tensors)):
             answer["shared"] = shared
         self._reply_tensors(answer, encoder, graph_inputs)
 

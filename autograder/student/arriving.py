@@ -304,14 +304,14 @@ class ArrivingReader(Decoder):
         self.brings_lists = self.brings_lists or type(inner) is list
         return super()._held(inner, depth)
 
-    def _array_of(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
+    def _array_of(self, tensor: torch.Tensor, *look: Any) -> np.ndarray[Any, Any]:
         """Return the array of a tensor: one as long as somebody has it, so that what an object holds is one here."""
         known: Any = getattr(tensor, "_array", None)
         if known is None:
-            return super()._array_of(tensor)
+            return super()._array_of(tensor, *look)
         array = known()
         if array is None:
-            array = tensor.numpy()
+            array = super()._array_of(tensor, *look)
             join(tensor, array)
         return array  # type: ignore[no-any-return]
 

@@ -11,17 +11,14 @@ from typing import Any
 
 import torch
 
-from autograder.base.errors import StudentError
-from autograder.base.i18n import text
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError, tensors_of
-from autograder.sandbox.links import are_same
 from autograder.sandbox.lists import CHANGEABLE
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
 from autograder.student.given import Changes, Given
-from autograder.student.linked import GradientHook, LinkedParameters
+from autograder.student.linked import LinkedParameters, check_hooks
 from autograder.student.own_lists import OwnList
 from autograder.student.replies import as_list, index_of, update_argument, update_flags
 
@@ -67,7 +64,7 @@ class Effects:
                     raise WireError("a change of an argument that may not change")
                 self._allow(self._owners.get(index))
                 slope = decoder.decode(gradient)
-                self._check_hooks(self.inputs[index], slope)
+                check_hooks(self.inputs[index], slope)
                 may_convert = index in self._trained
                 update_argument(self.inputs[index], decoder.decode(values), slope, may_convert=may_convert)
                 update_flags(self.inputs[index], requires_grad, is_leaf)
@@ -86,22 +83,8 @@ class Effects:
                 raise WireError("a gradient of what has none")
             if gradient is not None and (gradient.shape, gradient.dtype) != (tensor.shape, tensor.dtype):
                 raise WireError("malformed gradient")
-            self._check_hooks(tensor, gradient)
+            check_hooks(tensor, gradient)
             tensor.grad = gradient
-
-    @staticmethod
-    def _check_hooks(tensor: torch.Tensor, gradient: Any) -> None:
-        """Refuse a gradient that a hook of the rubric's on the tensor has not seen."""
-        hooks = tensor._backward_hooks
-        if not hooks or gradient is None or all(isinstance(hook, GradientHook) for hook in hooks.values()):
-            return
-        if tensor.grad is None or not are_same(tensor.grad, gradient):
-            raise StudentError(
-                text(
-                    "the rubric has a hook on a parameter, and the code goes back to that in its own process, where the"
-                    " hook does not run; let the rubric go back itself, or compare the gradients afterwards"
-                )
-            )
 
     def adopt(self, answer: Result, parameters: LinkedParameters) -> None:
         """Link the arguments that an answer says have been kept."""

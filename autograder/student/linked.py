@@ -13,11 +13,11 @@ import torch
 from autograder.base.errors import StudentError
 from autograder.base.i18n import text
 from autograder.sandbox.frames import WireError
-from autograder.sandbox.links import State, put
+from autograder.sandbox.links import State, are_same, put
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.wire import identical
 from autograder.student.later_changes import LaterChanges
-from autograder.student.replies import as_list, index_of
+from autograder.student.replies import as_list, index_of, shown_in
 
 MAX_LINKS = 4096
 MAX_HOOKS = 1 << 10
@@ -50,6 +50,26 @@ class GradientHook:
     def __call__(self, gradient: torch.Tensor) -> Any:
         """Call it with the gradient."""
         return self._function(gradient)
+
+
+def check_hooks(tensor: torch.Tensor, gradient: torch.Tensor | None) -> None:
+    """Refuse a gradient that a hook of the rubric's on the tensor has not seen.
+
+    Raises:
+        StudentError: there is such a hook.
+    """
+    hooks = tensor._backward_hooks or tensor._post_accumulate_grad_hooks
+    if not hooks or all(isinstance(hook, GradientHook) for hook in hooks.values()):
+        return
+    if gradient is None or not gradient.any():
+        return  # none came: at most, it was set to zero
+    if tensor.grad is None or not are_same(tensor.grad, gradient):
+        raise StudentError(
+            text(
+                "the rubric has a hook on a parameter, and the gradient comes from the code's own process, where the"
+                " hook does not run; compare the gradients afterwards"
+            )
+        )
 
 
 class LinkedParameters:
@@ -102,12 +122,22 @@ class LinkedParameters:
         tensor._array = lambda: None  # type: ignore[attr-defined]  # where it is one of numpy's: none is made yet
         return tensor
 
-    def sharing(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
-        """Return a tensor that has the memory of a linked one, where that is still held, in place of a copy."""
+    def sharing(self, number: object, tensor: torch.Tensor, *place: Any) -> torch.Tensor:
+        """Return a tensor that shows memory of a linked one, where that is still held, in place of a copy.
+
+        Args:
+            number: that of the linked one.
+            tensor: the copy.
+            place: where it lies in that, as an untrusted answer says; nothing where it is just where that is.
+        """
         held = self._tensors.get(number) if type(number) is int else None
-        if held is None or (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+        if held is None:
             return tensor
-        return held.detach()
+        if not place and (held.shape, held.dtype) != (tensor.shape, tensor.dtype):
+            return tensor
+        shown: Any = shown_in(held, tensor, *place) if place else held.detach()
+        shown._whole = held  # which stays one with the worker's as long as this is there
+        return shown  # type: ignore[no-any-return]
 
     def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
         """Link a tensor of ours that the student's code has kept.
@@ -212,6 +242,7 @@ class LinkedParameters:
                         name=self._fixed[number],
                     )
                 )
+            check_hooks(tensor, slope)
             # two may have named one tensor as their gradient
             put(tensor, new, None if slope is None else slope.clone(), requires_grad=requires_grad)
             self._states[number] = State(tensor)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.sandbox.array_memory import tensor_of
 from autograder.sandbox.frozen import Containers, advance, change_count, found_at, is_container
 from autograder.sandbox.lists import CHANGEABLE, DICTS, fill
 from autograder.sandbox.values import is_block
@@ -24,7 +25,7 @@ def tensors_in(value: Any) -> list[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         return [value]
     if isinstance(value, np.ndarray) and is_block(value):
-        return [torch.from_numpy(value)]
+        return [tensor_of(value)]
     if isinstance(value, list | tuple | dict):
         inside = value.values() if isinstance(value, dict) else value
         return [tensor for inner in inside for tensor in tensors_in(inner)]

@@ -16,6 +16,7 @@ from autograder.base.i18n import text
 from autograder.sandbox.bounds import MAX_HEARD, MAX_SHOWN_BY_TEST
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.links import are_same
+from autograder.sandbox.memory import is_part_of
 from autograder.sandbox.protocol import Result
 from autograder.sandbox.tracing import MAX_SHOWN, MAX_USES, Use
 from autograder.sandbox.trees import Tree
@@ -166,13 +167,32 @@ def show_memory(
     Raises:
         WireError: it cannot be so.
     """
-    for out, i, begins, shape, strides in views:
+    for out, i, *place in views:
         tensor, own = received[index_of(out, tensors)], inputs[index_of(i, inputs)]
-        numbers = [begins, *as_list(shape), *as_list(strides)]
-        if not all(type(number) is int and 0 <= number < 1 << 40 for number in numbers) or tensor.requires_grad:
+        if tensor.requires_grad:
             raise WireError("malformed view")
-        last = begins + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-        if list(tensor.tensor.shape) != shape or 0 in shape or last >= own.numel() or tensor.tensor.dtype != own.dtype:
-            raise WireError("malformed view")
-        if own.layout is torch.strided and own.is_contiguous():  # as it was over there
-            tensors[out] = own.detach().as_strided(shape, strides, own.storage_offset() + begins)
+        tensors[out] = shown_in(own, tensors[out], *place)
+
+
+def shown_in(own: torch.Tensor, tensor: torch.Tensor, begins: Any, shape: Any, strides: Any) -> torch.Tensor:
+    """Return what shows the memory of a tensor of ours in place of a copy; that, where ours may lie otherwise.
+
+    Args:
+        own: ours.
+        tensor: the copy.
+        begins: where it lies in ours, as an untrusted answer says, see `memory.place_in`.
+        shape: likewise.
+        strides: likewise.
+
+    Raises:
+        WireError: it cannot be so.
+    """
+    numbers = [begins, *as_list(shape), *as_list(strides)]
+    if not all(type(number) is int and 0 <= number < 1 << 40 for number in numbers):
+        raise WireError("malformed view")
+    if list(tensor.shape) != shape or 0 in shape or tensor.dtype != own.dtype:
+        raise WireError("malformed view")
+    if own.layout is not torch.strided or not is_part_of(own, begins, shape, strides):
+        raise WireError("malformed view")
+    shown = own.detach().as_strided(shape, strides, own.storage_offset() + begins)
+    return shown if own.is_contiguous() or are_same(shown, tensor.detach()) else tensor

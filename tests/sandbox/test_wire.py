@@ -254,6 +254,30 @@ def test_numpy_arrays_come_back(dtype, shape):
     assert is_same(array[::-1], over_the_wire(array[::-1]))
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6.0)[::-1],
+        np.arange(6).reshape(2, 3)[:, ::-1].T,
+        np.flip(np.arange(6.0).reshape(2, 3)),
+        np.zeros((1, 3))[::-1],
+        np.zeros(0)[::-1],
+        np.broadcast_to(np.arange(3), (2, 3)),
+        np.lib.stride_tricks.sliding_window_view(np.arange(5.0)[::-1], 2),
+        np.zeros(2, [("a", "i4"), ("b", "i8")])["b"][::-1],
+        np.zeros(2, [("a", "f4"), ("b", "u1")])["a"][:1],
+        np.broadcast_to(np.array(2.0), ()),
+    ],
+)
+def test_what_runs_backwards_or_is_protected_does_so_there(array):
+    arrived = over_the_wire(array)
+    assert is_same(array, arrived)
+    assert arrived.flags.writeable is array.flags.writeable
+    assert [s < 0 for s, n in zip(arrived.strides, array.shape, strict=True) if n > 1] == [
+        s < 0 for s, n in zip(array.strides, array.shape, strict=True) if n > 1
+    ]
+
+
 def test_a_numpy_array_without_dimensions_keeps_its_shape():
     assert is_same(np.array(2.5), over_the_wire(np.array(2.5)))
 
@@ -409,6 +433,13 @@ def test_named_tuples_keep_their_fields():
         {"v": ["Counter", {"v": ["Counter", {"m": []}]}]},
         {"y": 2},
         {"y": -1},
+        {"~": 3},
+        {"~": [1, [], True]},
+        {"~": [{"n": 1}, [], True, 1]},
+        {"~": [{"n": 9}, [0], True]},
+        {"~": [{"n": 1}, [1], True]},
+        {"~": [{"n": 1}, [0, 0], True]},
+        {"~": [{"n": 1}, "0", True]},
     ],
     ids=str,
 )
@@ -612,6 +643,25 @@ def test_a_frame_that_claims_too_much_is_refused_without_waiting_for_it(make_fra
         here.socket.sendall(make_frame(b"{}", header_size=header, body_size=body))
         with pytest.raises(WireError, match="too large"):
             there.receive()
+
+
+@pytest.mark.parametrize(
+    "strides", [3, [1], [1, -2], [1, "2"], [1, True], [1 << 40, 1], [1, 1, 1], None, [[1, 2]]], ids=str
+)
+def test_a_layout_that_no_tensor_has_is_refused(make_frame, strides):
+    entry = ["float32", [2, 1], False, True, [8, strides]]
+    with connected() as (here, there):
+        here.socket.sendall(make_frame({"tensors": [entry]}, b"12345678"))
+        with pytest.raises(WireError):
+            there.receive()
+
+
+def test_what_would_take_too_much_memory_for_a_layout_arrives_without_it(make_frame):
+    entries = [["float32", [2], False, True, [8, [stride]]] for stride in (1 << 23, 1 << 23, 1 << 39)]
+    with connected() as (here, there):
+        here.socket.sendall(make_frame({"tensors": entries}, b"".join([b"12345678".ljust(64, b"0")] * 3)))
+        _, received = there.receive()
+    assert [r.tensor.stride() for r in received] == [(1 << 23,), (1,), (1,)]
 
 
 @pytest.mark.parametrize("magic", [b"DLA\x00", b"DLA\x02", b"HTTP"])

@@ -20,11 +20,17 @@ class Filter:
         self.seen[len(self.seen)] = by
         return self.x
     def tensor(self): return self.t
+    def rows(self): return self.x[::-1], self.x[1:], self.t[:1], self.t.detach(), self.t.numpy()
+    def turned(self): return self.t.view(2, 1)
     def parts(self): return {"x": self.x}, (self.words, [self.seen])
     def run(self, n):
         for i in range(n):
             self.step()
             yield i, self.x
+    def ends(self, n):
+        for i in range(n):
+            self.step(i)
+            yield self.x[1:]
     def told(self, answer):
         self.x[:] = answer
         self.words[:] = answer
@@ -47,6 +53,10 @@ def collect(x, found=[]):
     return found
 
 def fresh(n): return [[0] * n for _ in range(n)]
+def layers(n):
+    flat = torch.zeros(n * n + n)
+    return {"b": flat[n * n :], "W": flat[: n * n].view(n, n), "flat": flat}
+def parts(n): return torch.zeros(n)[1:], np.zeros(n)[1:].reshape(1, -1)
 def history(n):
     x, found = np.zeros(1), []
     for _ in range(n):
@@ -54,7 +64,16 @@ def history(n):
         found.append(x)
     return found
 """
-DECLARED = ["Filter()", "rows(n)", "tensors(n)", "collect(x, found=None)", "fresh(n)", "history(n)"]
+DECLARED = [
+    "Filter()",
+    "rows(n)",
+    "tensors(n)",
+    "collect(x, found=None)",
+    "fresh(n)",
+    "history(n)",
+    "layers(n)",
+    "parts(n)",
+]
 
 
 @pytest.fixture
@@ -99,6 +118,30 @@ def _tensor(student):
     return held.tolist()
 
 
+def _rows(student):
+    f = student.Filter()
+    f.step(2)
+    back, end, begin, detached, array = f.rows()
+    f.step()
+    end[0] = 7
+    return back.tolist(), end.tolist(), begin.tolist(), detached.tolist(), array.tolist(), f.x.tolist()
+
+
+def _row_of_what_is_held(student):
+    f = student.Filter()
+    whole, turned = f.t, f.turned()
+    turned[1] = 5
+    whole[0] = 3
+    return whole.tolist(), turned.tolist()
+
+
+def _layers(student):
+    made = student.layers(2)
+    made["flat"] += 1
+    made["W"][1] = 0
+    return made["flat"].tolist(), made["b"].tolist(), made["W"].tolist()
+
+
 @pytest.mark.parametrize(
     ("ask", "expected"),
     [
@@ -111,9 +154,28 @@ def _tensor(student):
         (_written, [5, 1]),
         (_parts, ([1, 1], [1], {0: 1})),
         (_tensor, [1, 1]),
+        (_rows, ([7, 3], [7], [3], [3, 3], [3, 3], [3, 7])),
+        (_row_of_what_is_held, ([3, 5], [[3], [5]])),
+        (_layers, ([1, 1, 0, 0, 1, 1], [1, 1], [[1, 1], [0, 0]])),
+        (lambda student: [x.tolist() for x in list(student.Filter().ends(3))], [[3]] * 3),
         (lambda student: [len({*map(id, xs)}) for xs in (student.history(3), student.fresh(3))], [1, 3]),
     ],
-    ids=["rows", "next", "tensors", "run", "collected", "stepped", "written", "parts", "tensor", "history"],
+    ids=[
+        "rows",
+        "next",
+        "tensors",
+        "run",
+        "collected",
+        "stepped",
+        "written",
+        "parts",
+        "tensor",
+        "rows of",
+        "row",
+        "layers",
+        "ends",
+        "history",
+    ],
 )
 def test_it_shows_what_the_code_does_to_it(student, ask, expected):
     assert ask(student) == expected
@@ -145,4 +207,5 @@ def test_what_nobody_has_any_more_costs_nothing(student):
         assert student.fresh(2) == [[0, 0], [0, 0]]
     assert not student.runner.host.held.has_lists
     assert np.array_equal(student.history(1)[0], [1])
+    assert [part.tolist() for part in student.parts(2)] == [[0], [[0]]]
     assert not student.runner.host.held.parameters

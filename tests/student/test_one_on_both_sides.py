@@ -196,6 +196,16 @@ def test_an_optimiser_of_ours_trains_the_groups_of_a_network_of_theirs(student):
     assert not torch.equal(net.q(X), X @ before.T + net.q.bias)
 
 
+@pytest.mark.parametrize("register", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_a_hook_of_ours_on_a_parameter_of_theirs_that_would_not_run_is_an_error(open_student, register):
+    net = open_student(OBJECTS, declare=CLASSES).Attention(2, nn.Identity())
+    hook = getattr(net.q.weight, register)(lambda gradient: None)
+    with pytest.raises(StudentError, match="the rubric has a hook on a parameter"):
+        net(torch.eye(2)).prod().backward()
+    hook.remove()
+    net(torch.eye(2)).prod().backward()
+
+
 def test_the_rate_of_an_optimiser_of_theirs_is_ours_to_change(student):
     weight = nn.Parameter(torch.ones(1))
     optimiser = student.Optimizer([weight], 1.0)
