@@ -181,6 +181,23 @@ def test_it_shows_what_the_code_does_to_it(student, ask, expected):
     assert ask(student) == expected
 
 
+@pytest.mark.parametrize("is_done_by_reference", [True, False])
+@pytest.mark.parametrize("kind", [torch.ones, np.ones])
+def test_what_an_object_is_given_to_keep_is_one(open_student, kind, is_done_by_reference):
+    instances = Instances({"Filter"}, is_learning=is_done_by_reference)
+    f = open_student(SOURCE, declare=DECLARED, instances=instances).Filter()
+    name = "t" if kind is torch.ones else "x"
+    f.x, f.t = np.zeros(2), torch.zeros(2)
+    own = kind(2)
+    setattr(f, name, own)
+    assert getattr(f, name) is own
+    own[0] = 3
+    f.step()
+    held = getattr(f, name)
+    assert held.tolist() == [4, 2]
+    assert (own is held, own.tolist()) == (is_done_by_reference, [4, 2] if is_done_by_reference else [3, 1])
+
+
 def test_not_once_the_code_may_know_the_answer(student):
     f = student.Filter()
     x, _, (words, _) = f.step(), *f.parts()
