@@ -296,7 +296,7 @@ class Worker(Answering):
         seen = [outputs[i] for i in message.get("seen", ())]
         is_differentiable = message["create_graph"] and bool(wanted)
         if is_differentiable:
-            vectors = [v.requires_grad_() for v in vectors]
+            vectors = [one.tensor.requires_grad_(one.requires_grad) for one in tensors]  # others are constants
         with self._going_back.from_there(), without_hooks(own), _gradients_of(seen) as gradients:
             if is_differentiable or "wanted" in message:
                 products = _products(roots, wanted, vectors, create_graph=is_differentiable)
