@@ -2,7 +2,6 @@
 
 import copy
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import stock
 
 from autograder.base.environment import usable_cores
 from autograder.course import mutants
@@ -128,9 +128,8 @@ def regenerated(tmp_path_factory):
     root = tmp_path_factory.mktemp("course")
     shutil.copy(ROOT / "nbgrader_config.py", root)
     shutil.copytree(ROOT / "solutions", root / "solutions", ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # nbgrader looks for alembic on PATH
     command = [sys.executable, "-c", GENERATE, *NAMES]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, env=stock.environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return root / "assignments"
 
@@ -248,11 +247,9 @@ def executed(tmp_path_factory):
     """The source notebooks run by `nbconvert`, each in its folder."""
     root = tmp_path_factory.mktemp("executed")
     shutil.copytree(ROOT / "solutions", root / "solutions")
-    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace"]
-    command += [f"solutions/{name}/{name}.ipynb" for name in NAMES]
-    offline = os.environ | {"AUTOGRADER_OFFLINE": "1"}
-    done = subprocess.run(command, cwd=root, env=offline, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-2000:]
+    notebooks = [f"solutions/{name}/{name}.ipynb" for name in NAMES]
+    command = ["nbconvert", "--to", "notebook", "--execute", "--inplace", *notebooks]
+    stock.run(*command, cwd=root, AUTOGRADER_OFFLINE="1")
     return root / "solutions"
 
 

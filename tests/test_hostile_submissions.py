@@ -17,6 +17,7 @@ from pathlib import Path
 import hostile_submissions as hostile
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from typer.testing import CliRunner
 
@@ -207,9 +208,7 @@ def test_regrade_moves_nobody_who_did_nothing(batch):
 
 
 def test_nbgrader_exports_everybody(batch):
-    command = [sys.executable, "-m", "nbgrader", "export", "--to", "stock.csv"]
-    done = subprocess.run(command, cwd=batch.root, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    stock.run("nbgrader", "export", "--to", "stock.csv", cwd=batch.root)
     assert len((batch.root / "stock.csv").read_text(encoding="utf-8").splitlines()) == 1 + len(GRADED) + len(HONEST)
 
 

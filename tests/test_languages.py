@@ -339,7 +339,7 @@ def test_words_of_our_languages_are_kept_as_before():
 
 def test_a_copy_for_gradescope_speaks_the_languages_of_its_course(tmp_path):
     course = make(tmp_path / "course", FR)
-    runners.gradescope(course, course.assignment("tiny"), tmp_path / "runner")
+    runners.gradescope(course, "tiny", tmp_path / "runner")
     i18n.speak()
     copy = Course(tmp_path / "runner" / "course")
     assert copy.assignment("tiny").languages == ("fr",)

@@ -44,7 +44,7 @@ class AutograderError(Exception):
     def said(self, language: Language | None) -> str:
         """Return the message in the language that was chosen; if none was, in English or, for students, in all."""
         if language is None:
-            return self.text.both if self.for_students else self.text.en
+            return self.text.for_anybody if self.for_students else self.text.en
         return self.text.get(language)
 
     def __str__(self) -> str:
@@ -185,8 +185,8 @@ class StudentException(StudentError):
         """What the call has changed of its arguments, although it may not, before it raised."""
 
 
-class NotWritten(StudentException):
-    """The student's code is still the stub, which raises `NotImplementedError`."""
+class NotWritten(StudentException, NotImplementedError):
+    """The student's code is still the stub, which raises `NotImplementedError`; or that of an abstract class."""
 
 
 class NotDefined(StudentError):

@@ -93,6 +93,11 @@ class Text(BaseModel):
         """The words in every language of the course, in one line, for a reader whose language is not known yet."""
         return " / ".join(dict.fromkeys(map(self.get, _declared or OURS)))
 
+    @property
+    def for_anybody(self) -> str:
+        """The same; where nobody knows the course, what the reader's system speaks comes first."""
+        return self.both if _declared else " / ".join(dict.fromkeys(map(self.get, (language_of_locale(), *OURS))))
+
     def map(self, change: Callable[[str], str]) -> Text:
         """Return the words with the same change made in every language."""
         return Text(**{language: change(words) for language, words in self})

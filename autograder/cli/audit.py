@@ -69,12 +69,18 @@ def audit(
 
     Exits with 1 if something needs fixing, such as a right version that loses a point, and with 0 otherwise.
     """
+    from autograder.course import passed_audits
+    from autograder.grading.audit import EVERYTHING
+
     with errors_as_exit_codes(lang):
         found, language = course_at(course), choose(lang)
         order = _Order(jobs, keys, frozenset(exercise or ()), frozenset(only or ()), json_output)
         audits = _audit_all(found, assignments or [], order, language)
         if least is not None:
             audits = [audited.model_copy(update={"least": least / 100}) for audited in audits]
+        if order.chosen == EVERYTHING:
+            for name in (one.assignment for one in audits if not one.faults and found.has_rubric(one.assignment)):
+                passed_audits.remember(found, found.assignment(name))
         if json_output:
             print_json([audited.to_dict() for audited in audits])
         else:

@@ -110,7 +110,7 @@ def grade(
             written, counted = _write(found, paths or [], reports, by_tests, out, language, as_json=json_output)
         show_reports([*reports, *by_tests], out, language, as_json=json_output, counted=counted)
         if not paths:
-            _tell_left_out(found, language, is_known=is_known)
+            _tell_left_out(found, language)
         if not runs_tests:
             _tell_not_run(rubrics, language)
         writing.tell_written(written, language, quiet=json_output)
@@ -269,6 +269,8 @@ def grade_all(
     if not jobs and not is_needed:
         return []
     if not jobs:
+        if not paths:
+            _tell_left_out(course, language)
         places = ", ".join(map(str, paths or [course.submitted]))
         raise UsageError(
             text("no submissions of {assignment} found in {places}", assignment=asked, places=places)
@@ -356,13 +358,14 @@ def show_reports(
     typer.echo(text("reports: {file}", file=str(out)).get(language))
 
 
-def _tell_left_out(course: Course, language: Language, *, is_known: bool) -> None:
+def _tell_left_out(course: Course, language: Language) -> None:
     """Name what is nobody's, and assignments whose tests nothing can run as nbgrader does not know the course."""
+    from autograder.course.configuration import CONFIG_FILE
     from autograder.course.jobs import left_out
 
     for words in left_out(course.submitted, course.notebooks()):
         typer.echo(words.get(language), err=True)
-    for name in course.plain() if not is_known else ():
+    for name in course.plain() if not (course.root / CONFIG_FILE).is_file() else ():
         if any(course.submitted.glob(f"*/{name}")):
             typer.echo(tell_nbgrader_is_needed(name).get(language), err=True)
 

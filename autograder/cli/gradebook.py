@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autograder.base.errors import UsageError
+from autograder.base.errors import AutograderError, UsageError
 from autograder.cli import writing
 from autograder.cli.options import (
     RESULTS,
@@ -29,6 +29,7 @@ from autograder.cli.options import (
     must_confine,
     print_json,
     progress,
+    tell_error,
     waiting,
 )
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from autograder.gradebook.extensions import DueDate, Extensions
     from autograder.gradebook.feedback import Written
     from autograder.gradebook.nbgrader_course import NbgraderCourse
+    from autograder.gradebook.releasing import Release
     from autograder.grading.regrade import Regrading
     from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
@@ -60,8 +62,7 @@ def release(
 ) -> None:
     """Make what students get from the sources, check it for leaks, and enter it into the gradebook."""
     from autograder.base.i18n import text
-    from autograder.base.moments import local
-    from autograder.gradebook import colab, releasing, source_check
+    from autograder.gradebook import colab, releasing
     from autograder.gradebook.nbgrader_course import NbgraderCourse
 
     with errors_as_exit_codes(lang):
@@ -74,32 +75,57 @@ def release(
         language = choose(lang)
         with waiting(text("loading nbgrader"), language):
             nbgrader = NbgraderCourse(found.root)  # takes seconds, and is not needed to find a mistake in YAML
+        refused = 0
         for name in names:
-            with waiting(text("making what students get of {assignment}", assignment=name), language):
-                done = releasing.release(found, nbgrader, name, colab_base=colab_base)
-            changed = ", ".join(done.changed) or text("nothing that students get has changed")
-            words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
-            typer.echo(words.get(choose(lang)))
-            for address in done.links.values():
-                typer.echo(f"  {address}")
-            due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
-            if done.due or found.has_rubric(name):
-                typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
-            if done.left_out:
-                words = text(
-                    "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
-                    assignment=name,
-                    names=", ".join(done.left_out),
-                )
-                typer.echo(words.get(choose(lang)), err=True)
-            for stranger in done.strangers:
-                words = text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
-                typer.echo(words.get(choose(lang)), err=True)
-            if not found.has_rubric(name):
-                with waiting(text("running the solutions of {assignment}", assignment=name), language):
-                    missed = source_check.on_release(nbgrader, name)
-                for words in missed:
-                    typer.echo(words.get(language), err=True)
+            try:
+                _release(found, nbgrader, name, colab_base, language)
+            except AutograderError as error:  # the others are released all the same
+                refused = max(refused, tell_error(error, lang))
+        if refused:
+            raise typer.Exit(refused)
+
+
+def _release(course: Course, nbgrader: NbgraderCourse, name: str, colab_base: str | None, language: Language) -> None:
+    """Release one assignment, and say what students get and what its author should know."""
+    from autograder.base.i18n import text
+    from autograder.base.moments import local
+    from autograder.gradebook import releasing
+
+    with waiting(text("making what students get of {assignment}", assignment=name), language):
+        done = releasing.release(course, nbgrader, name, colab_base=colab_base)
+    changed = ", ".join(done.changed) or text("nothing that students get has changed")
+    words = text("{assignment}: {changed} -> {folder}", assignment=name, changed=changed, folder=done.folder)
+    typer.echo(words.get(language))
+    for address in done.links.values():
+        typer.echo(f"  {address}")
+    due = local(done.due) if done.due else text("not known; write `due:` into assignment.yaml")
+    if done.due or course.has_rubric(name):
+        typer.echo(text("{assignment}: due {time}", assignment=name, time=due).get(language))
+    for words in _remarks(course, nbgrader, done, language):
+        typer.echo(words.get(language), err=True)
+
+
+def _remarks(course: Course, nbgrader: NbgraderCourse, done: Release, language: Language) -> Iterator[Text]:
+    """Yield what the author should know of an assignment that has been released."""
+    from autograder.base.i18n import text
+    from autograder.course import passed_audits
+    from autograder.gradebook import source_check
+
+    name = done.name
+    if done.left_out:
+        yield text(
+            "{assignment}: too large for the notebook to carry, so hand out the whole folder: {names}",
+            assignment=name,
+            names=", ".join(done.left_out),
+        )
+    for stranger in done.strangers:
+        yield text("{path}: is not made from the source, yet students get it", path=done.folder / stranger)
+    if not course.has_rubric(name):
+        with waiting(text("running the solutions of {assignment}", assignment=name), language):
+            missed = source_check.on_release(nbgrader, name)
+        yield from missed
+    elif not (assignment := course.assignment(name)).has_quiz:  # a quiz is proved by `quiz prove`
+        yield from filter(None, [passed_audits.tell_if_due(course, assignment)])
 
 
 def feedback(assignments: AssignmentsArgument = None, course: CourseOption = Path(), lang: LangOption = None) -> None:

@@ -61,6 +61,10 @@ class DownloadSource(StrEnum):
 
 
 _FORMATS = ", ".join(ScoreFormat)
+_RUN_ELSEWHERE = (
+    f"{', '.join(RUNNERS)} make a folder that runs this grader elsewhere; the last two, by visible criteria, so that "
+    "they need a rubric."
+)
 _SOURCES = ", ".join(DownloadSource)
 
 
@@ -110,7 +114,9 @@ def collect(
 
 
 def export(
-    to: Annotated[ScoreFormat, typer.Option("--to", metavar="FORMAT", help=f"Format to write: {_FORMATS}.")],
+    to: Annotated[
+        ScoreFormat, typer.Option("--to", metavar="FORMAT", help=f"Format to write: {_FORMATS}. {_RUN_ELSEWHERE}")
+    ],
     results: ResultsOption = RESULTS,
     assignment: Annotated[
         str | None, typer.Option("--assignment", metavar="NAME", help="Export this assignment only.")
@@ -199,9 +205,16 @@ def _export_runner(to: ScoreFormat, start: Path, assignment: str | None, target:
     from autograder.course.course import Course
     from autograder.lms import exporting
 
-    if assignment is None:
-        raise UsageError(text("--to {format} needs --assignment", format=to.value))
-    for file in exporting.make_runner(to, Course.find(start), assignment, target):
+    course = Course.find(start)
+    names = course.names(assignment) if assignment is not None else course.names()
+    if len(names) > 1:
+        words = text(
+            "--to {format} is for one assignment; choose it with --assignment: {names}",
+            format=to.value,
+            names=", ".join(names),
+        )
+        raise UsageError(words)
+    for file in exporting.make_runner(to, course, names[0], target):
         typer.echo(str(file))
 
 

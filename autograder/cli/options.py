@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -128,20 +128,20 @@ def errors_as_exit_codes(lang: str | None = None) -> Iterator[None]:
     """Turn an error into a line of text, in the language that was asked for, and an exit code."""
     try:
         yield
-    except (UsageError, ConfigError) as error:
-        _fail(error, 2, lang)
     except AutograderError as error:
-        _fail(error, 1, lang)
+        raise typer.Exit(tell_error(error, lang)) from error
     except ModuleNotFoundError as error:
         from autograder.sandbox import system
 
         if error.name not in system.ONLY_UNIX or (refusal := system.refusal()) is None:
             raise
-        _fail(UsageError(refusal), 2, lang)
+        raise typer.Exit(tell_error(UsageError(refusal), lang)) from error
     except KeyboardInterrupt:
         from autograder.base.i18n import text
 
-        sys.stderr.write(text("interrupted; what is done is kept, run the same command again to continue").both + "\n")
+        sys.stderr.write(
+            text("interrupted; what is done is kept, run the same command again to continue").for_anybody + "\n"
+        )
         raise typer.Exit(130) from None
 
 
@@ -161,18 +161,19 @@ def full_disks_as_exit_codes() -> Iterator[None]:
 
         if error.errno != errno.EPIPE:
             words = text("not everything could be written: {reason}", reason=error.strerror)
-            sys.stderr.write(f"autograder: {words.both}\n")
+            sys.stderr.write(f"autograder: {words.for_anybody}\n")
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more when it ends
         raise SystemExit(1) from None
 
 
-def _fail(error: AutograderError, code: int, lang: str | None) -> NoReturn:
+def tell_error(error: AutograderError, lang: str | None = None) -> int:
+    """Write an error as a line of text, in the language that was asked for; return the exit code it stands for."""
     from autograder.base.i18n import chosen_language
 
     words = error.said(chosen_language(lang))
     sys.stderr.write("autograder: " + " ".join(words.split()) + "\n")
-    raise typer.Exit(code)
+    return 2 if isinstance(error, UsageError | ConfigError) else 1
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import typer
 from autograder.base.errors import UsageError
 from autograder.cli.options import (
     RESULTS,
-    AssignmentArgument,
+    AssignmentsArgument,
     CourseOption,
     LangOption,
     ResultsOption,
@@ -25,12 +26,13 @@ from autograder.cli.options import (
 
 if TYPE_CHECKING:
     from autograder.course.course import Course
+    from autograder.course.settings import Settings
     from autograder.gradebook.nbgrader_course import NbgraderCourse
     from autograder.results.grade_report import GradeReport
 
 
 def report(
-    assignment: AssignmentArgument,
+    assignments: AssignmentsArgument = None,
     results: ResultsOption = RESULTS,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="File to write; by default ASSIGNMENT.html.")
@@ -38,32 +40,83 @@ def report(
     course: CourseOption = Path(),
     lang: LangOption = None,
 ) -> None:
-    """Write one HTML page about the class: scores, criteria, mistakes, who is missing."""
-    from autograder.base.files import write_asked
-    from autograder.base.i18n import same, text
-    from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
-    from autograder.report import class_page
-    from autograder.results.classroom import summarise
+    """Write an HTML page about the class in each assignment: scores, criteria, mistakes, who is missing."""
+    from autograder.base.i18n import text
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     with errors_as_exit_codes(lang):
         found = course_at(course)
-        (name,) = found.names(assignment)
-        settings = found.assignment(name).settings if found.has_rubric(name) else None
-        reports = _reports(results, name) if settings is not None else []
-        target = out or Path(f"{name}.html")
-        language = choose(lang, settings.language if settings is not None else found.languages[0])
-        with waiting(text("writing {file}", file=target), language):
-            nbgrader = NbgraderCourse(found.root) if is_nbgrader_course(found.root) or settings is None else None
-            if nbgrader is not None and settings is None:
-                reports = _from_gradebook(nbgrader, name, results)
-            classroom = summarise(
-                [report for report in reports if report.assignment == name],
-                title=settings.title if settings is not None else same(name),
-                students=_students(found, nbgrader, reports),
+        names = found.names(*(assignments or ()))
+        settings = {name: found.assignment(name).settings for name in filter(found.has_rubric, names)}
+        load = cache(partial(_load_nbgrader, found, lang))
+        classes = _classes(names, settings, load, results, all_needed=bool(assignments))
+        if out is not None and len(classes) > 1:
+            words = text(
+                "--out is one file, and there are pages on {names}; name one of them", names=", ".join(classes)
             )
-            feedback = _feedback(nbgrader, classroom.reports, target)
-            write_asked(target, class_page.page(classroom, language, feedback, languages=found.languages))
-        typer.echo(str(target))
+            raise UsageError(words)
+        nbgrader = load() if is_nbgrader_course(found.root) or not classes.keys() <= settings.keys() else None
+        for name, reports in classes.items():
+            _write(found, name, settings.get(name), reports, nbgrader, out or Path(f"{name}.html"), lang)
+
+
+def _load_nbgrader(course: Course, lang: str | None) -> NbgraderCourse:
+    from autograder.base.i18n import text
+    from autograder.gradebook.nbgrader_course import NbgraderCourse
+
+    with waiting(text("loading nbgrader"), choose(lang, course.languages[0])):
+        return NbgraderCourse(course.root)
+
+
+def _classes(
+    names: Sequence[str],
+    settings: Mapping[str, Settings],
+    load: Callable[[], NbgraderCourse],
+    results: Path,
+    *,
+    all_needed: bool,
+) -> dict[str, list[GradeReport]]:
+    """Return the reports from which each page is made, of assignments that have been graded.
+
+    Raises:
+        UsageError: none has, or not all that are needed.
+    """
+    found, missing = {}, []
+    for name in names:
+        try:
+            found[name] = _reports(results, name) if name in settings else _from_gradebook(load(), name, results)
+        except UsageError as error:
+            missing.append(error)
+    if missing and (all_needed or not found):
+        raise missing[0]
+    return found
+
+
+def _write(
+    course: Course,
+    name: str,
+    settings: Settings | None,
+    reports: list[GradeReport],
+    nbgrader: NbgraderCourse | None,
+    target: Path,
+    lang: str | None,
+) -> None:
+    """Write the page about one assignment, and say where."""
+    from autograder.base.files import write_asked
+    from autograder.base.i18n import same, text
+    from autograder.report import class_page
+    from autograder.results.classroom import summarise
+
+    language = choose(lang, settings.language if settings is not None else course.languages[0])
+    with waiting(text("writing {file}", file=target), language):
+        classroom = summarise(
+            [report for report in reports if report.assignment == name],
+            title=settings.title if settings is not None else same(name),
+            students=_students(course, nbgrader, reports),
+        )
+        feedback = _feedback(nbgrader, classroom.reports, target)
+        write_asked(target, class_page.page(classroom, language, feedback, languages=course.languages))
+    typer.echo(str(target))
 
 
 def _reports(results: Path, assignment: str) -> list[GradeReport]:

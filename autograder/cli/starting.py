@@ -90,11 +90,12 @@ def _take_over(plan: Plan, spoken: Language, *, asks: bool) -> None:
 def new_assignment(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name: letters, digits and _.")],
     functions: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--functions",
             metavar="SIGNATURES",
-            help='What students shall write, such as "f(x, y), g(z)"; by default one function, called like it.',
+            help='What students shall write, such as "f(x, y), g(z)", or the option again for each; by default one '
+            "function, called like it.",
         ),
     ] = None,
     course: CourseOption = Path(),
@@ -106,7 +107,9 @@ def new_assignment(
 
     with errors_as_exit_codes(lang):
         found, spoken = course_at(course), choose(lang)
-        written = skeletons.new_assignment(found, name, _signatures(functions or f"{name}(x, y)"), found.languages)
+        written = skeletons.new_assignment(
+            found, name, _signatures(", ".join(functions or [f"{name}(x, y)"])), found.languages
+        )
         _tell_written(written, found.root, spoken)
         words = text(
             "next: `autograder audit {name}` passes at once; put your own solution into the notebook, then change "

@@ -45,7 +45,7 @@ def refuse_changed_quizzes(assignments: Iterable[Assignment]) -> None:
         ConfigError: a quiz has changed since its notebook was made.
     """
     for assignment in assignments:
-        if any(assignment.private.glob("test_*_quiz.py")):
+        if assignment.has_quiz:
             from autograder.quiz.assignment import refuse_changed
 
             refuse_changed(assignment)

@@ -128,6 +128,11 @@ class Assignment:
         hidden = sorted(self.private.glob("test_*.py")) if self.has_reference else []
         return (*sorted(self.directory.glob("test_*.py")), *hidden)
 
+    @property
+    def has_quiz(self) -> bool:
+        """Whether questions of a quiz are among what is judged."""
+        return any(self.private.glob("test_*_quiz.py"))
+
     @cached_property
     def functions(self) -> dict[str, Function]:
         """Every function students write, by name."""
@@ -217,6 +222,7 @@ def refuse_plain(folder: Path) -> None:
 def _is_plain(folder: Path) -> bool:
     with suppress(AutograderError):  # most students have no course around them
         course = Course.find(folder)
+        _ = course.languages  # which we speak from now on, also where it is not one
         places = (course.source.resolve(), course.release.resolve())
         is_in_place = folder.parent in places or folder.parent.parent == course.submitted.resolve()
         return is_in_place and folder.name in course.plain()

@@ -130,10 +130,16 @@ def _in_folder(
                 else [_job_of_folder(d, folders, beside)]
             )
     else:
-        own = [
-            p for p in _handed_in_loose(folder) if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))
-        ]
+        files = _handed_in_loose(folder)
+        if folder.name == Path(folders.submitted).name and _are_in_tree(files, folder):
+            return  # whose folder's name is misspelt, maybe: `left_out` names it
+        own = [p for p in files if others.isdisjoint((folder.name, *p.relative_to(folder).parts[:-1]))]
         yield from _loose(own, folder, assignments, folders)
+
+
+def _are_in_tree(files: Sequence[Path], folder: Path) -> bool:
+    """Return whether all files have the form ``<student>/<name>/<file>``; whatever is loose lies higher."""
+    return all(len(file.relative_to(folder).parts) > 2 for file in files)
 
 
 def left_out(submitted: Path, notebooks: Mapping[str, Collection[str]]) -> Iterator[Text]:
@@ -143,7 +149,8 @@ def left_out(submitted: Path, notebooks: Mapping[str, Collection[str]]) -> Itera
         submitted: the tree.
         notebooks: the names of all assignments, and what the notebooks of each are called.
     """
-    if not any(d.is_dir() for name in notebooks for d in submitted.glob(f"*/{name}")):
+    is_tree = any(d.is_dir() for name in notebooks for d in submitted.glob(f"*/{name}"))
+    if not is_tree and not _are_in_tree(_handed_in_loose(submitted), submitted):
         return  # a folder of loose files
     students: list[Path] = []
     for path in sorted(submitted.iterdir()):
@@ -194,9 +201,10 @@ def _tell_further(students: Sequence[Path], notebooks: Mapping[str, Collection[s
         folders = [place for place in places if place.is_dir() and _may_read(place)]
         files = {folder: {path.name for path in folder.glob("[!.]*.ipynb")} for folder in folders}
         further = [
-            f"{folder.parent.name}/{min(names.difference(expected))}"
+            f"{folder.parent.name}/{file}"
             for folder, names in files.items()
             if names > set(expected)
+            for file in sorted(names.difference(expected))
         ]
         if further:
             yield text(

@@ -44,6 +44,7 @@ class Function:
         required: how many of them have no default.
         changes: those whose arguments it may change.
         defaults: what the declaration writes for the others.
+        by_name: how many of them, the last ones, are passed by name only.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Function:
     required: int
     changes: frozenset[str] = frozenset()
     defaults: tuple[str, ...] = ()
+    by_name: int = 0
 
     @classmethod
     def parse(cls, signature: str, changes: tuple[str, ...] = ()) -> Self:
@@ -58,6 +60,8 @@ class Function:
 
         >>> Function.parse("sgd(params, lr, batch_size=1)").parameters
         ('params', 'lr', 'batch_size')
+        >>> Function.parse("sgd(params, *, momentum=0, lr)").parameters
+        ('params', 'lr', 'momentum')
 
         Raises:
             ValueError: it is not a signature of plain parameters.
@@ -71,17 +75,36 @@ class Function:
             raise mistake(words) from None
         assert isinstance(definition, ast.FunctionDef)
         arguments = definition.args
-        if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.posonlyargs:
+        named = sorted(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True), key=lambda pair: bool(pair[1]))
+        is_mixed = bool(arguments.defaults) and any(default is None for _, default in named)
+        if arguments.vararg or arguments.kwarg or is_mixed or arguments.posonlyargs:
             words = text(
                 "{signature!r}: only plain parameters can be declared; let one of them be a list", signature=signature
             )
             raise mistake(words)
-        names = tuple(argument.arg for argument in arguments.args)
+        names = tuple(argument.arg for argument in (*arguments.args, *(argument for argument, _ in named)))
         if unknown := set(changes) - set(names):
             words = text("{name} has no parameter {parameter!r}", name=definition.name, parameter=min(unknown))
             raise mistake(words)
-        defaults = tuple(map(ast.unparse, arguments.defaults))
-        return cls(definition.name, names, len(names) - len(defaults), frozenset(changes), defaults)
+        written = (*arguments.defaults, *(default for _, default in named if default is not None))
+        defaults = tuple(map(ast.unparse, written))
+        return cls(definition.name, names, len(names) - len(defaults), frozenset(changes), defaults, len(named))
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """The parameters that are passed in order."""
+        return self.parameters[: len(self.parameters) - self.by_name]
+
+    def split(self, arguments: list[Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Divide arguments for the first parameters into those that are passed in order and by name.
+
+        >>> Function.parse("sgd(params, *, lr)").split(["p", 0.1])
+        (['p'], {'lr': 0.1})
+        """
+        if not self.by_name:
+            return arguments, {}
+        count = len(self.in_order)
+        return arguments[:count], dict(zip(self.parameters[count:], arguments[count:], strict=False))
 
     def default_of(self, parameter: str) -> Any:
         """Return what stands for a parameter that is left out although a later one is given.
@@ -90,19 +113,17 @@ class Function:
         10
 
         Raises:
-            TypeError: it has no default, or one that only the student's code can make.
+            TypeError: it has no default.
+            ValueError: or one that only the student's code can make.
         """
         place = self.parameters.index(parameter) - self.required
         if not 0 <= place < len(self.defaults):
             raise TypeError(f"{self}: {parameter} is missing")
-        try:
-            return ast.literal_eval(self.defaults[place])
-        except ValueError:
-            words = f"{self}: pass {parameter}, too: its default {self.defaults[place]} is not a literal"
-            raise TypeError(words) from None
+        return ast.literal_eval(self.defaults[place])
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(self.parameters)})"
+        names = [*self.in_order, *("*",) * bool(self.by_name), *self.parameters[len(self.in_order) :]]
+        return f"{self.name}({', '.join(names)})"
 
 
 class Seed(_Settings):

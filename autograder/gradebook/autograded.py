@@ -47,11 +47,13 @@ class Autograded:
         notebook: with marks, locked cells and outputs in place.
         scores: of each graded cell; None if a person has to grade it.
         comments: on each cell that a student writes in.
+        is_unread: nothing could be read, so a person has to look at the zeros.
     """
 
     notebook: NotebookNode
     scores: dict[str, float | None]
     comments: dict[str, str | None]
+    is_unread: bool = False
 
 
 def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
@@ -104,7 +106,8 @@ def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook
         "problems": [problem.model_dump(mode="json") for problem in report.problems],
     }
     notebook.metadata[MARK] = as_node(kept)
-    return Autograded(notebook, scores, comments(notebook, source))
+    is_unread = report.status == "unreadable"
+    return Autograded(notebook, scores, comments(notebook, source), is_unread)
 
 
 def write(file: Path, notebook: NotebookNode) -> None:

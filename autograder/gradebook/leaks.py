@@ -77,7 +77,7 @@ class Secrets:
         for file in sorted(p for p in source.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
             private = PRIVATE in file.relative_to(source).parts
             if file.suffix == ".ipynb" and not private:
-                for cell in _cells(file):
+                for cell in _cells(file) if file.parent == source else _cells_if_any(file):
                     solutions, marked, rest = _divide(cell)
                     for solution in solutions:
                         hidden.update(_lines(solution))
@@ -159,6 +159,14 @@ def _cells(notebook: Path) -> list[dict[str, Any]]:
         raise ConfigError(text("is not a notebook ({reason})", reason=error), path=notebook) from None
 
 
+def _cells_if_any(file: Path) -> list[dict[str, Any]]:
+    """Return the cells of what lies deeper: nbgrader makes nothing of it, and editors call other files notebooks."""
+    try:
+        return _cells(file)
+    except ConfigError:
+        return []
+
+
 def _divide(cell: dict[str, Any]) -> tuple[list[str], str, str]:
     """Divide a source cell as nbgrader's conversion does: its solutions, what is for graders, the rest."""
     source = cell.get("source", "")
@@ -202,8 +210,12 @@ def _explanations(file: Path) -> Iterator[str]:
 def _texts(file: Path) -> Iterator[tuple[str, str]]:
     """Yield every text in a file, with its place in it."""
     content = file.read_bytes()
-    if file.suffix == ".ipynb":
-        for place, words in _strings(json.loads(content), ""):
+    try:
+        notebook = json.loads(content) if file.suffix == ".ipynb" else None
+    except ValueError:
+        notebook = None
+    if notebook is not None:
+        for place, words in _strings(notebook, ""):
             yield place, words
             yield from ((f"{place}: {name}", inner) for name, inner in _carried(words))
             if _ENCODED.match(words):

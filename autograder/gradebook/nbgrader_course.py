@@ -18,12 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autograder.base import i18n
 from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.extras import needs_extra
 from autograder.base.garbage import without_collections
 from autograder.base.i18n import Text, same, text
 from autograder.course import configuration
-from autograder.course.configuration import CONFIG_FILE, Folders
+from autograder.course.configuration import CONFIG_FILE, Folders, Languages
 from autograder.course.course import Assignment, Course
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class NbgraderCourse:
             setattr(self.folders, f"{step}_directory", name)
         if PRIVATE not in self.folders.ignore:
             self.folders.ignore = [*self.folders.ignore, PRIVATE]
+        languages = Languages.of(self.root, self.app.config)
+        i18n.speak(languages.codes, languages.catalogues)
         self._check_address()
 
     @contextmanager

@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import autograder
-from autograder.base.errors import ConfigError, GradebookError, SandboxError, StudentError, SubmissionError
+from autograder.base.errors import ConfigError, GradebookError, SandboxError, StudentError
 from autograder.base.i18n import Text, printable, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.course import confused
 from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair
+from autograder.gradebook import autograded, handed_in, plain_notebooks, released_notebook, repair
 from autograder.gradebook.autograde_rules import AutogradeRules
+from autograder.gradebook.handed_in import Reading
 from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.released_notebook import SourceNotebook
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 RUN = "autograder_run"
 """In an autograded notebook's metadata: the report that it belongs to, and what the gradebook gets of it."""
 
-_MOST_READ = 20
-"""So many notebooks of other names are looked into where one is missing."""
+_REVISION = 2
+"""Of what a run gives: after another one everything is run again."""
 _DONE_BY_US = frozenset(("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties"))
 
 
@@ -138,7 +139,7 @@ class PlainAssignment:
             digest.update(os.fsencode(f"\0{file.name}\0{file.stat().st_size}\0"))
             digest.update(file.read_bytes())
         steps = [f"{step.__module__}.{step.__name__}" for step in self._further_steps]
-        digest.update(repr((self.rules.timeout_s, steps)).encode())
+        digest.update(repr((self.rules.timeout_s, steps, _REVISION)).encode())
         return {
             "rubric_sha256": digest.hexdigest(),
             "seed": "",
@@ -179,9 +180,14 @@ class PlainAssignment:
                 folder = place / self.name
                 folder.mkdir()
                 self.rules.bring_along(self.name, submission.folder, folder, notes.append)
+                found = handed_in.find(submission.folder, self.sources, self.judged)
                 for source in self.sources:
-                    if (path := self._file(submission, source, problems)) is not None:
-                        notebooks[source.name] = self._execute(path, source, folder, runner, problems)
+                    one = found[source.name]
+                    if one.odd is not None:
+                        problems.append(self._beside_rubric(source.name, one.odd))
+                    if one.path is not None or one.is_lost:
+                        reading = handed_in.read(one)
+                        notebooks[source.name] = self._execute(reading, source, folder, submission, runner, problems)
         except (SandboxError, StudentError) as error:  # the latter before any of the student's cells
             return Executed(submission, self._failed(submission, error.text), {}, notes)
         except OSError as error:  # such as a full disk: the others are graded all the same
@@ -195,76 +201,42 @@ class PlainAssignment:
         alone._further_steps = []  # they may ask the gradebook for a student
         return alone.run(PlainSubmission("", self._source), runner)
 
-    def _file(self, submission: PlainSubmission, source: SourceNotebook, problems: list[Problem]) -> Path | None:
-        """Return the file of a notebook, under whatever name: the only one, or the one with its cells; None if none is.
-
-        Where several could be it, a person has to choose.
-        """
-        expected = f"{source.name}.ipynb"
-        if (submission.folder / expected).is_file():
-            return submission.folder / expected
-        named = {f"{one.name}.ipynb" for one in self.sources} | {f"{self.judged}.ipynb"}
-        others = [file for file in sorted(submission.folder.glob("[!.]*.ipynb")) if file.name not in named]
-        fitting = [file for file in others[:_MOST_READ] if self._is_of(file, source)]
-        if not fitting and self.is_one_notebook and len(others) == 1:
-            fitting = others
-        if len(fitting) == 1:
-            found = printable(fitting[0].name)
-            words = text("{expected} was expected; {found} was graded", expected=expected, found=found)
-        elif fitting:
-            names = ", ".join(printable(file.name) for file in fitting)
-            words = text(
-                "{expected} was expected; it is unclear which of {found} to grade", expected=expected, found=same(names)
-            )
-        else:
-            words = text("there is no {expected}", expected=expected)
-        problems.append(self._beside_rubric(source.name, Problem.of("missing", words)))
-        return fitting[0] if len(fitting) == 1 else None
-
-    def _is_of(self, file: Path, source: SourceNotebook) -> bool:
-        """Whether most of the marked cells of a notebook are those of this source, and not of another one as well."""
-        cells = frozenset[str]() if file.is_symlink() else confused.cells_of(file)
-        most = [one for one in self.sources if 2 * len(cells & one.cells.keys()) > len(cells)]
-        return most == [source]
-
     def _execute(
         self,
-        path: Path,
+        reading: Reading,
         source: SourceNotebook,
         folder: Path,
+        submission: PlainSubmission,
         runner: plain_notebooks.NotebookRunner,
         problems: list[Problem],
     ) -> NotebookNode:
         """Return a notebook with marks, locked cells and outputs in place; what cannot be read has empty answers."""
-        try:
-            if path.is_symlink():
-                raise SubmissionError(text("{file} is a link; hand in the file itself", file=printable(path.name)))
-            content, of_encoding = submissions.decode(submissions.read_bytes(path))
-            notebook, of_format = repair.parse_with_problems(content)
-        except (SubmissionError, ValueError) as error:
-            words = repair.tell_unreadable(path.name, error)
-            problems.append(self._beside_rubric(source.name, Problem.of("unreadable", words)))
-            notebook = autograded.read(None)
+        notebook, name = reading.notebook, source.name
+        if reading.unread is not None:
+            problems += [self._beside_rubric(name, problem) for problem in reading.problems]
             released_notebook.restore(notebook, source)
-            plain_notebooks.say_not_run([cell for cell in notebook.cells if cell.cell_type == "code"], words)
+            plain_notebooks.say_not_run([c for c in notebook.cells if c.cell_type == "code"], reading.unread)
+            handed_in.tell_unread(notebook, reading.unread)
         else:
-            problems += [self._in_notebook(source.name, problem) for problem in (*of_encoding, *of_format)]
-            if (other := self._of_other_assignment(path, notebook)) is not None:
-                problems.append(self._beside_rubric(source.name, other))
+            problems += [self._in_notebook(name, problem) for problem in reading.problems]
+            if (other := self._of_other_assignment(reading)) is not None:
+                problems.append(self._beside_rubric(name, other))
             released_notebook.restore(notebook, source)
-            noticed = runner.run(notebook, folder, path.parent)
-            problems += [self._in_notebook(source.name, problem) for problem in noticed]
-            self._do_further_steps(notebook, source, path.parent.parent.name)
+            noticed = runner.run(notebook, folder, submission.folder)
+            problems += [self._in_notebook(name, problem) for problem in noticed]
+            self._do_further_steps(notebook, source, submission.folder.parent.name)
         repair.name_cells(notebook.cells)
         scores, notes = plain_notebooks.scores(notebook, source)
         problems += notes
-        notebook.metadata[RUN] = {"scores": scores, "comments": autograded.comments(notebook, source)}
+        made = {"scores": scores, "comments": autograded.comments(notebook, source)}
+        notebook.metadata[RUN] = made | {"unread": reading.unread is not None}
         return notebook
 
-    def _of_other_assignment(self, path: Path, notebook: NotebookNode) -> Problem | None:
-        marks = (cell.metadata.get("nbgrader", {}).get("grade_id") for cell in notebook.cells if "source" in cell)
+    def _of_other_assignment(self, reading: Reading) -> Problem | None:
+        cells = reading.notebook.cells
+        marks = (cell.metadata.get("nbgrader", {}).get("grade_id") for cell in cells if "source" in cell)
         named = frozenset(mark for mark in marks if mark)
-        return confused.problem_of(Course(self._nbgrader.root), self.name, path.name, named)
+        return confused.problem_of(Course(self._nbgrader.root), self.name, reading.file, named)
 
     def _in_notebook(self, name: str, problem: Problem) -> Problem:
         """Return a problem that names its notebook, if there are several."""
@@ -297,7 +269,8 @@ class PlainAssignment:
     ) -> GradeReport:
         exercises, notes = [], []
         for source in self.sources:
-            scores = notebooks[source.name].metadata[RUN]["scores"] if source.name in notebooks else {}
+            made = notebooks[source.name].metadata[RUN] if source.name in notebooks else {}
+            scores = made.get("scores", {})
             worth = {cell.name: cell.points for cell in source.cells.values() if cell.points}
             given = {name: scores.get(name, 0.0) for name in worth}
             exercises += [
@@ -305,11 +278,11 @@ class PlainAssignment:
                 for name, score in given.items()
                 if score is not None
             ]
-            if waiting := sum(score is None for score in given.values()):
+            if waiting := sum(score is None or made.get("unread", False) for score in given.values()):
                 notes.append((source.name, waiting))
-        unreadable = sum(problem.kind == "unreadable" for problem in problems)
+        is_unread = bool(notebooks) and all(one.metadata[RUN]["unread"] for one in notebooks.values())
         return GradeReport(
-            status="unreadable" if notebooks and unreadable == len(notebooks) else "graded",
+            status="unreadable" if is_unread else "graded",
             score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
             exercises=tuple(exercises),
             problems=(*bounded(problems), *self._waiting(notes)),
@@ -322,8 +295,8 @@ class PlainAssignment:
         """Return notes on the cells that wait for a person: one for all notebooks, unless others are judged apart."""
         if self.judged is None:
             total = sum(count for _, count in counts)
-            return [Problem.of("note", tell_waiting(total))] if total else []
-        return [self._in_notebook(name, Problem.of("note", tell_waiting(count))) for name, count in counts]
+            return [Problem.of("waiting", tell_waiting(total))] if total else []
+        return [self._in_notebook(name, Problem.of("waiting", tell_waiting(count))) for name, count in counts]
 
     def _exercise(self, notebook: str, cell: str, score: float, points: float) -> ExerciseResult:
         name = cell if self.is_one_notebook else f"{notebook}/{cell}"

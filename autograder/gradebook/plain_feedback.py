@@ -51,8 +51,6 @@ def write_all(nbgrader: NbgraderCourse, assignment: str) -> Iterator[Written]:
             bring_along(*(nbgrader.folder(step, student, assignment) for step in ("autograded", "feedback")))
             for file in sorted(nbgrader.folder("feedback", student, assignment).glob("*.html")):
                 yield Written(student, file)
-        elif graded.is_dir():
-            yield Written(student, None, text("none of its notebooks was handed in, so there is no page"))
         else:
             words = text("has not been graded; run `autograder grade --assignment {assignment}`", assignment=assignment)
             yield Written(student, None, words)

@@ -303,7 +303,8 @@ class _Writer:
             return GradebookRow(student, timestamp, scores, {}, missing - {source.name})
         run = executed.notebooks[source.name].metadata[RUN]
         changed = rewritten.get(source.name, frozenset())
-        return GradebookRow(student, timestamp, run["scores"], run["comments"], missing, changed)
+        is_unread = bool(run.get("unread"))
+        return GradebookRow(student, timestamp, run["scores"], run["comments"], missing, changed, is_unread)
 
     def _place(self, student: str) -> Path:
         return self._nbgrader.folder("autograded", student, self._assignment.name)

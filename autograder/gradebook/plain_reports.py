@@ -12,7 +12,7 @@ from autograder.base.i18n import same, text
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.report.tables import points
-from autograder.results.counted import tell_waiting, tells_waiting
+from autograder.results.counted import tell_waiting
 from autograder.results.grade_report import ExerciseResult, GradeReport, Problem
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def reports_of(nbgrader: NbgraderCourse, assignment: str, graded: Iterable[Grade
 
 def _noticed(report: GradeReport) -> tuple[Problem, ...]:
     """Return what was noticed when a submission ran; how many cells wait is said anew."""
-    return tuple(problem for problem in report.problems if not tells_waiting(problem))
+    return tuple(problem for problem in report.problems if problem.kind != "waiting")
 
 
 def _report(
@@ -89,6 +89,6 @@ def _exercise(name: str, grade: Grade) -> ExerciseResult:
 
 def _problems(waiting: int, penalty: float) -> Iterator[Problem]:
     if waiting:
-        yield Problem.of("note", tell_waiting(waiting))
+        yield Problem.of("waiting", tell_waiting(waiting))
     if penalty:
         yield Problem.of("note", text("late: {points} points are taken off", points=points(penalty)))

@@ -20,13 +20,14 @@ from nbgrader.utils import is_grade, is_solution, is_task
 from traitlets.log import get_logger
 
 from autograder.base.environment import usable_cores
-from autograder.base.errors import ConfigError, GradebookError, SubmissionError
-from autograder.base.i18n import text
+from autograder.base.errors import ConfigError, GradebookError
+from autograder.base.i18n import Text, text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job
-from autograder.gradebook import autograded, plain_notebooks, released_notebook, repair, rows
+from autograder.gradebook import autograded, handed_in, plain_notebooks, released_notebook, repair, rows
 from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
+from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import RESULTS, Journal
 from autograder.sandbox import confine
@@ -48,59 +49,83 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
         notebooks: the files found in one submission's folder; changed in place.
     """
     folder = Path(notebooks[0]).parent
-    expected = str(folder / f"{folder.name}.ipynb")
-    if expected not in notebooks and Course(Path.cwd()).has_rubric(folder.name):
-        notebooks.append(expected)
+    with NbgraderCourse(Path.cwd()).open() as gradebook:
+        notebooks += [file for file in _expected(gradebook, folder) if file not in notebooks]
+        _complete_row(gradebook, folder.parent.name, folder.name)
     if note := timestamp(folder)[1]:
         get_logger().warning("%s: %s", folder.parent.name, note)
-    _complete_row(folder.parent.name, folder.name)
 
 
-def _complete_row(student: str, assignment: str) -> None:
+def _expected(gradebook: Gradebook, folder: Path) -> list[str]:
+    """Return the files that `SubmissionReader` can read, whatever they are called in truth."""
+    has_rubric = Course(Path.cwd()).has_rubric(folder.name)
+    judged = folder.name if has_rubric else None
+    others = _sources(gradebook, folder.name, judged)
+    found = handed_in.find(folder, others, judged)
+    names = [name for name, one in found.items() if one.is_lost or (one.path is not None and one.odd is not None)]
+    return [str(folder / f"{name}.ipynb") for name in ([folder.name, *names] if has_rubric else names)]
+
+
+def _sources(gradebook: Gradebook, assignment: str, judged: str | None) -> list[SourceNotebook]:
+    """Return the notebooks that no rubric judges; none if the gradebook does not know the assignment."""
+    try:
+        names = [one.name for one in gradebook.find_assignment(assignment).notebooks if one.name != judged]
+    except MissingEntry:
+        return []
+    found = [released_notebook.load(gradebook, name, assignment) for name in sorted(names)]
+    return found if judged is None else [one for one in found if one.is_worth_points]
+
+
+def _complete_row(gradebook: Gradebook, student: str, assignment: str) -> None:
     """Complete the row of a student who had an extension before they handed in; nbgrader would fail on it."""
-    with NbgraderCourse(Path.cwd()).open() as gradebook:
-        try:
-            submission = gradebook.find_submission(assignment, student)
-        except MissingEntry:
-            return
-        is_complete = bool(submission.notebooks)
-        gradebook.db.rollback()
-        if not is_complete:
-            rows.complete(gradebook, assignment, student)
+    try:
+        is_complete = bool(gradebook.find_submission(assignment, student).notebooks)
+    except MissingEntry:
+        is_complete = True
+    gradebook.db.rollback()
+    if not is_complete:
+        rows.complete(gradebook, assignment, student)
 
 
 class SubmissionReader(NotebookExporter):
-    """Leaves a notebook with a rubric unread; for ``c.Autograde.exporter_class``.
+    """Reads what was handed in as `autograder grade` does; for ``c.Autograde.exporter_class``.
 
-    `ConfinedExecute` grades and shows the file as it was handed in, which may be damaged, missing or a script;
-    nbgrader's own steps would give up on it.
+    A notebook with a rubric stays unread: `ConfinedExecute` grades and shows the file as it was handed in. nbgrader's
+    own steps would give up on a file that is damaged, missing, misnamed, no UTF-8 or a script.
     """
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Run a notebook through the preprocessors; an empty one stands in for one that a rubric judges."""
-        place = (resources or {}).get("nbgrader", {})
-        folders = cast("Autograde", self.parent).coursedir
-        if place and rubric_of(folders, place["assignment"], place["notebook"]) is not None:
+        place = (resources or {}).get("nbgrader")
+        if not place:
+            return super().from_filename(filename, resources, **kw)
+        converter = cast("Autograde", self.parent)
+        if rubric_of(converter.coursedir, place["assignment"], place["notebook"]) is not None:
             return self.from_notebook_node(v4.new_notebook(), resources, **kw)
-        return super().from_filename(filename, resources, **kw)
+        notebook = self._read(Path(filename), place, _run_of(converter))
+        about = {"name": place["notebook"], "path": str(Path(filename).parent)}
+        return self.from_notebook_node(notebook, {**(resources or {}), "metadata": about}, **kw)
 
-    def from_file(
-        self, file_stream: Any, resources: dict[str, Any] | None = None, **kw: Any
-    ) -> tuple[NotebookNode, dict[str, Any]]:
-        """Run a notebook through the preprocessors, repaired and with its marks restored as by `autograder grade`."""
-        try:
-            notebook = repair.parse(file_stream.read())
-        except (SubmissionError, ValueError) as error:
-            name = Path(getattr(file_stream, "name", "")).name
-            raise GradebookError(repair.tell_unreadable(name, error)) from error
-        if place := (resources or {}).get("nbgrader"):
-            with Gradebook(place["db_url"]) as gradebook:
-                source = released_notebook.load(gradebook, place["notebook"], place["assignment"])
-            released_notebook.restore(notebook, source)
-            repair.name_cells(notebook.cells)
-        return self.from_notebook_node(notebook, resources, **kw)
+    def _read(self, file: Path, place: dict[str, Any], run: _Run) -> NotebookNode:
+        """Return a notebook with its marks restored; the run knows if there was nothing to read."""
+        name, assignment = place["notebook"], place["assignment"]
+        with Gradebook(place["db_url"]) as gradebook:
+            source = released_notebook.load(gradebook, name, assignment)
+            one = handed_in.HandedIn(file)
+            if not file.is_file():
+                judged = assignment if Course(run.root).has_rubric(assignment) else None
+                one = handed_in.find(file.parent, _sources(gradebook, assignment, judged), judged).get(name, one)
+        reading = handed_in.read(one)
+        for problem in (*filter(None, [one.odd]), *reading.problems):
+            get_logger().warning("%s: %s", place["student"], problem.text)
+        released_notebook.restore(reading.notebook, source)
+        if reading.unread is not None:
+            run.unread[place["student"], assignment, name] = reading.unread
+            handed_in.tell_unread(reading.notebook, reading.unread)
+        repair.name_cells(reading.notebook.cells)
+        return reading.notebook
 
 
 class ConfinedExecute(Execute):  # type: ignore[misc]
@@ -113,12 +138,16 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
         assignment = rubric_of(self.parent.parent.coursedir, place["assignment"], place["notebook"])
         if assignment is not None:
             made = run.grade(assignment, place["student"], place["db_url"])
-            resources[_KEY] = {"scores": made.scores}
+            resources[_KEY] = {"scores": made.scores, "is_unread": made.is_unread}
             return made.notebook, resources
         language = nb.metadata.get("kernelspec", {}).get("language") or nb.metadata.get("language_info", {}).get("name")
         if str(language or "python").lower() != "python":
             raise GradebookError(plain_notebooks.tell_other_language(place["notebook"], language))
-        run.execute(nb, place["student"], place["assignment"], self.timeout)
+        unread = run.unread.get((place["student"], place["assignment"], place["notebook"]))
+        if unread is not None:
+            plain_notebooks.say_not_run([cell for cell in nb.cells if cell.cell_type == "code"], unread)
+        else:
+            run.execute(nb, place["student"], place["assignment"], self.timeout)
         scores = {}
         for cell in nb.cells:
             if is_grade(cell) and not is_solution(cell) and cell.cell_type == "code":
@@ -126,7 +155,7 @@ class ConfinedExecute(Execute):  # type: ignore[misc]
                 scores[cell.metadata.nbgrader.grade_id] = given.score
                 if given.reason:
                     self.log.warning("%s: %s", cell.metadata.nbgrader.grade_id, given.reason)
-        resources[_KEY] = {"scores": scores}
+        resources[_KEY] = {"scores": scores, "is_unread": unread is not None}
         return nb, resources
 
 
@@ -146,19 +175,19 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
         return super().preprocess_cell(cell, resources, cell_index)
 
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
-        scores = resources.get(_KEY, {}).get("scores", {})
+        given = resources.get(_KEY, {})
         name = cell.metadata.nbgrader.grade_id
-        if name not in scores:
-            if not is_solution(cell) and cell.cell_type == "code":
-                words = text(
-                    "{name}: nothing has graded this cell, and a student's own outputs are no score", name=name
-                )
-                raise GradebookError(words)
-            super()._add_score(cell, resources)
-            return
         grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
-        grade.auto_score = scores[name]
-        grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        if name in given.get("scores", {}):
+            grade.auto_score = given["scores"][name]
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        elif not is_solution(cell) and cell.cell_type == "code":
+            words = text("{name}: nothing has graded this cell, and a student's own outputs are no score", name=name)
+            raise GradebookError(words)
+        else:
+            super()._add_score(cell, resources)
+        if given.get("is_unread"):  # its zeros wait for a person
+            grade.needs_manual_grade = True
         self.gradebook.db.commit()
 
 
@@ -168,11 +197,16 @@ class _Run:
     Args:
         folders: nbgrader's names of the course's folders.
         assignments: the folders of the submissions in this run.
+
+    Attributes:
+        root: the course's folder.
+        unread: why nothing could be read, by student, assignment and notebook.
     """
 
     def __init__(self, folders: Any, assignments: list[str]) -> None:
         self._folders, self._submissions = folders, assignments
-        self._root = Path(folders.root)
+        self.root = Path(folders.root)
+        self.unread: dict[tuple[str, str, str], Text] = {}
         self._reports: dict[tuple[str, str], tuple[Job, GradeReport]] = {}
         self._runners: dict[str, plain_notebooks.NotebookRunner] = {}
 
@@ -192,12 +226,12 @@ class _Run:
 
         own = self._folders.format_path(self._folders.submitted_directory, student, assignment.name)
         folders = dict.fromkeys(Path(name).resolve() for name in [own, *self._submissions])
-        course = Course(self._root)
+        course = Course(self.root)
         jobs = course.jobs([assignment.name], [folder for folder in folders if folder.name == assignment.name])
         quiz_assignment.refuse_changed(assignment)
         if (refusal := confine.refusal(assignment.settings.limits.scratch_mb)) is not None:
             raise GradebookError(refusal)
-        with Journal(self._root / RESULTS) as journal:
+        with Journal(self.root / RESULTS) as journal:
             reports = grade_all(course, jobs, journal, processes=usable_cores())
             by_student = {report.student: report for report in reports}
             if assignment.other_notebooks:

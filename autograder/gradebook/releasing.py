@@ -20,10 +20,11 @@ from autograder.base.errors import GradebookError, SubmissionError, UsageError
 from autograder.base.files import replace_file
 from autograder.base.i18n import Text, joined, same, text
 from autograder.course import kit, source_notebook, submission
-from autograder.course.course import Course
+from autograder.course.course import Assignment, Course
 from autograder.gradebook import colab, due_dates, leaks, released_notebook
 from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
 from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.rubric import stated_points
 from autograder.rubric.source_reading import refuse_mistakes
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         colab_base: where students find the release for Colab, as in `colab.link`.
 
     Raises:
-        ConfigError: the notebook that the rubric is for is missing, or its marks do not fit ``assignment.yaml``.
+        ConfigError: the notebook that the rubric is for is missing, or its marks do not fit ``assignment.yaml`` or the
+            rubric's points.
         UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
@@ -96,7 +98,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         due = due_dates.in_gradebook(nbgrader, name)
         made = _generate(nbgrader, name, Path(folder), database=False, due=due)
         if course.has_rubric(name):  # after nbgrader, which says more of marks that are broken
-            source_notebook.read(course.assignment(name))
+            _refuse_unequal_points(course.assignment(name))
         links = colab.link(made, target, colab_base)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)
@@ -112,6 +114,13 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
                 replace_file(made / file, target / file)
                 outcome.changed.append(file)
     return outcome
+
+
+def _refuse_unequal_points(assignment: Assignment) -> None:
+    """Refuse a notebook whose marks do not fit ``assignment.yaml``, or whose points are not those of the rubric."""
+    source = source_notebook.read(assignment)
+    if (totals := stated_points.stated_in(assignment.rubrics)) is not None:
+        stated_points.refuse_unequal(assignment, source, totals)
 
 
 def register(nbgrader: NbgraderCourse, name: str) -> None:

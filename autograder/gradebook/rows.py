@@ -36,6 +36,7 @@ class GradebookRow:
         comments: on the cells that a student writes in.
         missing: other notebooks of the assignment that were not handed in.
         changed: graded cells whose answer is another than when they were graded before.
+        is_unread: nothing could be read, so its zeros wait for a person.
     """
 
     student: str
@@ -44,6 +45,11 @@ class GradebookRow:
     comments: dict[str, str | None]
     missing: frozenset[str] = frozenset()
     changed: frozenset[str] = frozenset()
+    is_unread: bool = False
+
+    def waits(self, score: float | None) -> bool:
+        """Return whether a person has to look at a cell with this score."""
+        return score is None or self.is_unread
 
 
 @contextmanager
@@ -127,7 +133,7 @@ class Rows:
         comments = {row.cell_id: row.auto_comment for row in self._comments_of.get(notebook, ())}
         cells = self._source.cells
         return (
-            all(_is_scored(grades[cells[name].id], score) for name, score in record.scores.items())
+            all(_is_scored(grades[cells[name].id], score, record) for name, score in record.scores.items())
             and all(comments[cells[name].comment_id] == words for name, words in record.comments.items())
             and all(map(_is_zero, self._grades_of_missing(submission.id, record.missing)))
             and not self._new_penalties(record, penalty)
@@ -142,8 +148,8 @@ class Rows:
         score_of = {cells[name].id: score for name, score in record.scores.items()}
         changed = {cells[name].id for name in record.changed}
         for grade in self._grades_of.get(row.id, ()):
-            if grade.cell_id in score_of and not _is_scored(grade, auto := score_of[grade.cell_id]):
-                manual = grade.manual_score is not None or auto is None
+            if grade.cell_id in score_of and not _is_scored(grade, auto := score_of[grade.cell_id], record):
+                manual = grade.manual_score is not None or record.waits(auto)
                 self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=manual)
             elif grade.cell_id in changed and grade.manual_score is not None:
                 self._update(self._grades, grade.id, needs_manual_grade=True)
@@ -273,10 +279,10 @@ class Rows:
         self._run(table.update().where(table.c.id == row).values(**values))
 
 
-def _is_scored(grade: Any, score: float | None) -> bool:
+def _is_scored(grade: Any, score: float | None, record: GradebookRow) -> bool:
     """Return whether this is what the autograder gives; a new row waits for a person until it is written."""
     waits = grade.needs_manual_grade and grade.manual_score is None
-    return bool(grade.auto_score == score and waits == (score is None and grade.manual_score is None))
+    return bool(grade.auto_score == score and waits == (record.waits(score) and grade.manual_score is None))
 
 
 def _is_zero(grade: Any) -> bool:

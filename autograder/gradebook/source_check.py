@@ -219,6 +219,8 @@ def _reason(code: Sequence[NotebookNode], problems: Sequence[Problem]) -> Text:
     met = [problem for problem in met if (problem.cell or 0) <= len(code)]
     if met:
         chosen = next((problem for problem in met if problem.cell == len(code)), met[0])
+        if chosen.text.en.startswith("code cell "):  # a traceback, which begins with its place
+            return chosen.text
         return text("code cell {number}", number=chosen.cell) + same(": ") + chosen.text
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:

@@ -240,7 +240,9 @@ class _AssignmentWriter:
     def _record(self, entry: SubmissionInTree, made: Autograded) -> GradebookRow:
         timestamp = self._outcome.handed_in_at(entry.report.student, entry.folder)
         missing = frozenset(name for name in self._others if not (entry.folder / f"{name}.ipynb").exists())
-        return GradebookRow(entry.report.student, timestamp, made.scores, made.comments, missing)
+        return GradebookRow(
+            entry.report.student, timestamp, made.scores, made.comments, missing, is_unread=made.is_unread
+        )
 
     # -- files ---------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,8 @@ _EVEN = ("abs", "fabs", "absolute", "square", "norm", "vector_norm", "cos")
 """Functions and methods to which it does not matter whether they get a - b or b - a."""
 _RESHAPING = ("reshape", "view")
 """Functions and methods with a size of -1, for which NumPy takes any negative one."""
+_MANY = 10
+"""From how many rounds on one more makes no difference that a test should see."""
 _FILLING = ("zeros", "ones", "zeros_like", "ones_like", "empty", "empty_like", "full", "list", "dict", "len")
 """What does nothing but make a value."""
 
@@ -35,6 +37,35 @@ def is_given_again(node: ast.AST, following: ast.AST | None = None) -> bool:
             is_used = any(isinstance(inner, ast.Name) and inner.id == name for inner in ast.walk(later))
             return not is_used and all(isinstance(one, ast.Call) and called(one.func) in _FILLING for one in done)
     return False
+
+
+def rounds_in(node: ast.AST) -> list[ast.expr] | None:
+    """Return the arguments of ``range`` where a loop does the same many times: once more or less is no mistake."""
+    match node:
+        case ast.For(ast.Name(counter), ast.Call(ast.Name("range"), [ast.Constant(int(many))] as rounds), body):
+            return rounds if many >= _MANY and not any(_reads(one, counter) for one in body) else None
+    return None
+
+
+def _reads(node: ast.AST, name: str) -> bool:
+    """Does a statement use a variable for anything but to say how far it is?"""
+    if isinstance(node, ast.Name):
+        return node.id == name
+    if tells_progress(node) or _prints(node):
+        return False
+    return any(_reads(inner, name) for inner in ast.iter_child_nodes(node))
+
+
+def tells_progress(node: ast.AST) -> bool:
+    """Return whether a statement prints something every so many rounds, and does nothing else."""
+    match node:
+        case ast.If(test, body, []):
+            return any(isinstance(one, ast.Mod) for one in ast.walk(test)) and all(map(_prints, body))
+    return False
+
+
+def _prints(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and called(node.value.func) == "print"
 
 
 def even_in(node: ast.AST) -> ast.AST | None:

@@ -382,7 +382,7 @@ def _changes(owner: Any, place: str | int, even: ast.AST | None = None) -> Itera
         even: a node whose sign does not matter, in which case neither does the order of a difference.
     """
     node = owner[place] if isinstance(place, int) else getattr(owner, place)
-    if isinstance(place, int) and harmless.is_given_again(*owner[place : place + 2]):
+    if harmless.tells_progress(node) or (isinstance(place, int) and harmless.is_given_again(*owner[place : place + 2])):
         return
     if isinstance(node, ast.stmt) and not isinstance(node, _KEPT):
         yield _Change("statement", owner, place, ast.Pass())
@@ -392,6 +392,8 @@ def _changes(owner: Any, place: str | int, even: ast.AST | None = None) -> Itera
         if even is not None and node is even and harmless.only_turns_sign(kind, node):
             continue
         yield _Change(kind, owner, place, new)
+    if rounds := harmless.rounds_in(node):
+        yield _Change("constant", rounds, 0, ast.Constant(1))
     for inner_owner, inner_place in _inner(node):
         yield from _changes(inner_owner, inner_place, harmless.even_in(node) or even)
 
@@ -401,7 +403,7 @@ def _inner(node: ast.AST) -> Iterator[tuple[Any, str | int]]:
     if isinstance(node, ast.While | ast.Import | ast.ImportFrom):
         return
     for field, value in ast.iter_fields(node):
-        if isinstance(node, ast.FunctionDef) and field != "body":
+        if (isinstance(node, ast.FunctionDef) and field != "body") or (field == "iter" and harmless.rounds_in(node)):
             continue
         if isinstance(value, list):
             parts = (index for index, inner in enumerate(value) if isinstance(inner, _PARTS))

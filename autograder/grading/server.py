@@ -19,6 +19,7 @@ import socket
 import sys
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
@@ -26,7 +27,6 @@ from typing import Any, NoReturn, TextIO
 import pytest
 
 from autograder.base.errors import AutograderError, ConfigError, SubmissionError
-from autograder.base.files import line_of
 from autograder.base.i18n import Text, same, speak, text
 from autograder.course import submission as submissions
 from autograder.course.course import Assignment
@@ -41,6 +41,7 @@ from autograder.rubric.plugin import run_criteria
 from autograder.rubric.provenance import Provenance, seed_of
 from autograder.rubric.pytest_session import run_session
 from autograder.rubric.run import make_report, open_submission
+from autograder.rubric.stated_points import refuse_unequal
 from autograder.sandbox import confine, workfolder
 from autograder.sandbox.process import Zygote
 from autograder.sandbox.serving import Server
@@ -301,25 +302,7 @@ def _send(channel: TextIO, message: dict[str, Any]) -> None:
 
 
 def _check_points(judge: Judge) -> None:
-    assignment = judge.assignment
-    in_notebook = {cell.grade_id: cell.points for cell in judge.source.cells if cell.is_test}
-    for grade_id, exercise in assignment.grade_ids.items():
-        total = round(sum(c.points for c in judge.criteria if c.exercise == exercise), 6)
-        if not total:
-            raise ConfigError(
-                text("no criterion belongs to this exercise"),
-                path=assignment.directory / "assignment.yaml",
-                line=line_of(assignment.directory / "assignment.yaml", f"  {exercise}:"),
-                key=f"exercises.{exercise}",
-            )
-        if in_notebook[grade_id] != total:
-            raise ConfigError(
-                text(
-                    "the grade cell is worth {points} points, its criteria {total}; make them equal",
-                    points=f"{in_notebook[grade_id]:g}",
-                    total=f"{total:g}",
-                ),
-                path=assignment.notebook,
-                line=line_of(assignment.notebook, f'"grade_id": "{grade_id}"'),
-                key=grade_id,
-            )
+    totals: dict[str, float] = defaultdict(float)
+    for one in judge.criteria:
+        totals[one.exercise] += one.points
+    refuse_unequal(judge.assignment, judge.source, totals)

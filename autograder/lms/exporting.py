@@ -206,9 +206,7 @@ def make_runner(to: ScoreFormat, course: Course, assignment: str, folder: Path) 
     Raises:
         UsageError: there is no such assignment, or the folder cannot be written.
     """
-    make = {
-        ScoreFormat.gradescope_autograder: runners.gradescope,
-        ScoreFormat.classroom50_autograder: github.classroom50,
-        ScoreFormat.github: github.template,
-    }
-    return list(make[to](course, course.assignment(assignment), folder))
+    if to is ScoreFormat.gradescope_autograder:
+        return runners.gradescope(course, assignment, folder)
+    make = github.classroom50 if to is ScoreFormat.classroom50_autograder else github.template
+    return make(course, course.assignment(assignment), folder)

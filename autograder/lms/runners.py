@@ -15,7 +15,7 @@ import autograder
 from autograder.base.errors import UsageError
 from autograder.base.i18n import catalogue_file, text
 from autograder.course.configuration import CONFIG_FILE, OWN_NAMES
-from autograder.course.course import Assignment, Course
+from autograder.course.course import Course
 from autograder.lms.reports import not_graded
 
 _CHECKOUT = Path(autograder.__file__).resolve().parents[1]
@@ -49,6 +49,7 @@ results="$root/results/results.json"
 mkdir -p "$root/results"
 rm -f "$results"
 work=$(mktemp -d)
+export AUTOGRADER_STANDBY_S=0  # nothing comes after this submission
 finish() {{
     rm -rf "$work"
     [ -s "$results" ] || cat > "$results" <<'END'
@@ -57,11 +58,12 @@ END
     exit 0
 }}
 trap finish EXIT
-mkdir "$work/student"
-cp -r "$root/submission" "$work/student/$assignment"
-cd "$root/source/course"
+cp -r "$root/source/course" "$work/course"
+mkdir -p "$work/course/submitted/student"
+cp -r "$root/submission" "$work/course/submitted/student/$assignment"
+cd "$work/course"
 # this also fails if the report says that something could not be graded
-"$python" -m autograder grade "$work" --assignment "$assignment" --no-gradebook --jobs 1 --out "$work/reports.jsonl" ||
+"$python" -m autograder grade --assignment "$assignment"{options} --jobs 1 --out "$work/reports.jsonl" ||
     [ -s "$work/reports.jsonl" ]
 "$python" -m autograder export --results "$work/reports.jsonl" --to gradescope --out "$results" --lang {language}
 """
@@ -73,21 +75,23 @@ c.Autograder.languages = {languages}
 """
 
 
-def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Path]:
+def gradescope(course: Course, name: str, folder: Path) -> list[Path]:
     """Write a folder to be zipped and given to Gradescope as an autograder; return the scripts in it.
 
     Args:
         course: its secret seeds the inputs.
-        assignment: the folder with the solution.
+        name: the assignment, with a rubric or with tests in its notebooks; what these earn is read from a gradebook.
         folder: new or empty.
 
     Raises:
-        UsageError: the folder is not empty, or cannot be written.
+        UsageError: there is no such assignment, or the folder is not empty or cannot be written.
     """
-    name = assignment.name
+    (name,) = course.names(name)
+    assignment = course.assignment(name) if course.has_rubric(name) else None
+    needs_gradebook = assignment is None or bool(assignment.other_notebooks)
     with new_folder(folder):
         requirement = " ".join(pip_arguments(folder, "package"))
-        copy_folder(assignment.directory, folder / "course" / OWN_NAMES["source"] / name)
+        copy_folder(course.source / name, folder / "course" / OWN_NAMES["source"] / name)
         if course.quizzes.is_dir():
             copy_folder(course.quizzes, folder / "course" / "quizzes")
         _configure(course, folder / "course")
@@ -97,8 +101,13 @@ def gradescope(course: Course, assignment: Assignment, folder: Path) -> list[Pat
         failed = text(
             "this could not be graded, through no fault of yours, and has no score yet: please tell your instructors"
         )
-        language = assignment.settings.language
-        run = _RUN.format(name=shlex.quote(name), failed=not_graded(failed.get(language)), language=language)
+        language = course.languages[0] if assignment is None else assignment.settings.language
+        run = _RUN.format(
+            name=shlex.quote(name),
+            options="" if needs_gradebook else " --no-gradebook",
+            failed=not_graded(failed.get(language)),
+            language=language,
+        )
         scripts = {"setup.sh": _SETUP.format(requirement=requirement), "run_autograder": run}
         return [_script(folder / script, content) for script, content in scripts.items()]
 

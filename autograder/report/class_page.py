@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from autograder.base.i18n import OURS, Language, Text, same, text
+from autograder.base.i18n import OURS, Language, Text, first_of, same, text
 from autograder.report import plots
 from autograder.report.tables import points
 from autograder.report.templates import render
@@ -48,6 +48,7 @@ def page(
         problems_of=_problems,
         feedback=feedback,
         same=same,
+        first_of=first_of,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -15,7 +15,7 @@ from autograder.base.i18n import Language, Text, first_of, text
 from autograder.report.condensed import condense, merge
 from autograder.report.tables import GAP, plain_table, points
 from autograder.results.cases import requirements
-from autograder.results.counted import Counted, CountedCell, tell_waiting, tells_waiting
+from autograder.results.counted import Counted, CountedCell, tell_waiting
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
@@ -292,15 +292,24 @@ def _score_cell(cell: CountedCell | None, *, as_mark: bool) -> Styled:
 
 
 def _problems(report: GradeReport, counted: Counted | None, language: Language) -> str:
-    """Return the first problem of a submission in one line, and how many more there are."""
-    found = [one for one in report.problems if counted is None or not tells_waiting(one)]
+    """Return the gravest problem of a submission in one line, and how many more there are."""
+    found = [one for one in report.problems if counted is None or one.kind != "waiting"]
     if counted is not None and counted.taken_off:
         found.append(Problem.of("note", text("late: {points} points are taken off", points=points(counted.taken_off))))
     if not found:
         return ""
-    lines = found[0].text.get(language).splitlines() or [""]
-    words = lines[-1]
-    if found[0].cell is not None:
-        words = text("code cell {number}", number=found[0].cell).get(language) + ": " + words
+    first = min(found, key=lambda one: one.kind != "unreadable")  # else the first one
+    words = _in_a_line(first, {exercise.name.rpartition("/")[0] for exercise in report.exercises}, language)
     more = len(found) - 1
     return words + (text(" (and {count} more)", count=more).get(language) if more else "")
+
+
+def _in_a_line(problem: Problem, notebooks: Collection[str], language: Language) -> str:
+    """Return the last line of a problem, which says what happened, behind its place; it begins with its notebook."""
+    lines = problem.text.get(language).splitlines() or [""]
+    notebook = lines[0].partition(": ")[0]
+    place = [notebook] if notebook and notebook in notebooks else []
+    words = lines[-1].removeprefix(f"{notebook}: ") if place else lines[-1]
+    if problem.cell is not None:
+        place.append(text("code cell {number}", number=problem.cell).get(language))
+    return ": ".join([*filter(None, [", ".join(place)]), words])

@@ -64,6 +64,7 @@ class Mistake:
         example: one of the criteria that it explains.
         student: whose example it is.
         places: who made it, by the requirement at which it was found.
+        is_untold: only hidden criteria noticed it, so no student has read its text.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Mistake:
     example: CriterionResult
     student: str
     places: Mapping[str, tuple[str, ...]]
+    is_untold: bool
 
 
 @dataclass(frozen=True)
@@ -279,4 +281,5 @@ def _mistake(name: str, made: Sequence[tuple[str, str, CriterionResult]]) -> Mis
         example=example,
         student=student,
         places={requirement: tuple(who) for requirement, who in places.items()},
+        is_untold=not any(result.visible for _, _, result in made),
     )

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autograder.base.i18n import Text, text
-from autograder.results.grade_report import Problem
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,3 @@ def tell_waiting(count: int) -> Text:
     if count == 1:
         return text("one cell waits for a person to grade it")
     return text("{count} cells wait for a person to grade them", count=count)
-
-
-def tells_waiting(problem: Problem) -> bool:
-    """Return whether a problem says just that, of all notebooks or of one that it names first."""
-    words = problem.text.en.rpartition(": ")[2]
-    count = words.partition(" ")[0]
-    return words in (tell_waiting(1).en, tell_waiting(int(count)).en if count.isdecimal() else None)

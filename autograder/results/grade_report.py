@@ -51,6 +51,7 @@ class Problem(Record):
         "output",
         "note",
         "platform",
+        "waiting",
     ]
     cell: int | None = None
     line: int | None = None

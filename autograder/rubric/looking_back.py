@@ -32,6 +32,12 @@ _HOLDING = frozenset({
     "squeeze", "swapaxes", "t", "to", "transpose", "unbind", "unflatten", "unsqueeze", "view",
 })  # fmt: skip
 """Functions, methods and attributes that give what they get, a part of it, what holds it, or its memory."""
+_OF_VALUES = frozenset({
+    "abs", "all", "allclose", "any", "argmax", "astype", "clone", "copy", "count", "dim", "double", "dtype", "eq",
+    "equal", "float", "index", "int", "isfinite", "item", "keys", "long", "max", "mean", "min", "ndim", "ne", "norm",
+    "numel", "shape", "size", "std", "sum", "tolist", "var",
+})  # fmt: skip
+"""Methods and attributes by which a tensor, an array or a list tells what it holds."""
 _IDENTITY = frozenset({
     "assertIs", "assertIsNot", "data_ptr", "is_", "is_not", "is_set_to", "may_share_memory", "shares_memory", "storage",
     "untyped_storage",
@@ -318,7 +324,8 @@ class _Reading(ast.NodeVisitor):
         if name in _IDENTITY:
             value = value.each(lambda part: part._replace(same=part.same | part.things))
         elif name not in _HOLDING:
-            value = value.each(lambda part: part.inner(name))
+            is_value = name in _OF_VALUES
+            value = value.each(lambda part: part.inner(name) if is_value else part.inner(name).of_an_object())
         return Value(value.parts, name if value.theirs else "")
 
     def visit_Subscript(self, node: ast.Subscript) -> Value:
@@ -327,7 +334,7 @@ class _Reading(ast.NodeVisitor):
             key = f"[{node.slice.value}"
             return value.each(lambda part: part.inner(key))
         (by,) = self._passing.made_of(self._value(node.slice)).parts
-        found = value.each(lambda part: part._replace(seen=part.seen | by.seen, theirs=part.theirs or by.theirs))
+        found = value.each(lambda part: part._replace(seen=part.seen | by.seen, theirs=max(part.theirs, by.theirs)))
         found = found._replace(name="")
         return self._passing.holding(found) if isinstance(node.slice, ast.Slice) else found
 
@@ -393,10 +400,10 @@ class _Reading(ast.NodeVisitor):
         values = [value for _, value in given]
         if function.function is not None:
             return self._call_ours(*function.function, given)
-        if function.theirs:
+        if function.theirs and not (name in _OF_VALUES | _HOLDING and receiver.is_plain):
             for place, value in given:
                 self._passing.give(value, function.name, place)
-            return self._passing.made_of(function)
+            return self._passing.call(function)
         return self._call_others(name, receiver, values)
 
     def _call_others(self, name: str, receiver: Value, values: list[Value]) -> Value:

@@ -35,9 +35,9 @@ def difference(asked: Function, own: Parameters | None) -> tuple[Text, Diagnosis
     """
     if own is None:
         return None
-    if own.required > asked.required or (len(own.names) < len(asked.parameters) and not own.more):
+    if own.required > asked.required or (len(own.names) < len(asked.in_order) and not own.more):
         cause = ANOTHER_NUMBER
-    elif _is_in_another_order(asked.parameters, own.names):
+    elif _is_in_another_order(asked.in_order, own.names):
         cause = ANOTHER_ORDER
     else:
         return None

@@ -6,6 +6,7 @@ written to, travels beside its tensor.
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -25,18 +26,22 @@ class _Unprotected:
 
 def has_own_tensor(array: Array) -> bool:
     """Return whether a tensor can step through an array's memory, which one field of many items may not be."""
-    return array.flags.c_contiguous or not any(stride % array.itemsize for stride in array.strides)
+    return gcd(array.itemsize, *array.strides) == array.itemsize
 
 
 def tensor_of(array: Array) -> torch.Tensor:
-    """Return the tensor of an array, of the same memory if there is one; what `look_of` tells is not in it."""
-    if array.flags.writeable and has_own_tensor(array):
+    """Return the tensor of an array's own memory, if there is one; what `look_of` tells is not in it."""
+    if array.flags.writeable:
         try:
             return torch.from_numpy(array)
         except ValueError:  # an axis runs backwards
-            return torch.from_numpy(np.flip(array, _backward(array)))
-    forward = np.flip(array, _backward(array))
-    return torch.from_numpy(np.asarray(_Unprotected(forward)) if has_own_tensor(array) else forward.copy())
+            return torch.from_numpy(_flipped(array, _backward(array)))
+    return torch.from_numpy(np.asarray(_Unprotected(_flipped(array, _backward(array)))))
+
+
+def tensor_of_copy(array: Array) -> torch.Tensor:
+    """Return the tensor of a copy of an array, likewise."""
+    return torch.from_numpy(_flipped(array, _backward(array)).copy())
 
 
 def look_of(array: Array) -> tuple[list[int], bool] | None:
@@ -54,10 +59,14 @@ def look_of(array: Array) -> tuple[list[int], bool] | None:
 
 def array_of(tensor: torch.Tensor, backward: list[int], is_writeable: object) -> Array:
     """Return the array of a tensor and of what `look_of` has told, which may come from anybody."""
-    array = np.flip(tensor.numpy(), tuple(backward))
+    array = _flipped(tensor.numpy(), tuple(backward))
     array.flags.writeable = is_writeable is True
     return array
 
 
 def _backward(array: Array) -> tuple[int, ...]:
     return tuple(axis for axis, stride in enumerate(array.strides) if stride < 0)
+
+
+def _flipped(array: Array, axes: tuple[int, ...]) -> Array:
+    return np.flip(array, axes) if axes else array[...]  # which of a single number is still an array, in its memory

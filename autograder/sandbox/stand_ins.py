@@ -2,9 +2,9 @@
 
 `get_ipython` by import, wherever a library asks for it; `display` and `clear_output`; a shell for those that want to
 set it up; progress bars where tqdm is not installed; a `DataLoader` without worker processes, and pools of threads
-where processes were asked for; an `os.system` that notes what it cannot start; questions that nobody answers. IPython
-is not imported for this: what is not there yet will find ours. For processes of ours only, never for a student's own
-Jupyter.
+where processes were asked for; an `os.system` that notes what it cannot start; an `os.access` that knows what is not
+allowed here; questions that nobody answers. IPython is not imported for this: what is not there yet will find ours. For
+processes of ours only, never for a student's own Jupyter.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any, Self
 
 from autograder.sandbox import commands, notes
 from autograder.sandbox.magic_results import Ignored
+from autograder.sandbox.serving import CACHES
 from autograder.sandbox.shell import Shell
 
 _QUESTION = "IPython.core.getipython"
@@ -44,6 +45,7 @@ def put_in_place() -> None:
     _adapt_loader()
     _adapt_event_loop()
     _adapt_system()
+    _adapt_rights()
     _adapt_pools()
     _adapt_questions()
     logging.getLogger("matplotlib.font_manager").addFilter(_is_of_concern)
@@ -152,6 +154,33 @@ def _adapt_system() -> None:
         return original(command)
 
     os.system = system
+
+
+def _adapt_rights() -> None:
+    """`os.access` tells what the user may do; who asks it first wants to know what this process may."""
+    original = os.access
+
+    def access(path: Any, mode: int, **options: Any) -> bool:
+        return original(path, mode, **options) and (bool(options) or not _is_refused(path, mode))
+
+    os.access = access
+
+
+def _is_refused(path: Any, mode: int) -> bool:
+    """Return whether a file or folder may not be opened; of their caches, libraries go on to believe that they may."""
+    caches = tuple(os.environ[name] for name in CACHES if name in os.environ)
+    if not mode & (os.R_OK | os.W_OK) or isinstance(path, int) or os.fsdecode(path).startswith(caches):
+        return False
+    flags = (os.O_WRONLY if mode & os.W_OK else os.O_RDONLY) | os.O_NONBLOCK
+    if mode & os.W_OK and os.path.isdir(path):  # noqa: PTH112 -- of bytes as well
+        flags |= getattr(os, "O_TMPFILE", 0)
+    try:
+        os.close(os.open(path, flags))
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 # -- pools of processes ------------------------------------------------------------------------------------------------

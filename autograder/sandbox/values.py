@@ -38,7 +38,7 @@ import numpy as np
 import torch
 
 from autograder.sandbox import aliases, bounds, standard_values, subclasses
-from autograder.sandbox.array_memory import array_of, has_own_tensor, look_of, tensor_of
+from autograder.sandbox.array_memory import array_of, has_own_tensor, look_of, tensor_of, tensor_of_copy
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.trees import Tree, checked_shape, is_plain_name, named_tuple
 
@@ -113,6 +113,8 @@ class Encoder:
 
     known_arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
     """Tensors of arrays that have one, by what `id` says of the array."""
+    _lends_protected = True
+    """Whether tensors may have the memory of arrays that must not be written to."""
     _count_shared = 0
     _number: Callable[[Any], int | None] | None = None
 
@@ -309,8 +311,9 @@ class Encoder:
         known = self.known_arrays.get(id(array), self._of_arrays.get(id(array)))
         if known is not None:
             return self.add(known)
-        index = self.add(tensor := tensor_of(array))
-        if has_own_tensor(array):
+        is_lent = has_own_tensor(array) and (self._lends_protected or array.flags.writeable)
+        index = self.add(tensor := tensor_of(array) if is_lent else tensor_of_copy(array))
+        if is_lent:
             self.arrays[id(tensor)], self._of_arrays[id(array)] = array, tensor
         else:
             self.made.add(index)

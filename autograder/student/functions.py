@@ -232,9 +232,16 @@ class StudentFunction:
             return self._declared_signature()
 
     def _declared_signature(self) -> Signature:
-        kind, (names, required) = Parameter.POSITIONAL_OR_KEYWORD, (self.function.parameters, self.function.required)
+        in_order, required = len(self.function.in_order), self.function.required
         return Signature(
-            [Parameter(n, kind, default=Parameter.empty if i < required else ...) for i, n in enumerate(names)]
+            [
+                Parameter(
+                    name,
+                    Parameter.POSITIONAL_OR_KEYWORD if place < in_order else Parameter.KEYWORD_ONLY,
+                    default=Parameter.empty if place < required else ...,
+                )
+                for place, name in enumerate(self.function.parameters)
+            ]
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -255,9 +262,9 @@ class StudentFunction:
 
         A use with no line of the student's is given the line that defines the function.
         """
-        in_order = _in_order(self.function, tuple(arguments), {})
-        self._remember(in_order)
-        uses = self.runner.record(*self._passed(in_order), names, exact=exact, most=most)
+        function, in_order = _in_order(self.function, tuple(arguments), {})
+        self._remember(function, in_order)
+        uses = self.runner.record(*self._passed(function, in_order), names, exact=exact, most=most)
         if uses is None or self._source is None or all(use.label for use in uses):
             return uses
         label, line = self._source.find_definition(self.function.name) or ("", 0)
@@ -288,9 +295,9 @@ class StudentFunction:
         return self._call(most, positional, named)
 
     def _call(self, most: int | None, positional: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        arguments = _in_order(self.function, positional, named)
-        call = self._remember(arguments)
-        function, passed = self._passed(arguments) if self._reordered else (self.function, arguments)
+        function, arguments = _in_order(self.function, positional, named)
+        call = self._remember(function, arguments)
+        function, passed = self._passed(function, arguments) if self._reordered else (function, arguments)
         try:
             result, changed = self.runner.call(function, passed, most=most, looked_at=call.looked_at)
         except StudentException as error:
@@ -300,16 +307,12 @@ class StudentFunction:
         call.result = result
         return result
 
-    def _passed(self, arguments: list[Any]) -> tuple[Function, list[Any]]:
+    def _passed(self, function: Function, arguments: list[Any]) -> tuple[Function, list[Any]]:
         """Return what is called and the arguments in the order in which they are passed."""
-        return (
-            _in_own_order(self.function, self.parameters(), arguments)
-            if self._reordered
-            else (self.function, arguments)
-        )
+        return _in_own_order(function, self.parameters(), arguments) if self._reordered else (function, arguments)
 
-    def _remember(self, arguments: list[Any]) -> Call:
-        name, parameters = self.function.name, self.function.parameters
+    def _remember(self, function: Function, arguments: list[Any]) -> Call:
+        name, parameters = function.name, function.parameters
         given = tuple(zip(parameters, arguments, strict=False))
         call = Call(name, given, looked_at=looked_at(name, parameters))
         if self._remembered:
@@ -411,17 +414,36 @@ def class_with(facts: Facts) -> type[StudentClass]:
     return type("StudentClass", (StudentClass,), members)
 
 
-def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Function, list[Any]]:
+    """Return the arguments of a call in the order of the declaration, with what it says where one is left out.
+
+    Where only the student's code knows that, what follows is passed by name, and the declaration that is returned has
+    no more parameters than are passed.
+    """
     names = function.parameters
-    if not named and len(positional) == len(names):  # as most calls are
-        return list(positional)
-    given = dict(zip(names, positional, strict=False))
-    if len(positional) > len(names) or given.keys() & named.keys() or named.keys() - set(names):
+    if not named and len(positional) == len(names) and not function.by_name:  # as most calls are
+        return function, list(positional)
+    given = dict(zip(function.in_order, positional, strict=False))
+    if len(positional) > len(function.in_order) or given.keys() & named.keys() or named.keys() - set(names):
         raise TypeError(f"{function} cannot take {len(positional)} arguments and {sorted(named)}")
     given |= named
     count = max((names.index(name) + 1 for name in given), default=0)
-    passed = names[: max(count, function.required)]
-    return [given[name] if name in given else function.default_of(name) for name in passed]
+    passed: dict[str, Any] = {}
+    in_order, by_name = len(function.in_order), 0
+    for place, name in enumerate(names[: max(count, function.required)]):
+        if name in given:
+            passed[name] = given[name]
+            by_name += place >= in_order
+            continue
+        try:
+            default = function.default_of(name)
+        except ValueError:
+            in_order = min(place, in_order)
+        if place < in_order:
+            passed[name] = default
+    if in_order == len(function.in_order) and tuple(passed) == names[: len(passed)]:
+        return function, list(passed.values())
+    return replace(function, parameters=tuple(passed), by_name=by_name), list(passed.values())
 
 
 def _in_own_order(asked: Function, own: Parameters | None, arguments: list[Any]) -> tuple[Function, list[Any]]:
@@ -429,7 +451,7 @@ def _in_own_order(asked: Function, own: Parameters | None, arguments: list[Any])
 
     The others keep theirs. Where arguments are left out, or the number is another one, nothing is moved.
     """
-    if own is None or own.more or not len(own.names) == len(asked.parameters) == len(arguments):
+    if own is None or own.more or asked.by_name or not len(own.names) == len(asked.parameters) == len(arguments):
         return asked, arguments
     others = iter([place for place, name in enumerate(asked.parameters) if name not in own.names])
     places = [asked.parameters.index(name) if name in asked.parameters else next(others) for name in own.names]

@@ -421,8 +421,7 @@ class Host:
         if not _ASIDES.isdisjoint(answer):
             self.checked(lambda: self._take_asides(answer))
         if "parameters" in answer:
-            changed = as_list(answer["parameters"])
-            self.checked(lambda: self.held.parameters.take(changed, tensors_of(received)))
+            self.checked(lambda: self.held.parameters.take(as_list(answer["parameters"]), tensors_of(received)))
         if self._listening.warnings:
             self._listening.warn()
 

@@ -117,7 +117,8 @@ class LocalRunner:
         )
         try:
             with Recording(torch.is_grad_enabled()):  # a student may switch it and never back
-                result = containers.as_passed(frozen.settle(target(*given)))
+                in_order, by_name = function.split(given)
+                result = containers.as_passed(frozen.settle(target(*in_order, **by_name)))
                 if is_iterator(result):
                     if type(result).__module__ in _BARE:
                         result = containers.watch(frozen.watch(result))

@@ -141,11 +141,12 @@ class RemoteRunner(Filling):
     ) -> tuple[Any, list[str]]:
         """See `autograder.student.functions.Runner`."""
         self._require(function)
+        positional, by_name = function.split(arguments)
         try:
             result, changed = self.call_remote(
                 function.name,
-                arguments,
-                {},
+                positional,
+                by_name,
                 function=function,
                 most=most,
                 looked_at=looked_at,
@@ -312,7 +313,8 @@ class RemoteRunner(Filling):
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
             if function is not None:
-                given, note = Given.to_function(function, positional, looked_at), None
+                arguments = [*positional, *keywords.values()] if keywords else positional
+                given, note = Given.to_function(function, arguments, looked_at), None
                 later = partial(self.instances.changes_at, function.name)
             else:
                 step = operation or (target.step if target is not None else "")
@@ -447,14 +449,15 @@ class RemoteRunner(Filling):
                 tensors[i].requires_grad_()
             elif own.requires_grad:
                 ends.append(i)
+        ours = {*aliases}
         if "grads" in answer or "linked" in answer or "shared" in answer:
-            self._take_leaves(answer, received, tensors, aliases, is_held=is_held)
+            ours |= self._take_leaves(answer, received, tensors, aliases, is_held=is_held)
         if "views" in answer:
             show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
             attach(self.host, answer, ends, tensors, inputs if leaves is None else leaves, origin)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
-        reader.ours, reader.is_live = aliases, True
+        reader.ours, reader.is_live = ours, True
         return self._read(tree, lists, reader, is_held=is_held)
 
     def _read(self, tree: trees.Tree, lists: list[trees.Tree], reader: ArrivingReader, *, is_held: bool) -> Any:
@@ -481,13 +484,17 @@ class RemoteRunner(Filling):
         aliases: Mapping[int, torch.Tensor],
         *,
         is_held: bool,
-    ) -> None:
-        """Give leaves of the student's their gradients, and keep one tensor for each parameter of an object."""
+    ) -> set[int]:
+        """Give leaves of the student's their gradients, and keep one tensor for each parameter of an object.
+
+        Returns:
+            The indices of those that were here before, which may be the rubric's own.
+        """
         for pair in as_list(answer.get("grads", [])):
             leaf, gradient = (index_of(i, tensors) for i in pair)
             if leaf not in aliases and received[leaf].is_leaf:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
-        held = self.host.held
+        held, before = self.host.held, set[int]()
         elsewhere = trees.used_tensors(answer["lists"]) if "linked" in answer and "lists" in answer else ()
         for index, number in as_list(answer.get("linked", [])):
             leaf = index_of(index, tensors)
@@ -495,6 +502,8 @@ class RemoteRunner(Filling):
                 raise WireError("malformed parameter")
             is_new = not held.parameters.has(number)
             tensors[leaf] = held.parameters.link(number, tensors[leaf])
+            if not is_new:
+                before.add(leaf)
             if is_held:
                 held.later.is_held(number)
             elif is_new and leaf not in elsewhere and not received[leaf].requires_grad:
@@ -503,3 +512,4 @@ class RemoteRunner(Filling):
             other = index_of(index, tensors)
             if other not in aliases:
                 tensors[other] = self.host.held.parameters.sharing(number, tensors[other], *place)
+        return before

@@ -59,6 +59,8 @@ class Sent(Encoder):
     parameter = "function"
     """What a function of ours without a name is called: the parameter that it is passed for."""
 
+    _lends_protected = False  # a worker may say what to write into them; that may be a file, or Python's own bytes
+
     def __init__(self, runner: Sender, origin: str) -> None:
         super().__init__()
         self._sender = runner
@@ -210,17 +212,18 @@ def call_request(
     positional: Sequence[Any], keywords: dict[str, Any], sent: Sent, given: Given, *, is_declared: bool
 ) -> CallRequest:
     """Return the request, and note which argument each tensor was passed as."""
-    trees, tensors, owners, count = [], sent.tensors, sent.owners, 0
+    trees: list[Tree] = []
+    tensors, owners, count = sent.tensors, sent.owners, 0
     sent.look_through(given.values)
-    for value, name in zip(positional, given.names, strict=False):
+    for value, name in zip(given.values, given.names, strict=False):
         if is_declared:
             sent.parameter = name
-        trees.append(sent.encode(value))
+        trees.append(sent.encode(value, len(trees) >= len(positional)))  # those by name lie in a dict
         before, count = count, len(tensors)
         owners += [name] * (count - before)
     request: CallRequest = {
         "op": "call",
-        "args": trees,
+        "args": trees[: len(positional)],
         "inputs": count,
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
@@ -228,12 +231,7 @@ def call_request(
     if (modes := present_modes()) is not None:
         request["modes"] = modes
     if keywords:
-        pairs = []
-        for name, value in keywords.items():
-            pairs.append([name, sent.encode(value, 1)])
-            owners += [name] * (len(tensors) - len(owners))
-        request["kwargs"] = {"m": pairs}
-        request["inputs"] = len(tensors)
+        request["kwargs"] = {"m": [list(pair) for pair in zip(keywords, trees[len(positional) :], strict=True)]}
     trained = sent.trained
     may_change = [i for i, owner in enumerate(owners) if owner in given.may_change] if given.may_change else []
     if changes := trained.union(may_change) if is_declared else trained:

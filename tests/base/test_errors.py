@@ -76,17 +76,21 @@ def test_every_other_error_can_be_pickled_too(error):
     ("error", "said"),
     [
         (UsageError(BROKEN), {None: "is broken", "en": "is broken", "zh": "坏了"}),
-        (UsageError(BROKEN, for_students=True), {None: "坏了 / is broken", "en": "is broken", "zh": "坏了"}),
+        (UsageError(BROKEN, for_students=True), {None: "is broken / 坏了", "en": "is broken", "zh": "坏了"}),
         (
             ConfigError(BROKEN, path=Path("quiz.yaml"), line=2, column=3, key="a.b"),
             {None: "quiz.yaml:2:3: a.b: is broken", "zh": "quiz.yaml:2:3: a.b: 坏了"},
         ),
         (
             ConfigError(BROKEN, path=Path("quiz.json"), column=3, for_students=True),
-            {None: "quiz.json: 坏了 / is broken", "en": "quiz.json: is broken"},
+            {None: "quiz.json: is broken / 坏了", "en": "quiz.json: is broken"},
         ),
     ],
 )
-def test_an_error_is_said_in_the_language_that_was_chosen(error, said):
+def test_an_error_is_said_in_the_language_that_was_chosen(error, said, monkeypatch):
+    """Students whose course nobody knows hear both, that of their system first."""
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
     assert {language: error.said(language) for language in said} == said
     assert str(error) == said[None]
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert error.said(None) == said[None].replace("is broken / 坏了", "坏了 / is broken")

@@ -218,11 +218,11 @@ def test_interrupted_it_keeps_what_is_done_and_exits_with_130(course, tmp_path, 
     process.send_signal(signal.SIGINT)
     printed, errors = process.communicate()
     assert process.returncode == 130
-    assert (printed, errors.splitlines()[-1]) == (
-        "",
-        "已中断；做完的都已保存，再次运行同一条命令会接着做 / "
+    assert not printed
+    assert set(errors.splitlines()[-1].split(" / ")) == {  # first what the system speaks
+        "已中断；做完的都已保存，再次运行同一条命令会接着做",
         "interrupted; what is done is kept, run the same command again to continue",
-    )
+    }
     assert "Traceback" not in errors
     assert moment == "starting" or 3 <= out.read_bytes().count(b"\n") < 200
 
@@ -367,14 +367,15 @@ def test_python_m_autograder_and_the_script_are_the_same(tmp_path):
 def test_a_full_disk_is_one_line_and_a_reader_who_has_gone_none(monkeypatch, capsys):
     reading, writing = os.pipe()
     os.close(reading)
-    for output, said in (("/dev/full", "/ not everything could be written: No space left on device\n"), (writing, "")):
+    for output, said in (("/dev/full", "not everything could be written: No space left on device"), (writing, "")):
         with open(output, "w") as stream, monkeypatch.context() as patch:  # noqa: PTH123 -- the second is no path
             patch.setattr(sys, "stdout", stream)
             with pytest.raises(SystemExit) as ended, options.full_disks_as_exit_codes():
                 print("words")
                 raise SystemExit(0)
         assert ended.value.code == 1
-        assert capsys.readouterr().err.endswith(said)
+        errors = capsys.readouterr().err
+        assert said in errors and bool(errors) == bool(said)
     with pytest.raises(OSError, match="mine"), options.full_disks_as_exit_codes():
         raise OSError(errno.ENOENT, "mine")
 

@@ -82,7 +82,7 @@ def test_what_cannot_be_begun_is_one_line(begun, command, words):
 @pytest.mark.parametrize(
     ("system", "said_at_first", "first_cell", "due"),
     [
-        ("zh_CN.UTF-8", "已写入：README.md", "# 请先运行这个单元格", "不知道；请在 assignment.yaml 中写上"),
+        ("zh_CN.UTF-8", "已写入：README.md", "# 请先运行这个单元格", "未定；请在 assignment.yaml 中写上"),
         ("fr_FR.UTF-8", "written: README.md", "# Run this cell first", "due not known; write"),
     ],
 )

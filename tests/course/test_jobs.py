@@ -7,7 +7,7 @@ import tiny_course as tiny
 
 from autograder.course.confused import other_assignment
 from autograder.course.course import Course
-from autograder.course.jobs import left_out
+from autograder.course.jobs import find_jobs, left_out
 
 
 @pytest.fixture
@@ -61,10 +61,25 @@ def test_notebooks_beside_the_right_one_are_told_once_for_all(submitted):
     (submitted / "s6" / "tiny" / "more.ipynb").rename(
         submitted / "s6" / "tiny" / "more (1).ipynb"
     )  # its report says so
+    (submitted / "s0" / "tiny" / "draft.ipynb").touch()
     assert said(submitted) == [
-        "tiny: notebooks of other names beside the graded ones were left out: s0/tiny-copy.ipynb, s1/tiny-copy.ipynb, "
-        "s2/tiny-copy.ipynb, s3/tiny-copy.ipynb, s4/tiny-copy.ipynb and 1 more"
+        "tiny: notebooks of other names beside the graded ones were left out: s0/draft.ipynb, s0/tiny-copy.ipynb, "
+        "s1/tiny-copy.ipynb, s2/tiny-copy.ipynb, s3/tiny-copy.ipynb and 2 more"
     ]
+
+
+def test_a_sole_submission_in_a_misspelt_folder_is_nobodys_and_is_named(tmp_path):
+    folder = tmp_path / "submitted" / "ann" / "tinny"
+    folder.mkdir(parents=True)
+    (folder / "tiny.ipynb").touch()
+    submitted = tmp_path / "submitted"
+    assert find_jobs([submitted], ["tiny"]) == []
+    assert [words.partition(": ")[0] for words in said(submitted)] == ["submitted/<student>/tinny"]
+    (
+        submitted / "bob.ipynb"
+    ).touch()  # a folder of loose files, each with its student's name or in a folder that has it
+    assert {job.student for job in find_jobs([submitted], ["tiny"])} == {"bob", "tinny"}
+    assert said(submitted) == []
 
 
 @pytest.mark.parametrize(

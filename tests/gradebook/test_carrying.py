@@ -1,13 +1,13 @@
 """A released notebook is enough on its own, whatever saved it, and decides nothing when it is graded."""
 
 import json
-import os
 import subprocess
 import sys
 
 import nbformat
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 
 import autograder
@@ -147,9 +147,7 @@ def test_in_jupyter_it_is_run_cell_by_cell_in_an_empty_folder(alone, notebook):
     """The first cell brings the data, and check finds what it needs in the kernel."""
     notebook["cells"] = [c for c in notebook["cells"] if c["source"] != 'check("step")']  # it has hidden criteria only
     write(alone, notebook)
-    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--output", "out", alone.name]
-    done = subprocess.run(command, cwd=alone.parent, capture_output=True, text=True, env=os.environ)
-    assert done.returncode == 0, done.stderr[-2000:]
+    stock.run("nbconvert", "--to", "notebook", "--execute", "--output", "out", alone.name, cwd=alone.parent)
     cells = json.loads((alone.parent / "out.ipynb").read_text())["cells"]
     assert cell_of({"cells": cells})["outputs"] == []
     shown = ["".join(o["data"]["text/plain"]) for c in cells for o in c.get("outputs", []) if "data" in o]

@@ -1,16 +1,15 @@
 """Feedback pages, ours and those stock nbgrader makes of our autograded notebooks; stock export of our gradebook."""
 
 import csv
-import os
 import re
 import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
-from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from nbgrader.api import Gradebook
 
@@ -22,18 +21,6 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 EVIL = "</pre></section><script>alert(1)</script><img src=x onerror=alert(2)>"
 WRONG = "def double(x):\n    return 3 * x  # " + EVIL + "\n"
 HIDDEN_WORDS = "hidden words of a hint"
-
-
-def nbgrader(root, *arguments):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        cwd=root,
-        env=os.environ | {"PATH": path},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -184,12 +171,12 @@ def test_what_could_not_be_read_has_a_page_with_the_reason(pages):
 
 @pytest.mark.slow
 def test_stock_feedback_and_export_go_on_from_our_gradebook(course):
-    nbgrader(course.root, "generate_feedback", "tiny", "--force")
+    stock.run("nbgrader", "generate_feedback", "tiny", "--force", cwd=course.root)
     page = (course.root / "feedback" / "bob" / "tiny" / "tiny.html").read_text(encoding="utf-8")
     assert "梯度正确" in page and HIDDEN_WORDS not in page
     assert page.count("<strong>wrong</strong>") == 2
     assert "<script>alert(1)" not in page and not re.search("<[^>]*onerror", page)
-    nbgrader(course.root, "export")
+    stock.run("nbgrader", "export", cwd=course.root)
     with (course.root / "grades.csv").open() as file:
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert {name: (float(row["score"]), float(row["max_score"])) for name, row in rows.items()} == {

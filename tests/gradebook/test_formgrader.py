@@ -2,7 +2,6 @@
 
 import html
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 import web_course
 from browser import Browser, jupyter_lab, needs_browser
@@ -110,11 +110,9 @@ def hand_in_through_the_exchange(site, work):
     home = site.base / "home"
     home.mkdir()
     shutil.copy(site.course.root / "nbgrader_config.py", home)
-    environment = os.environ | {"HOME": str(home), "JUPYTER_DATA_DIR": str(home), "JUPYTER_CONFIG_DIR": str(home)}
-    run = partial(subprocess.run, cwd=home, env=environment, capture_output=True, text=True)
+    own = dict.fromkeys(("HOME", "JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR"), str(home))
     for command in ("fetch_assignment", "submit"):
-        done = run([sys.executable, "-m", "nbgrader", command, "tiny"])
-        assert done.returncode == 0, done.stderr
+        stock.run("nbgrader", command, "tiny", cwd=home, **own)
         if command == "fetch_assignment":
             work(home / "tiny" / "tiny.ipynb")
     (inbound,) = (site.exchange / "dl" / "inbound").iterdir()

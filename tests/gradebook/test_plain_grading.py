@@ -3,16 +3,16 @@
 import io
 import json
 import os
+import re
 import shutil
 import socket
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from command_line import autograder
 from listening import all_standing_by
@@ -105,13 +105,17 @@ def test_every_submission_gets_a_report_and_a_row(made):
         "ann": ("graded", 12.0, 18.0),
         "bob": ("graded", 0.0, 18.0),
         "cyd": ("graded", 0.0, 18.0),
-        "dan": ("graded", 0.0, 18.0),
+        "dan": ("unreadable", 0.0, 18.0),
     }
     assert outcome.written == 4
     problems = {student: [(p.kind, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()}
     left_out, waiting = problems["ann"]
     assert left_out[:2] == ("note", 1) and left_out[2].startswith("a: commands are not run here: `make` did nothing")
-    assert waiting == ("note", None, "2 cells wait for a person to grade them")
+    assert waiting == ("waiting", None, "2 cells wait for a person to grade them")
+    table = Console(file=io.StringIO(), width=200)
+    table.print(terminal.class_table(list(reports.values()), "en", 200))
+    assert "a, code cell 1: commands are not run here: `make` did nothing" in table.file.getvalue()
+    assert "b.ipynb breaks off in line 1; was it copied completely? (and " in table.file.getvalue()
     assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
     assert any(kind == "unreadable" and "b.ipynb breaks off in line 1" in words for kind, _, words in problems["bob"])
     (late,) = (one.text for one in reports["bob"].problems if one.kind == "cell-timeout")
@@ -125,7 +129,8 @@ def test_every_submission_gets_a_report_and_a_row(made):
     assert scores(course, "ann", "a_0")[0] == 4 and scores(course, "ann", "a_1")[0] == 4
     for student in ("bob", "cyd", "dan"):
         assert {row[0] for row in course_of.grades(course, student).values()} <= {0.0, None}
-    assert {row[0] for row in course_of.grades(course, "dan").values()} == {0.0}
+    assert {row for row in course_of.grades(course, "dan").values()} == {(0.0, None, None, True)}
+    assert [scores(course, "bob", name)[3] for name in ("a_0", "b_0")] == [False, True]
     assert not (course.root / "autograded" / "eve").exists()
     assert (course.root / "autograded" / "ann" / "hw" / "table.csv").read_text() == "1,2\n"
 
@@ -150,6 +155,9 @@ def test_a_solution_that_misses_points_in_the_sandbox_is_named_until_it_is_mende
     (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["b"])))
     (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")  # one reason, told once
     assert words.en.startswith("hw: its own solution gets 0 of 8 points for `a_0`, `a_1` ")
+    (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", "missing\n" + RIGHT)))
+    (words,) = source_check.on_release(NbgraderCourse(course.root), "hw")
+    assert re.search(r"so nobody can get more: code cell 1, line 1\n *missing\n", words.en)
     (course.source / "hw" / "a.ipynb").write_text(json.dumps(notebook("a", SOURCES["a"])))
     assert source_check.on_release(NbgraderCourse(course.root), "hw") == []
     monkeypatch.setattr(plain_grading.PlainAssignment, "run", None)
@@ -269,12 +277,32 @@ def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
     assert json.loads(shown.read_bytes())["cells"] == json.loads(before)["cells"]
 
 
-def test_who_handed_in_no_notebook_is_not_sent_back_to_grading(course):
+def test_who_handed_in_no_notebook_is_told_so(course):
     for student in ("ann", "bob", "cyd"):
         shutil.rmtree(course.root / "autograded" / student)
-    said = {one.student: one.reason.en for one in plain_feedback.write_all(NbgraderCourse(course.root), "hw")}
-    assert said.pop("dan") == "none of its notebooks was handed in, so there is no page"
-    assert set(said.values()) == {"has not been graded; run `autograder grade --assignment hw`"}
+    said = {one.student: one for one in plain_feedback.write_all(NbgraderCourse(course.root), "hw")}
+    page = said.pop("dan").file.read_text(encoding="utf-8")
+    assert "there is no b.ipynb" in page and "not graded yet" in page
+    assert {one.reason.en for one in said.values()} == {"has not been graded; run `autograder grade --assignment hw`"}
+
+
+def test_a_zero_of_what_nobody_could_read_waits_until_a_person_has_looked(course):
+    """And again if the next file cannot be read either."""
+    folder = hand_in(course, "fay", a=WRONG, b=WRONG)
+    grade(course)
+    assert scores(course, "fay", "a_0") == (0, None, None, False)
+    (folder / "a.ipynb").write_bytes(b"{")
+    grade(course)
+    assert scores(course, "fay", "a_0") == (0, None, None, True) and scores(course, "fay", "b_0")[3] is False
+    with NbgraderCourse(course.root).open() as gradebook:
+        grade_of = gradebook.find_grade("a_0", "a", "hw", "fay")
+        grade_of.manual_score, grade_of.needs_manual_grade = 1.0, False
+        gradebook.db.commit()
+    grade(course)
+    assert scores(course, "fay", "a_0") == (0, 1, None, False)
+    (folder / "a.ipynb").unlink()  # one notebook of two that nobody has handed in is nothing to look at, as in nbgrader
+    grade(course)
+    assert scores(course, "fay", "a_1") == (0, None, None, False)
 
 
 def test_a_kill_before_the_gradebook_leaves_nothing_half_written(course, monkeypatch):
@@ -430,8 +458,7 @@ def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course
         (place / "sound" / "p.ipynb").write_text(json.dumps(tiny.notebook(tiny.code_cell(source, "answer"), test)))
     releasing.register(NbgraderCourse(course.root), "sound")
     try:
-        command = [sys.executable, "-m", "nbgrader", "autograde", "*", "--student=gil", "--force"]
-        subprocess.run(command, cwd=course.root, env=os.environ | environment, check=True, capture_output=True)
+        stock.run("nbgrader", "autograde", "*", "--student=gil", "--force", cwd=course.root, **environment)
         assert scores(course, "gil", "b_0")[0] == 4 and scores(course, "gil", "has_wave")[0] == 1
         after = all_standing_by(runtime, [socket.SOCK_SEQPACKET])
         assert (len(before), len(after)) == (1, 2) and {*before} < {*after}

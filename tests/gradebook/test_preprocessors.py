@@ -1,24 +1,25 @@
 """Route B: stock ``nbgrader autograde`` with our preprocessors, on our assignments and on those of other courses."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import fixture_course
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from command_line import autograder
 from nbformat import from_dict
 from traitlets.config.loader import Config
 
 from autograder.course.configuration import configure
+from autograder.course.course import Course
+from autograder.gradebook import plain_grading, releasing, write
 from autograder.gradebook import plain_notebooks as runner
-from autograder.gradebook import releasing, write
 from autograder.gradebook.nbgrader_course import NbgraderCourse
+from autograder.gradebook.plain_grading import PlainGrading
+from autograder.results.journal import Journal
 
 CONFIG = (course_of.ROOT / "nbgrader_config.py").read_text(encoding="utf-8") + "\nc.Execute.timeout = 1\n"
 SCORES = Path(__file__).parents[1] / "helpers" / "nbgrader_scores.json"
@@ -26,10 +27,7 @@ SCORES = Path(__file__).parents[1] / "helpers" / "nbgrader_scores.json"
 
 def autograde(root, assignment, *options):
     """Run stock nbgrader; gives what it logs."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "nbgrader", "autograde", assignment, *options]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    return done.stderr
+    return stock.run("nbgrader", "autograde", assignment, *options, cwd=root, code=None).stderr
 
 
 @pytest.mark.slow
@@ -78,6 +76,11 @@ def test_both_routes_give_the_same_database_and_notebooks(tmp_path):
 # -- notebooks of other courses ----------------------------------------------------------------------------------------
 
 MOST = 4.0
+ODD = {
+    "damaged": ("p.ipynb", b'{"cells": ['),
+    "unclear": ("p-1.ipynb", b"{"),
+}
+"""Students who handed in what nobody can read; stock nbgrader fails on these."""
 
 
 def ordinary(source, *tests, before=()):
@@ -127,6 +130,11 @@ def handed_in(tmp_path_factory):
         file = root / "submitted" / student / "hw" / "p.ipynb"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(content))
+    of_gbk = json.dumps(ordinary(right + "# 两倍", *tests), ensure_ascii=False).encode("gbk")
+    for student, (name, content) in (ODD | {"gbk": ("p.ipynb", of_gbk), "renamed": ("作业 (1).ipynb", of_gbk)}).items():
+        (folder := root / "submitted" / student / "hw").mkdir(parents=True)
+        (folder / name).write_bytes(content)
+    shutil.copytree(root, root / "again", ignore=lambda _, names: {*notebooks, "again"} & {*names})
     log = autograde(root, "hw")
     assert "ERROR" not in log, log
     course = type("", (), {"root": root})
@@ -136,7 +144,28 @@ def handed_in(tmp_path_factory):
         scores = course_of.grades(course, student)
         found[student] = [scores[f"test_{i}"] for i in range(2)], [c.get("outputs") for c in cells]
         assert scores["why"][3] == (student == "unmarked")  # the answer stands in another cell: a person looks
+    found["two routes"] = [odd_by_both_routes(root, student) for student in (*ODD, "gbk", "renamed")]
     return found
+
+
+def odd_by_both_routes(root, student):
+    """Grade a copy by `autograder grade`, once."""
+    again = Course(root / "again")
+    if not (again.root / "results.jsonl").exists():
+        with Journal(again.root / "results.jsonl") as journal, PlainGrading(again, journal, processes=2) as grading:
+            assert {one.student for one in grading.grade("hw", plain_grading.find(again, "hw"))} == {
+                *ODD,
+                "gbk",
+                "renamed",
+            }
+    shown = []
+    for route in (type(again)(root), again):
+        notebook = json.loads((route.root / "autograded" / student / "hw" / "p.ipynb").read_text())
+        cells = [
+            (c["cell_type"], c["source"], c["metadata"].get("nbgrader"), c.get("outputs")) for c in notebook["cells"]
+        ]
+        shown.append((course_of.grades(route, student), cells))
+    return student, *shown
 
 
 @pytest.mark.slow
@@ -167,6 +196,20 @@ def test_grade_cells_of_other_courses_get_what_they_deserve(handed_in, student, 
     assert [row[0] for row in found] == scores
     assert [row[3] for row in found] == [score is None for score in scores]
     assert all(row[1] is None for row in found)
+
+
+@pytest.mark.slow
+def test_files_that_nbgrader_cannot_read_are_the_same_by_both_routes(handed_in):
+    for student, by_nbgrader, by_us in handed_in["two routes"]:
+        assert by_nbgrader == by_us, student
+        scores, cells = by_us
+        is_read = student not in ODD
+        assert (
+            [scores[f"test_{i}"] for i in range(2)] == [(MOST, None, None, False), (1.5, None, None, False)]
+            if is_read
+            else [(0.0, None, None, True), (0.0, None, None, True)]
+        )
+        assert is_read or f"{ODD[student][0]} breaks off in line 1" in "".join(cells[0][1])
 
 
 @pytest.mark.slow

@@ -3,18 +3,19 @@
 import base64
 import gzip
 import json
-import os
-import subprocess
-import sys
+import re
 import zipfile
 from datetime import UTC, datetime
-from pathlib import Path
 
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
+import typer
 
 from autograder.base.errors import ConfigError, GradebookError, LeakError, UsageError
+from autograder.cli import gradebook
+from autograder.course import passed_audits
 from autograder.course.course import Assignment, Course
 from autograder.gradebook import leaks, releasing
 from autograder.gradebook.nbgrader_course import NbgraderCourse
@@ -53,13 +54,11 @@ def content(folder):
 
 @pytest.mark.slow
 def test_the_folder_and_the_gradebook_are_those_of_stock_nbgrader(course, tmp_path):
-    stock = make(tmp_path / "stock")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "nbgrader", "generate_assignment", "tiny"]
-    subprocess.run(command, cwd=stock.root, env=os.environ | {"PATH": path}, check=True, capture_output=True)
+    theirs = make(tmp_path / "stock")
+    stock.run("nbgrader", "generate_assignment", "tiny", cwd=theirs.root)
     done = release(course)
-    assert content(done.folder) == content(stock.root / "assignments" / "tiny")
-    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(stock))
+    assert content(done.folder) == content(theirs.root / "assignments" / "tiny")
+    assert course_of.tables(course_of.gradebook(course)) == course_of.tables(course_of.gradebook(theirs))
     assert sorted(done.changed) == ["assignment.yaml", "data/points.csv", "test_tiny.py", "tiny.ipynb"]
     assert release(course).changed == []
 
@@ -94,6 +93,12 @@ def in_attachment(course):
 
 def in_another_file(course):
     (course.root / "solutions" / "tiny" / "old.py").write_text("# first try\n" + tiny.STEP)
+
+
+def in_a_stranger_that_is_only_called_a_notebook(course):
+    folder = course.root / "assignments" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "old.ipynb").write_text("# first try\n" + tiny.STEP)
 
 
 def one_line_in_another_file(course):
@@ -138,7 +143,7 @@ def text_cell(source):
     "plant",
     [
         in_markdown, in_metadata, in_cell_metadata, in_attachment, in_another_file, in_a_packed_file, in_an_archive, in_a_stranger,
-        in_the_key, in_a_mark, one_line_in_another_file, from_between_the_marks,
+        in_a_stranger_that_is_only_called_a_notebook, in_the_key, in_a_mark, one_line_in_another_file, from_between_the_marks,
     ],
 )  # fmt: skip
 def test_a_leak_is_one_line_and_nothing_is_released(course, plant):
@@ -174,11 +179,15 @@ def test_what_stands_for_a_solution_is_no_leak_where_none_is_written_yet(course)
     assert "tiny.ipynb" in release(course).changed
 
 
-def test_old_outputs_of_the_source_are_not_released(course):
+def test_old_outputs_of_the_source_and_what_editors_keep_of_it_are_not_released(course):
+    beside = course.root / "solutions" / "tiny" / ".virtual_documents"
+    beside.mkdir()
+    (beside / "tiny.ipynb").write_text(tiny.STEP)
     output = {"output_type": "stream", "name": "stdout", "text": "It multiplies by three instead."}
     edit_source(course, lambda n: n["cells"][0].update(outputs=[output]))
     done = release(course)
     assert "multiplies" not in (done.folder / "tiny.ipynb").read_text()
+    assert not (done.folder / beside.name).exists()
 
 
 def test_files_that_are_not_ours_stay_and_are_named(course):
@@ -202,10 +211,41 @@ def test_an_unknown_assignment_is_one_line(course):
         releasing.release(course, NbgraderCourse(course.root), "huge")
 
 
+def test_points_that_are_not_those_of_the_rubric_are_refused_before_students_have_them(course):
+    file = course.root / "solutions" / "tiny" / "private" / "test_tiny_hidden.py"
+    file.write_text(file.read_text().replace("points=", "points=1 + ", 1))
+    release(course)  # what is not stated in figures is known once the rubric runs
+    file.write_text(file.read_text().replace("points=1 + ", "points=1", 1))
+    with pytest.raises(
+        ConfigError, match=r"the grade cell is worth [0-9]+ points, its criteria [0-9]+; make them equal"
+    ):
+        release(course)
+
+
+def test_the_audit_is_recommended_until_this_version_has_passed_it(course):
+    assignment = course.assignment("tiny")
+    assert "`autograder audit tiny`" in passed_audits.tell_if_due(course, assignment).en
+    passed_audits.remember(course, assignment)
+    assert passed_audits.tell_if_due(course, assignment) is None
+    (assignment.private / "mutants.yaml").write_text("mutants: []\n")
+    assert passed_audits.tell_if_due(course, assignment) is not None
+
+
 def test_a_source_that_is_no_notebook_is_one_line(course):
     (course.root / "solutions" / "tiny" / "tiny.ipynb").write_text("{")
     with pytest.raises(ConfigError, match=r"tiny.ipynb: is not a notebook \("):
         release(course)
+
+
+def test_an_assignment_that_is_refused_does_not_hold_up_the_others(course, capsys):
+    (course.root / "solutions" / "before").mkdir()
+    (course.root / "solutions" / "before" / "before.ipynb").write_text("{")
+    with pytest.raises(typer.Exit) as left:
+        gradebook.release(course=course.root, lang="en")
+    printed, errors = capsys.readouterr()
+    assert left.value.exit_code == 2
+    assert re.search(r"^autograder: .*before.ipynb: is not a notebook \(", errors, re.MULTILINE)
+    assert printed.startswith("tiny: ")
 
 
 def test_a_source_that_nbgrader_refuses_is_one_line(course):

@@ -1,12 +1,8 @@
 """Notebooks that are repaired on their way into ``autograded/``: the formgrader opens each, and nothing in it acts."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import warnings
-from pathlib import Path
 from types import SimpleNamespace
 
 import attack_corpus as corpus
@@ -15,6 +11,7 @@ import malformed_notebooks as malformed
 import nbformat
 import nbgrader_course as course_of
 import pytest
+import stock
 import tiny_course as tiny
 from formgrader_page import FormgraderPage, acting, fields
 from hypothesis import given, settings
@@ -221,13 +218,6 @@ def test_the_formgrader_opens_every_hostile_file(real_site, tmp_path, name):
 # -- by nbgrader's own command -----------------------------------------------------------------------------------------
 
 
-def nbgrader_autograde(root, assignment):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "nbgrader", "autograde", assignment]
-    done = subprocess.run(command, cwd=root, env=os.environ | {"PATH": path}, capture_output=True, text=True)
-    return done.stderr
-
-
 @pytest.mark.slow
 def test_both_routes_repair_alike(tmp_path):
     course = course_of.make(tmp_path / "a")
@@ -235,7 +225,7 @@ def test_both_routes_repair_alike(tmp_path):
     for number, name in enumerate(malformed.NAMED):
         tiny.submit(course, f"s{number:02}", MALFORMED[name])
     shutil.copytree(course.root, tmp_path / "b")
-    log = nbgrader_autograde(tmp_path / "b", "tiny")
+    log = stock.run("nbgrader", "autograde", "tiny", cwd=tmp_path / "b", code=None).stderr
     assert "ERROR" not in log, log
     shutil.copy(tmp_path / "b" / "results.jsonl", course.root)  # the reports are the same; this saves grading again
     write.write(course, [], course_of.grade(course))
@@ -263,7 +253,7 @@ def test_notebooks_without_a_rubric_are_repaired_too(tmp_path):
             file = root / "submitted" / f"s{number:02}" / "hw" / "p.ipynb"
             file.parent.mkdir(parents=True)
             file.write_text(json.dumps(notebook))
-    log = nbgrader_autograde(root, "hw")
+    log = stock.run("nbgrader", "autograde", "hw", cwd=root, code=None).stderr
     assert "ERROR" not in log, log
     page = FormgraderPage(root)
     for number in range(len(malformed.NAMED)):

@@ -26,6 +26,8 @@ from autograder.gradebook.nbgrader_course import NbgraderCourse
 
 WRONG = "def double(x):\n    return 3 * x\n"
 FULL = {"test_double": (6, None, None, False), "test_step": (4, None, None, False)}
+UNREAD = {name: (0, None, None, True) for name in ("test_double", "test_step", "essay")}
+"""Zeros that wait for a person, since nothing could be read."""
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +109,10 @@ def cell(course, student, grade_id):
         ("bob", FULL | {"test_double": (2, None, None, False), "essay": (None, None, None, True)}),
         ("cyd", FULL | {"essay": (None, None, None, True)}),
         ("dan", FULL | {"essay": (0, None, None, False)}),
-        ("eve", {"test_double": (0, None, None, False), "test_step": (0, None, None, False), "essay": (0, None, None, False)}),
+        ("eve", UNREAD),
         ("fay", {"test_double": (0, None, None, False), "test_step": (0, None, None, False), "essay": (0, None, None, False)}),
         ("gus", FULL | {"essay": (None, None, None, True)}),
-        ("hal", {"test_double": (0, None, None, False), "test_step": (0, None, None, False), "essay": (0, None, None, False)}),
+        ("hal", UNREAD),
     ],
 )  # fmt: skip
 def test_each_cell_has_its_score_or_waits_for_a_person(written, student, expected):

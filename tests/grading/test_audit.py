@@ -447,10 +447,17 @@ def test_nothing_is_swapped_where_the_order_cannot_matter(expression, is_swapped
         ("return abs(-x)", "`-x`", False),
         ("return abs(-x + 1)", "`-x`", True),
         ("return pd.isna(x) or y", "`pd`", False),
+        ("for i in range(20):\n        x = g(x)\n    return x", "`21`", False),
+        ("for i in range(20):\n        x = g(x)\n    return x", "`20` -> `1`", True),
+        ("for i in range(20):\n        x = g(x, i)\n    return x", "`21`", True),
+        ("for i in range(3):\n        x = g(x)\n    return x", "`4`", True),
+        ("for i in range(20):\n        x = g(x)\n        if i % 5 == 0: print(i)\n    return x", "`21`", False),
+        ("for i in range(20):\n        x = g(x)\n        if i % 5 == 0: print(i)\n    return x", "`5`", False),
+        ("for i in range(20):\n        x = g(x)\n        if i % 5 == 0: x = x / 2\n    return x", "`5`", True),
     ],
 )
 def test_nothing_is_changed_that_cannot_matter(body, part, is_changed):
-    """A value that is replaced before anybody reads it, a size that NumPy takes from the others, a sign under abs, a module."""
+    """A value that nobody reads, a size that NumPy takes from the others, a sign under abs, a round more of many."""
     made = generate("f", f"def f(x, y):\n    {body}", ["f"])
     assert any(part in version.id for version in made) == is_changed
 

@@ -20,7 +20,7 @@ pytestmark = [
 ]
 
 STUDENTS = 12
-TAKES_A_WHILE = "import torch\nfor _ in range(150): torch.randn(200, 200) @ torch.randn(200, 200)"
+TAKES_A_WHILE = "import time\ntime.sleep(0.05)"
 ROUNDS = [  # 20 kills; "worker" is tested by itself below
     ["rubric", "grader", "zygote", "rubric", "rubric"],
     ["zygote", "zygote", "grader", "grader", "rubric"],

@@ -1,7 +1,6 @@
 """Starts a real JupyterLab and a real Chromium, as an instructor uses them; both keep to the folder they are given."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import stock
 from selenium import webdriver
 from selenium.common.exceptions import (
     ElementNotInteractableException,
@@ -46,8 +46,7 @@ def jupyter_lab(root: Path, course: Path, own: Path) -> Iterator[str]:
     """
     own.mkdir(exist_ok=True)
     folders = {"HOME": "home", "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}  # fmt: skip
-    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    environment = os.environ | {name: str(own / folder) for name, folder in folders.items()} | {"PATH": path}
+    environment = stock.environment(**{name: str(own / folder) for name, folder in folders.items()})
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={_free_port()}", f"--ServerApp.root_dir={root}"),

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from autograder.course.course import Course
 from autograder.results.journal import read
@@ -58,8 +59,15 @@ class Processes:
             with contextlib.suppress(OSError, ValueError):
                 json.loads(content := self._file.read_text())
                 return content
-            self.scheduler.poll()
+            goes_on(self.scheduler)
         raise AssertionError((self._folder / "scheduler.log").read_text())
+
+
+def goes_on(process: subprocess.Popen[Any]) -> bool:
+    """Whether a process still runs, after a moment in which it may end."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(0.01)
+    return process.returncode is None
 
 
 def command(course: Course, out: Path, *options: str) -> list[str]:

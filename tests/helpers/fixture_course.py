@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbgrader
+import stock
 from sqlalchemy import create_engine, text
 
 from autograder.base.errors import GradebookError
@@ -33,7 +34,7 @@ def fixtures() -> Iterator[tuple[str, Path, Path]]:
 def make(root: Path, config: str) -> None:
     """Write and release the course, in a process of its own: nbgrader leaves kernels and event loops behind."""
     (root / "nbgrader_config.py").write_text(config)
-    subprocess.run([sys.executable, __file__, root], check=True, capture_output=True)
+    subprocess.run([sys.executable, __file__, root], check=True, capture_output=True, env=stock.environment())
 
 
 def write(root: Path) -> None:
@@ -98,6 +99,6 @@ if __name__ == "__main__" and len(sys.argv) > 1:
 elif __name__ == "__main__":  # record what stock nbgrader gives, which takes minutes: python tests/fixture_course.py
     with tempfile.TemporaryDirectory() as folder:
         make(Path(folder), STOCK)
-        subprocess.run([sys.executable, "-m", "nbgrader", "autograde", "*"], cwd=folder)
+        stock.run("nbgrader", "autograde", "*", cwd=Path(folder), code=None)
         recorded = json.dumps(scores(Path(folder)), indent=1)
     Path(__file__).with_name("nbgrader_scores.json").write_text(recorded + "\n")

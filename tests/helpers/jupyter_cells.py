@@ -93,6 +93,7 @@ FILES = {
     "pickled": "import pickle\npickle.dump([1], open('a.pkl', 'wb'))\nok = pickle.load(open('a.pkl', 'rb')) == [1]",
     "by pathlib": "from pathlib import Path\nPath('a').mkdir()\nPath('a/b').write_text('c')\nok = Path('a/b').read_text() == 'c'",
     "in the home": "from pathlib import Path\n(Path.home() / 'x').write_text('y')\nok = True",
+    "a folder that one asks for first": "import os\nplace = next((folder for folder in ('/usr', '/srv', '.') if os.access(folder, os.W_OK)), 'here')\nplace = place.replace('here', '.')\nwith open(os.path.join(place, 'asked.txt'), 'w') as file:\n    file.write('a')\ncan = [os.access(name, how) for name in ('asked.txt', os.__file__, 'none') for how in (os.F_OK, os.R_OK, os.W_OK)]\nok = place == '.' and can == [True, True, True, True, True, False, False, False, False]",
 }  # fmt: skip
 
 SHOWN = {

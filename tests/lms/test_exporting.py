@@ -22,6 +22,7 @@ import yaml
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
+from autograder.course.course import Course
 from autograder.course.jobs import find_jobs
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.grading import batch
@@ -29,6 +30,7 @@ from autograder.lms import classroom50, github, runners, score_tables, scores
 from autograder.lms import reports as writing
 from autograder.results.grade_report import ExerciseResult, Problem
 from autograder.results.journal import Journal
+from autograder.sandbox import confine
 
 ROOT = Path(__file__).parents[2]
 
@@ -267,7 +269,7 @@ def test_the_command(course, graded, tmp_path):
 def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
     """As Gradescope runs it: our folder as the source, one submission, a file with the results."""
     root = tmp_path / "autograder"
-    runners.gradescope(course, course.assignment("tiny"), root / "source")
+    runners.gradescope(course, "tiny", root / "source")
     assert (root / "source" / "package" / "pyproject.toml").is_file()
     (root / "submission").mkdir()
     shutil.copy(course.submitted / "zhangwei_102" / "tiny" / "tiny.ipynb", root / "submission" / "hw one.ipynb")
@@ -290,6 +292,27 @@ def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
     subprocess.run(["bash", "-n", str(root / "source" / "setup.sh")], check=True)
     needed = (root / "source" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
     assert needed[0] == "-c" and all((root / "source" / path).exists() for path in needed[1:])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not confine.is_available(), reason="this machine confines nothing")
+def test_gradescopes_folder_runs_the_tests_in_notebooks(tmp_path):
+    """Where there is no rubric; a renamed notebook is known as by `autograder grade`."""
+    root, course = tmp_path / "autograder", Course(tmp_path / "course")
+    content = tiny.notebook(tiny.code_cell("x = 1", "answer"), tiny.code_cell("assert x == 1", "test_x", points=4))
+    (course.root / "solutions" / "hw").mkdir(parents=True)
+    (course.root / "solutions" / "hw" / "p.ipynb").write_text(json.dumps(content))
+    (course.root / "nbgrader_config.py").write_text(
+        "c = get_config()\nc.CourseDirectory.source_directory = 'solutions'\n"
+    )
+    runners.gradescope(course, "hw", root / "source")
+    (root / "submission").mkdir()
+    (root / "submission" / "mine.ipynb").write_text(json.dumps(content))
+    environment = {**os.environ, "AUTOGRADER_ROOT": str(root), "AUTOGRADER_VENV": sys.prefix}
+    subprocess.run([str(root / "source" / "run_autograder")], env=environment, check=True, capture_output=True)
+    document = json.loads((root / "results" / "results.json").read_text(encoding="utf-8"))
+    assert (document["score"], [one["name"] for one in document["tests"]]) == (4, ["test_x"])
+    assert "mine.ipynb" in document["output"]
 
 
 def test_a_package_that_came_from_no_index_is_brought_along_as_a_wheel(course, tmp_path):

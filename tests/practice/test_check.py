@@ -1,12 +1,12 @@
 """A student's own checks: in a real notebook, from the command line's function, without any of the course's secrets."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 
 import pytest
+import stock
 import tiny_course as tiny
 
 from autograder.base.errors import UsageError
@@ -137,19 +137,7 @@ def test_in_a_real_notebook_the_table_appears_and_the_own_cell_is_named(folder):
         'check("double", lang="en")',
     ]
     write(folder, tiny.notebook(*cells))
-    command = [
-        sys.executable,
-        "-m",
-        "nbconvert",
-        "--to",
-        "notebook",
-        "--execute",
-        "--output",
-        "out.ipynb",
-        "mine.ipynb",
-    ]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ)
-    assert done.returncode == 0, done.stderr[-2000:]
+    stock.run("nbconvert", "--to", "notebook", "--execute", "--output", "out.ipynb", "mine.ipynb", cwd=folder)
     output = json.loads((folder / "out.ipynb").read_text())["cells"][2]["outputs"]
     (result,) = [o["data"] for o in output]
     assert "<table" in "".join(result["text/html"])

@@ -1,5 +1,6 @@
 """The class at a glance: what it counts, and that the page stands by itself."""
 
+import html
 import json
 import re
 import shutil
@@ -75,6 +76,28 @@ def test_a_problem_names_its_cell_once(reports):
     words = " ".join(re.sub("<[^>]*>", " ", page(summarise([shown], title=TITLE), "en", languages=["en"])).split())
     assert "code cell 2, line 1 ValueError: no" in words and words.count("code cell 2") == 1
     assert "code cell 3: one cell waits for a person to grade it" in words
+
+
+def test_a_mistake_that_only_hidden_tests_notice_is_said_to_be_unread(reports, classroom):
+    """The author has explained it, and nobody but the instructor learns of it."""
+    hidden = [
+        report.model_copy(
+            update={
+                "exercises": tuple(
+                    one.model_copy(
+                        update={"criteria": tuple(c.model_copy(update={"visible": False}) for c in one.criteria)}
+                    )
+                    for one in report.exercises
+                )
+            }
+        )
+        for report in reports
+    ]
+    words = "so these students have not read this explanation"
+    assert any(not mistake.is_untold for mistake in classroom.mistakes)
+    assert words in page(summarise(hidden, title=TITLE), "en", languages=["en"])
+    first = classroom.mistakes[0]
+    assert f"made by 2: {', '.join(map(html.escape, first.students))}" in page(classroom, "en", languages=["en"])
 
 
 def test_the_commonest_mistake_comes_first_and_a_student_counts_once(classroom):
@@ -185,7 +208,7 @@ def test_the_command(course, reports):
     assert run("tiny", "--out", "pages/of class.html").stdout == "pages/of class.html\n"
     assert '<a href="../feedback/dora/tiny/tiny.html">dora</a>' in (course.root / "pages/of class.html").read_text()
     assert not (course.root / "gradebook.db").exists()  # reading creates nothing
-    assert run("tiny").stdout == "tiny.html\n"
+    assert run().stdout == "tiny.html\n"
     assert "fay" in (course.root / "tiny.html").read_text(encoding="utf-8")
     assert "there is no such file" in run("tiny", "--results", "none.jsonl", code=2).stderr
     assert "no assignment 'other'" in run("other", code=2).stderr

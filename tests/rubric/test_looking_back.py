@@ -15,6 +15,13 @@ from autograder.student.calls import criterion_scope, last_call
 
 HONEST = """
 import torch
+def zeros(): return torch.ones(2, 2)
+def lists(): return [[[1], [2, 3]]]
+def longer(xs): return [[*x, 0] for x in xs]
+def both(X): return X + 1, X @ X
+class Counting:
+    def step(self, X): self.last, self.n = X + 1, len(X) - 1
+def counting(): return Counting()
 def f(X): return 2 * X
 def ordered(xs): return sorted(xs)
 def extended(d): return {**d, "b": 2}
@@ -39,6 +46,17 @@ class Layer(torch.nn.Module):
 """
 CHANGING = """
 import torch
+def zeros(): return torch.ones(2, 2)
+def lists(): return [[[1], [2, 3]]]
+def longer(xs):
+    for x in xs: x.append(0)
+    return xs
+def both(X):
+    Y = X @ X
+    return X.add_(1), Y
+class Counting:
+    def step(self, X): self.last, self.n = X.add_(1), len(X) - 1
+def counting(): return Counting()
 def f(X):
     X *= 2
     return X
@@ -133,6 +151,10 @@ def net(student):
 def data(X):
     return X, X.clone()
 
+@pytest.fixture
+def H(student):
+    return student.zeros()
+
 G = torch.ones(3)
 
 class TestIt:
@@ -143,7 +165,7 @@ class TestIt:
     def is_same(self, X, c):
         return torch.equal(X, c)
 
-    def test_it(self, student, net, X, W, c, a, data, z):
+    def test_it(self, student, net, X, W, c, a, data, z, H):
         {body}
 """
 LOOKS = {
@@ -227,6 +249,12 @@ LOOKS = {
     "a list beside it": "xs = [3, 1]\nbefore = list(xs)\nassert student.ordered(xs) == sorted(xs)\nok = xs == before\nassert ok",
     "a slice beside it": "xs = [3, 1]\nbefore = xs[:]\nassert student.ordered(xs) == sorted(xs)\nok = xs == before\nassert ok",
     "a length beside it": "d = {'a': 1}\nn = len(d)\nassert student.extended(d) == {**d, 'b': 2}\nok = len(d) == n\nassert ok",
+    "what they have made": "H = student.zeros()\nbefore = H.clone()\nstudent.f(H)\nassert torch.equal(H, before)",
+    "a sum of what they have made": "H = student.zeros()\nY = student.f(H)\nassert H.sum() == 4",
+    "a list of what they have made": "xs = student.lists()\nn = [len(x) for x in xs[0]]\nstudent.longer(xs[0])\n"
+    "assert [len(x) for x in xs[0]] == n",
+    "a state that went through": "H = student.zeros()\nG = student.f(H)\nstudent.f(G)\nassert torch.equal(H, 1 + 0 * H)",
+    "a fixture of theirs": "student.f(H)\nassert (H == 1).all()",
     "a function of theirs": "g = student.closure()\ng(X)\nassert torch.equal(X, c)",
 }  # fmt: skip
 DOES_NOT = {
@@ -259,6 +287,9 @@ DOES_NOT = {
     "rebound": "Y = X @ W\nX = student.product(X, W)\nassert torch.equal(X, Y)",
     "a gradient": "X.requires_grad_()\nY = student.product(X.clone(), W)\nY.sum().backward()\nassert X.grad is not None",
     "a copy is passed": "student.product(X.clone(), W)\nassert torch.equal(X, c)",
+    "expected of what they have made": "H = student.zeros()\nY = student.product(H, W)\nchecks.assert_close(Y, H @ W)",
+    "an object of theirs": "net = student.counting()\nnet.step(X)\nassert net.last.shape == X.shape\nassert net.n == len(X) - 1",
+    "a state of theirs": "Y, H = student.both(X)\nY, G = student.both(H)\nassert torch.equal(G, H @ H)",
     "of ours": "right(X, W)\nassert torch.equal(X, c)",
 }  # fmt: skip
 

@@ -265,6 +265,8 @@ def test_numpy_arrays_come_back(dtype, shape):
         np.broadcast_to(np.arange(3), (2, 3)),
         np.lib.stride_tricks.sliding_window_view(np.arange(5.0)[::-1], 2),
         np.zeros(2, [("a", "i4"), ("b", "i8")])["b"][::-1],
+        np.zeros(2, [("a", "f4"), ("b", "u1")])["a"][:1],
+        np.broadcast_to(np.array(2.0), ()),
     ],
 )
 def test_what_runs_backwards_or_is_protected_does_so_there(array):

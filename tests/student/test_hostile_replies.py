@@ -191,6 +191,16 @@ treewise = st.builds(
     st.lists(st.integers(0, 7), min_size=1, max_size=6),
     junk,
 )
+numbers = st.integers(-1, 4) | st.sampled_from([9, 1 << 40, True, 0.5])
+places = st.lists(
+    st.builds(
+        lambda *place: [*place],
+        *(numbers, numbers, numbers),
+        st.just([2, 2]) | st.lists(numbers, max_size=3),
+        st.lists(numbers, max_size=3),
+    ),
+    max_size=2,
+)
 acts = st.lists(
     st.one_of(
         bytewise,
@@ -215,6 +225,17 @@ acts = st.lists(
             st.integers(-1, 1) | junk,
             st.builds(lambda value: {"u": [value]}, junk) | junk,
             st.just({"m": []}) | junk,
+        ),
+        st.builds(
+            lambda shown: lambda answer: answering(**shown)(answer),
+            st.fixed_dictionaries(
+                {"linked": st.just([[0, 9]])},
+                optional={
+                    **{"shared": places | junk, "views": places | junk, "kept": junk | st.just([[1, 9]])},
+                    "parameters": junk | st.just([[9, 0, None, True]]),
+                    "result": st.builds(lambda *look: [{"p": 0}, {"~": [*look]}], st.just({"n": 1}), junk, junk),
+                },
+            ),
         ),
         st.sampled_from([lambda answer: b"", lambda answer: answer * 2, lambda answer: answer]),
         st.builds(
@@ -663,6 +684,18 @@ def linked(open_runner, entries):
 def test_what_was_done_to_a_parameter_is_checked(open_runner, entry):
     with pytest.raises(BadReply):
         linked(open_runner, [entry])
+    with pytest.raises(BadReply):
+        linked(open_runner, {"9": entry})
+
+
+def test_what_was_passed_becomes_no_parameter(open_runner):
+    """A number stands for it once the code has kept it."""
+    x, y = arguments()
+    acts = [answering(**QUIET, kept=[[1, 9]]), answering(aliases=[], result={"p": 1}, linked=[[1, 9]])]
+    with opened(open_runner, acts) as (_, student):
+        student.f(x, y)
+        assert student.f(x, y) is y
+        assert type(y) is torch.Tensor
 
 
 def test_a_gradient_of_a_parameter_is_its_own(open_runner):

@@ -939,9 +939,35 @@ def test_what_is_left_out_before_another_argument_is_what_the_declaration_says(o
     student = open_student(source, declare=["f(x, n=1, sizes=[2, 3], seed=None)"])
     assert student.f(0, seed=5) == (0, 1, [2, 3], 5)
     assert student.f(0, 4) == (0, 4, (0,), 7)  # behind the last one, the student's own
-    student = open_student(source, declare=["f(x, n=1, activation=torch.relu, seed=None)"])
-    with pytest.raises(TypeError, match=r"pass activation, too: its default torch\.relu is not a literal"):
-        student.f(0, seed=5)
+    student = open_student(source, declare=["f(x, n=1, sizes=torch.relu, seed=None)"])
+    assert student.f(0, seed=5) == (0, 1, (0,), 5)  # by its name, since what is left out is known there only
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_parameters_behind_a_star_are_passed_by_name(request, runner):
+    from autograder.student.calls import last_call
+
+    open_student = request.getfixturevalue(runner)
+    source = """
+def f(x, *, rate=3, xs, table=()):
+    xs.append(x)
+    return x, rate, len(xs), table
+class Net:
+    def __init__(self, d, *, bias=True): self.d, self.bias = d, bias
+"""
+    declare = ["f(x, *, rate=1, xs, table=None)", "Net(d, *, bias=False)"]
+    student = open_student(source, declare=declare, changes={"f": ["xs"]})
+    xs = []
+    assert student.f(1, xs=xs) == (1, 3, 1, ())
+    assert student.f(2, table=(5,), xs=xs) == (2, 3, 2, (5,))
+    assert xs == [1, 2]
+    assert (student.Net(2).bias, student.Net(d=2, bias=None).bias) == (True, None)
+    with pytest.raises(TypeError, match=r"f\(x, \*, xs, rate, table\) cannot take 2 arguments and \[\]"):
+        student.f(1, xs)
+    with pytest.raises(TypeError, match="xs is missing"):
+        student.f(1, rate=2)
+    open_student(source, declare=declare).f(1, xs=xs)
+    assert (xs, last_call().changed) == ([1, 2], ["xs"])
 
 
 def test_functions_are_those_of_their_grade_cell(open_student):

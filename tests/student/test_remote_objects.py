@@ -553,6 +553,7 @@ import builtins
 def f(kind):
     if kind == "UnicodeDecodeError": b"\\xff".decode()
     if kind == "own": raise type("AssertionError", (ValueError,), {})("own")
+    if kind == "NotImplementedError without words": raise NotImplementedError
     if kind == "derived": raise type("BadSize", (IndexError,), {})("own")
     raise getattr(builtins, kind)("words")
 """
@@ -565,7 +566,8 @@ def f(kind):
         ("FileNotFoundError", OSError),
         ("RecursionError", RuntimeError),
         ("UnicodeDecodeError", ValueError),
-        ("NotImplementedError", StudentException),
+        ("NotImplementedError", NotImplementedError),
+        ("NotImplementedError without words", NotImplementedError),
         ("derived", IndexError),
         ("AssertionError", AssertionError),
         ("own", ValueError),

@@ -19,6 +19,10 @@ def spoilt(x):
     x += 1
     return x[1]
 def itself(x): return x
+def overwritten(x):
+    memory = x.__array_interface__
+    class Writeable: __array_interface__ = {**memory, "data": (memory["data"][0], False)}
+    np.asarray(Writeable())[...] = 7
 def backwards(x): return x[::-1]
 def flipped(x): return np.flip(x)
 def turned_round(x): return np.rot90(x)
@@ -149,3 +153,19 @@ def test_where_its_items_lie_is_known_there_and_here(student):
     assert student.as_array(torch.zeros(2, 3).T).flags.f_contiguous
     with pytest.raises(Exception, match="view size is not compatible"):
         student.flat(x.T)
+
+
+@pytest.mark.parametrize("where", ["a file", "bytes", "a number"])
+def test_nothing_is_written_into_what_a_rubric_may_not_write_into(open_student, tmp_path, where):
+    """A write into a file that was opened to be read, which lies in memory, would be the end of the rubric's process."""
+    np.save(tmp_path / "data.npy", np.arange(4.0))
+    a = {
+        "a file": np.load(tmp_path / "data.npy", mmap_mode="r"),
+        "bytes": np.frombuffer(bytes(32)),
+        "a number": np.broadcast_to(np.array(1.0), ()),
+    }[where]
+    before = a.copy()
+    student = open_student(SOURCE, changes={"overwritten": ("x",)})
+    student.overwritten(a)
+    assert a.tolist() == before.tolist()
+    assert student.itself(a).tolist() == before.tolist()

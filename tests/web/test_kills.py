@@ -25,6 +25,7 @@ from autograder.results import journal
 KILLS, STUDENTS = 3, 6
 REGRADE = "/class/regrade/tiny"
 TRIPLE = "def double(x):\n    return 3 * x\n"
+pytestmark = pytest.mark.slow
 WRITTEN = "select count(*) from report where written_at is not null"
 
 
@@ -35,7 +36,6 @@ def course(tmp_path):
     return made
 
 
-@pytest.mark.slow
 def test_nothing_acknowledged_is_lost_and_no_report_comes_twice(course):
     moments = random.Random(20)
     students = working_students.kill_again_and_again(course, STUDENTS, [moments.uniform(0.5, 5) for _ in range(KILLS)])

@@ -1,0 +1,123 @@
+"""Which of a student's files is which notebook of an assignment without a rubric, and what stands in it.
+
+`autograder grade` and ``nbgrader autograde`` both ask here. Where nothing can be read, an empty notebook takes its
+place, so that a person finds the reason where they would look for the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autograder.base.errors import SubmissionError
+from autograder.base.i18n import Text, printable, same, text
+from autograder.course import confused
+from autograder.course import submission as submissions
+from autograder.gradebook import autograded, repair
+from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.results.grade_report import Problem
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_MOST_READ = 20
+"""So many notebooks of other names are looked into where one is missing."""
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """What was handed in as one notebook.
+
+    Args:
+        path: the file; None if none is it.
+        odd: what is to be said of that: it has another name, or is not there.
+        is_lost: nobody can tell what was meant, so a person has to look. A notebook that is simply not among the others
+            earns nothing, as in nbgrader.
+    """
+
+    path: Path | None
+    odd: Problem | None = None
+    is_lost: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A notebook as it was read.
+
+    Args:
+        notebook: well-formed; without cells if it could not be read.
+        file: its name.
+        problems: what its author should know.
+        unread: why it could not be read.
+    """
+
+    notebook: NotebookNode
+    file: str = ""
+    problems: tuple[Problem, ...] = ()
+    unread: Text | None = None
+
+
+def find(folder: Path, sources: Sequence[SourceNotebook], judged: str | None = None) -> dict[str, HandedIn]:
+    """Return what was handed in as each notebook, under whatever name: the only one, or the one with its cells.
+
+    Args:
+        folder: the submission.
+        sources: the assignment's notebooks.
+        judged: the one beside them that a rubric judges.
+    """
+    found = {source.name: _find(folder, source, sources, judged) for source in sources}
+    if judged is None and all(one.path is None for one in found.values()):
+        return {name: replace(one, is_lost=True) for name, one in found.items()}
+    return found
+
+
+def _find(folder: Path, source: SourceNotebook, sources: Sequence[SourceNotebook], judged: str | None) -> HandedIn:
+    expected = f"{source.name}.ipynb"
+    if (folder / expected).is_file():
+        return HandedIn(folder / expected)
+    named = {f"{one.name}.ipynb" for one in sources} | {f"{judged}.ipynb"}
+    others = [file for file in sorted(folder.glob("[!.]*.ipynb")) if file.name not in named]
+    fitting = [file for file in others[:_MOST_READ] if _is_of(file, source, sources)]
+    if not fitting and len(sources) == 1 and judged is None and len(others) == 1:
+        fitting = others
+    if len(fitting) == 1:
+        found = printable(fitting[0].name)
+        words = text("{expected} was expected; {found} was graded", expected=expected, found=found)
+        return HandedIn(fitting[0], Problem.of("missing", words))
+    if not fitting:
+        return HandedIn(None, Problem.of("missing", text("there is no {expected}", expected=expected)))
+    names = same(", ".join(printable(file.name) for file in fitting))
+    words = text("{expected} was expected; it is unclear which of {found} to grade", expected=expected, found=names)
+    return HandedIn(None, Problem.of("missing", words), is_lost=True)
+
+
+def _is_of(file: Path, source: SourceNotebook, sources: Sequence[SourceNotebook]) -> bool:
+    """Whether most of the marked cells of a notebook are those of this source, and not of another one as well."""
+    cells = frozenset[str]() if file.is_symlink() else confused.cells_of(file)
+    most = [one for one in sources if 2 * len(cells & one.cells.keys()) > len(cells)]
+    return most == [source]
+
+
+def read(one: HandedIn) -> Reading:
+    """Return what stands in the notebook that was found."""
+    if one.path is None:
+        return Reading(autograded.read(None), unread=one.odd.text if one.odd is not None else same(""))
+    file = one.path.name
+    try:
+        if one.path.is_symlink():
+            raise SubmissionError(text("{file} is a link; hand in the file itself", file=printable(file)))
+        content, of_encoding = submissions.decode(submissions.read_bytes(one.path))
+        notebook, of_format = repair.parse_with_problems(content)
+    except (SubmissionError, ValueError) as error:
+        words = repair.tell_unreadable(file, error)
+        return Reading(autograded.read(None), file, (Problem.of("unreadable", words),), unread=words)
+    return Reading(notebook, file, (*of_encoding, *of_format))
+
+
+def tell_unread(notebook: NotebookNode, why: Text) -> None:
+    """Say at the beginning of a restored notebook why it holds no answers."""
+    from nbformat import v4
+
+    notebook.cells.insert(0, v4.new_markdown_cell(f"    {why.both}", id="unread"))  # indented: nothing in it is markup
