@@ -288,11 +288,11 @@ class Worker(Answering):
 
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
-        inputs, outputs = self._graphs[message["graph"]]
+        given, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], tensors_of(tensors)
-        own = _differentiable(inputs)  # none that the code has detached since
+        own = _differentiable(given)  # none that the code has detached since
         named = [self._named(name) for name in message.get("wanted", ())]
-        encoder, inputs, wanted = Encoder(self._handle), inputs + named, own + _differentiable(named)
+        encoder, inputs, wanted = Encoder(self._handle), given + named, own + _differentiable(named)
         seen = [outputs[i] for i in message.get("seen", ())]
         is_differentiable = message["create_graph"] and bool(wanted)
         if is_differentiable:
@@ -306,7 +306,7 @@ class Worker(Answering):
         if seen:
             reply["seen"] = encoder.encode(gradients)
         if is_differentiable:
-            self._reply_tensors(reply, encoder, vectors + own if _have_gradients(encoder.tensors) else None)
+            self._reply_tensors(reply, encoder, vectors + given if _have_gradients(encoder.tensors) else None)
         else:
             self._send_values(reply, encoder)
 
