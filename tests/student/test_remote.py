@@ -594,6 +594,23 @@ def halve(params):
 """
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: (i for i in range(5)),
+        lambda: iter([0, 1, 2, 3, 4]),
+        lambda: iter(range(5)),
+        lambda: (yield from range(5)),
+    ],
+)
+def test_what_is_left_of_an_iterator_with_a_name_is_left(open_student, make):
+    student = open_student("def take(n, items): return [next(items) for _ in range(n)]")
+    items = make()
+    assert student.take(2, items) == [0, 1]
+    assert next(items) == 2
+    assert list(items) == [3, 4]
+
+
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])
 def test_the_gradients_of_parameters_in_a_generator_can_be_changed(runner, request):
     student = request.getfixturevalue(runner)(GRADIENTS_OF_A_GENERATOR, changes={"halve": ("params",)})
