@@ -254,6 +254,11 @@ class Links:
         """Whether no more are linked of what the code still has of its results."""
         return len(self._tensors) >= MOST_HELD
 
+    @property
+    def room(self) -> int:
+        """How many more may be linked of what the code keeps of the rubric's."""
+        return max(_MOST - len(self._tensors), 0)
+
     def adopt(self, tensor: torch.Tensor, array: Any = None) -> int:
         """Link a tensor, such as one of the rubric's that the student's code has kept; return its number.
 

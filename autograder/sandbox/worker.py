@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, cast
@@ -47,7 +47,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import as_arguments
-from autograder.sandbox.still_held import still_held
+from autograder.sandbox.still_held import MOST_BYTES, still_held
 from autograder.sandbox.torch_modes import around
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Encoder
@@ -245,14 +245,7 @@ class Worker(Answering):
         given: list[Given] = []
         # a graph holds what the call got, so that only networks and the like count as kept
         if may_keep or (has_passed and not has_graph):
-            watched: Collection[int] = {
-                *message["changes"],
-                *message.get("looked_at", ()),
-                *(() if has_graph else _with_gradients(inputs)),
-            }
-            if message.get("operation") in KEEPING:
-                watched = range(len(inputs))
-            given = self._given(inputs, watched, arrays or {})
+            given = self._given(message, effects, arrays or {}, has_graph=has_graph)
         return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
@@ -265,13 +258,20 @@ class Worker(Answering):
         if is_possible and (linked := self._links.link(encoder.tensors, given)):
             answer["linked"] = linked
 
-    def _given(self, inputs: list[torch.Tensor], indices: Collection[int], arrays: Mapping[int, Any]) -> list[Given]:
-        """Return the arguments among these whose changes the rubric would miss if they were kept."""
-        return [
-            Given(index, inputs[index], arrays.get(id(inputs[index])))
-            for index in sorted(indices)
-            if inputs[index].is_leaf and not self._links.has(inputs[index])
-        ]
+    def _given(
+        self, message: CallRequest, effects: Effects, arrays: Mapping[int, Any], *, has_graph: bool
+    ) -> list[Given]:
+        """Return the arguments that may have been kept where that would show, and are not one on both sides yet."""
+        inputs, watched = effects.inputs, {*message["changes"], *message.get("looked_at", ())}
+        if message.get("operation") in KEEPING:
+            watched.update(range(len(inputs)))
+        elif not has_graph:
+            is_of_object = "object" in message or message.get("name") in self._declared
+            small = MOST_BYTES if is_of_object else -1
+            watched.update(i for i, one in enumerate(inputs) if one.requires_grad or one.nbytes <= small)
+        same = [(index, inputs[index]) for index in sorted(watched) if effects.is_same(index)]
+        fresh = [(index, tensor) for index, tensor in same if tensor.is_leaf and not self._links.has(tensor)]
+        return [Given(index, tensor, arrays.get(id(tensor))) for index, tensor in fresh[: self._links.room]]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
@@ -443,7 +443,3 @@ def _in_place_of(
         return list(products)
     found = dict(zip(map(id, wanted), products, strict=True))
     return [found.get(id(x)) for x in inputs]
-
-
-def _with_gradients(tensors: list[torch.Tensor]) -> list[int]:
-    return [index for index, tensor in enumerate(tensors) if tensor.requires_grad]

@@ -96,7 +96,7 @@ class Effects:
                 raise WireError("malformed parameter")
             name = self._owners.get(index, "")
             shows = index in self._changes or name in self._given.looked_at
-            if self._request.get("operation") in KEEPING and not shows:
+            if not shows and (self._request.get("operation") in KEEPING or not tensor.requires_grad):
                 parameters.give(number, tensor)
             else:
                 parameters.adopt(number, tensor, None if shows else name)
