@@ -42,7 +42,7 @@ gc.disable()  # thousands of tests are being collected, and all of it stays
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells make what runs in the background ignore Ctrl-C
 
-FEW = 4
+_FEW = 4  # where a file has no more tests than this, and all are slow, each is very slow
 
 collect_ignore_glob = [
     "courses/ported/*",  # rubrics, which test submissions
@@ -59,7 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     sizes = Counter(item.path for item in items)
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    long = {path for path, count in slow.items() if count == sizes[path] <= FEW}
+    long = {path for path, count in slow.items() if count == sizes[path] <= _FEW}
     items.sort(key=lambda item: (item.path not in long, -slow[item.path], -sizes[item.path]))
 
 

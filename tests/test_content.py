@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import stock
 
-from autograder.base.environment import usable_cores
 from autograder.course import mutants
 from autograder.course.course import Course
 from autograder.course.jobs import find_jobs
@@ -40,7 +39,7 @@ def versions(assignment):
 
 @pytest.fixture(scope="module")
 def audited(assignment):
-    return audit.audit(assignment, processes=usable_cores())
+    return audit.audit(assignment, processes=1)
 
 
 @pytest.mark.slow

@@ -73,21 +73,25 @@ def _has_words(name: str) -> bool:
 
 def _expected(gradebook: Gradebook, folder: Path) -> list[str]:
     """Return the files that `SubmissionReader` can read, whatever they are called in truth."""
-    has_rubric = Course(Path.cwd()).has_rubric(folder.name)
-    judged = folder.name if has_rubric else None
-    others = _sources(gradebook, folder.name, judged)
-    found = handed_in.find(folder, others, judged)
-    names = [name for name, one in found.items() if one.is_lost or (one.path is not None and one.odd is not None)]
-    return [str(folder / f"{name}.ipynb") for name in ([folder.name, *names] if has_rubric else names)]
+    judged = folder.name if Course(Path.cwd()).has_rubric(folder.name) else None
+    names = [judged] if judged is not None else []
+    if not all((folder / f"{name}.ipynb").is_file() for name in _names(gradebook, folder.name, judged)):
+        found = handed_in.find(folder, _sources(gradebook, folder.name, judged), judged)
+        names += [name for name, one in found.items() if one.is_lost or (one.path is not None and one.odd is not None)]
+    return [str(folder / f"{name}.ipynb") for name in names]
+
+
+def _names(gradebook: Gradebook, assignment: str, judged: str | None) -> list[str]:
+    """Return what the notebooks are called that no rubric judges; none if nobody knows the assignment."""
+    try:
+        return sorted(one.name for one in gradebook.find_assignment(assignment).notebooks if one.name != judged)
+    except MissingEntry:
+        return []
 
 
 def _sources(gradebook: Gradebook, assignment: str, judged: str | None) -> list[SourceNotebook]:
-    """Return the notebooks that no rubric judges; none if the gradebook does not know the assignment."""
-    try:
-        names = [one.name for one in gradebook.find_assignment(assignment).notebooks if one.name != judged]
-    except MissingEntry:
-        return []
-    found = [released_notebook.load(gradebook, name, assignment) for name in sorted(names)]
+    """Return the notebooks that no rubric judges; beside one that a rubric judges, those that earn points."""
+    found = [released_notebook.load(gradebook, name, assignment) for name in _names(gradebook, assignment, judged)]
     return found if judged is None else [one for one in found if one.is_worth_points]
 
 
