@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fnmatch
+import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ def copy(submitted: Path, target: Path, ignored: Sequence[str], tell: Tell) -> N
     Raises:
         OSError: this machine cannot write.
     """
-    for file in _files(submitted, ignored, tell):
+    for file in _files(submitted, ignored, lambda _, words: tell(words)):
         place = target / file.relative_to(submitted)
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -39,6 +40,15 @@ def copy(submitted: Path, target: Path, ignored: Sequence[str], tell: Tell) -> N
             if error.errno not in _REFUSED:
                 raise
             tell(_not_copied(file, error))
+
+
+def left_behind(submitted: Path, ignored: Sequence[str]) -> list[tuple[Path, Text]]:
+    """Return what `copy` takes nothing of, each with the reason."""
+    found: list[tuple[Path, Text]] = []
+    for file in _files(submitted, ignored, lambda path, words: found.append((path, words))):
+        if not os.access(file, os.R_OK):
+            found.append((file, _not_copied(file, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))))
+    return found
 
 
 def make_room(folder: Path, name: Path) -> Path:
@@ -59,7 +69,7 @@ def make_room(folder: Path, name: Path) -> Path:
     return folder / name
 
 
-def _files(folder: Path, ignored: Sequence[str], tell: Tell) -> Iterator[Path]:
+def _files(folder: Path, ignored: Sequence[str], tell: Callable[[Path, Text], None]) -> Iterator[Path]:
     """Yield the regular files below a folder, without recursion: there may be thousands of levels."""
     todo = [(folder, 0)]
     while todo:
@@ -67,25 +77,24 @@ def _files(folder: Path, ignored: Sequence[str], tell: Tell) -> Iterator[Path]:
         try:
             names = sorted(path.name for path in place.iterdir())
         except OSError as error:
-            tell(_not_copied(place, error))
+            tell(place, _not_copied(place, error))
             continue
         for name in (name for name in names if not _is_ignored(name, ignored)):
             path = place / name
             kind = path.lstat().st_mode
             if stat.S_ISLNK(kind):  # it could lead to the solution, or to another student's file
-                tell(text("{file} is a link and was ignored", file=printable(name)))
+                tell(path, text("{file} is a link and was ignored", file=printable(name)))
             elif stat.S_ISREG(kind):
                 yield path
             elif stat.S_ISDIR(kind) and level < MOST_LEVELS:
                 todo.append((path, level + 1))
             elif stat.S_ISDIR(kind):
-                tell(
-                    text(
-                        "{file} lies more than {count} folders deep and was ignored", file=printable(name), count=level
-                    )
+                words = text(
+                    "{file} lies more than {count} folders deep and was ignored", file=printable(name), count=level
                 )
+                tell(path, words)
             else:
-                tell(text("{file} is not a file and was ignored", file=printable(name)))
+                tell(path, text("{file} is not a file and was ignored", file=printable(name)))
 
 
 def _is_ignored(name: str, patterns: Sequence[str]) -> bool:

@@ -6,7 +6,8 @@ grades it, and the reports go to the same ``results.jsonl``; any other notebook 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import glob
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,10 +22,10 @@ from traitlets.log import get_logger
 
 from autograder.base.environment import usable_cores
 from autograder.base.errors import ConfigError, GradebookError
-from autograder.base.i18n import Text, text
+from autograder.base.i18n import Text, same, text
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job
-from autograder.gradebook import autograded, handed_in, plain_notebooks, released_notebook, repair, rows
+from autograder.gradebook import autograded, handed_in, neighbours, plain_notebooks, released_notebook, repair, rows
 from autograder.gradebook.imported import imported_by
 from autograder.gradebook.nbgrader_course import NbgraderCourse, rubric_of, timestamp
 from autograder.gradebook.released_notebook import SourceNotebook
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from nbgrader.converters import Autograde
 
 _KEY = "autograder"
+_MOST_LEFT = 50
+"""So many links and the like may lie in one folder; where there are more, nothing that lies there is copied."""
 
 
 def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None:
@@ -49,11 +52,23 @@ def expect_notebook(assignment: str, student: str, notebooks: list[str]) -> None
         notebooks: the files found in one submission's folder; changed in place.
     """
     folder = Path(notebooks[0]).parent
+    if folder.is_symlink() or folder.parent.is_symlink():
+        get_logger().error("%s: %s", folder.parent.name, text("{file} is a link; hand in the file itself", file=folder))
+        notebooks.clear()  # so that nbgrader takes it for nobody's work: it could be another student's
+        return
+    notebooks[:] = [file for file in notebooks if _has_words(file)]  # no gradebook knows others
     with NbgraderCourse(Path.cwd()).open() as gradebook:
         notebooks += [file for file in _expected(gradebook, folder) if file not in notebooks]
         _complete_row(gradebook, folder.parent.name, folder.name)
     if note := timestamp(folder)[1]:
         get_logger().warning("%s: %s", folder.parent.name, note)
+
+
+def _has_words(name: str) -> bool:
+    try:
+        return bool(name.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def _expected(gradebook: Gradebook, folder: Path) -> list[str]:
@@ -91,12 +106,38 @@ def _complete_row(gradebook: Gradebook, student: str, assignment: str) -> None:
         rows.complete(gradebook, assignment, student)
 
 
+class _Place(str):
+    """A file or a folder as one of nbgrader's patterns of what it does not copy."""
+
+
+def _left_behind(folders: Iterable[str], ignored: Sequence[str]) -> Iterator[_Place]:
+    for folder in folders:
+        student = Path(folder).parent.name
+        found = neighbours.left_behind(Path(folder), ignored)
+        for _, words in found[:_MOST_LEFT]:
+            get_logger().warning("%s: %s", student, words)
+        if len(found) > _MOST_LEFT:  # nbgrader looks for each of them wherever it copies anything
+            found = [(Path(folder), same(""))]
+        for path, _ in found:
+            yield _Place(glob.escape(folder + str(path).removeprefix(str(Path(folder)))))  # as nbgrader spells it
+
+
 class SubmissionReader(NotebookExporter):
     """Reads what was handed in as `autograder grade` does; for ``c.Autograde.exporter_class``.
 
     A notebook with a rubric stays unread: `ConfinedExecute` grades and shows the file as it was handed in. nbgrader's
     own steps would give up on a file that is damaged, missing, misnamed, no UTF-8 or a script.
+
+    It is made when a run begins: nbgrader copies what lies beside a notebook, wherever links lead, which is told now to
+    leave them behind.
     """
+
+    def __init__(self, config: Any = None, **settings: Any) -> None:
+        super().__init__(config, **settings)
+        folders = getattr(self.parent, "coursedir", None)
+        if folders is not None:
+            patterns = [pattern for pattern in folders.ignore if not isinstance(pattern, _Place)]  # as it was before
+            folders.ignore = [*patterns, *_left_behind(self.parent.assignments, [*patterns, "*.ipynb"])]
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any

@@ -171,7 +171,8 @@ class LinkedParameters:
         self._later.gave(number)
         array = getattr(tensor, "_array", _nothing)()
         if array is not None:
-            weakref.finalize(array if array.base is None else array.base, _let_go, tensor)
+            is_view = isinstance(array.base, np.ndarray | torch.Tensor)  # of other memory nothing tells when it goes
+            weakref.finalize(array.base if is_view else array, _let_go, tensor)
 
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)

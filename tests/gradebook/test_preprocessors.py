@@ -1,6 +1,7 @@
 """Route B: stock ``nbgrader autograde`` with our preprocessors, on our assignments and on those of other courses."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -119,6 +120,7 @@ def handed_in(tmp_path_factory):
         "marks_up": right + "from IPython.display import HTML\nprint('<script>alert(1)</script>')\nHTML('<script>alert(2)</script>')",
         "starts": "import os\n" + right.replace("return 2", "os.system('make'); return 2"),
         "finds": right + "assert 'os.system' not in open('p.ipynb').read()\n",
+        "links": right + "import os\nif {*os.listdir()} != {'p.ipynb', 'table.csv', 'fine.txt'}: del f\n",
         "magic": "%matplotlib inline\n!ls\n%time 1 + 1\n" + right,
     }  # fmt: skip
     notebooks = {student: ordinary(source, *tests) for student, source in answers.items()}
@@ -130,13 +132,29 @@ def handed_in(tmp_path_factory):
         file = root / "submitted" / student / "hw" / "p.ipynb"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(content))
+    beside = root / "submitted" / "links" / "hw"
+    (beside / "key.txt").symlink_to(secret / "key.txt")
+    (beside / "fine.txt").write_text("1")
+    os.mkfifo(beside / "[p]ipe")
+    (root / "submitted" / "linked").symlink_to("right")
     of_gbk = json.dumps(ordinary(right + "# 两倍", *tests), ensure_ascii=False).encode("gbk")
-    for student, (name, content) in (ODD | {"gbk": ("p.ipynb", of_gbk), "renamed": ("作业 (1).ipynb", of_gbk)}).items():
+    for student, (name, content) in (
+        ODD | {"gbk": ("p.ipynb", of_gbk), "renamed": ("作业\udcff (1).ipynb", of_gbk)}
+    ).items():
         (folder := root / "submitted" / student / "hw").mkdir(parents=True)
         (folder / name).write_bytes(content)
-    shutil.copytree(root, root / "again", ignore=lambda _, names: {*notebooks, "again"} & {*names})
+    shutil.copytree(root, root / "again", ignore=lambda _, names: {*notebooks, "again", "linked"} & {*names})
     log = autograde(root, "hw")
-    assert "ERROR" not in log, log
+    assert "linked/hw is a link" in log
+    assert {line for line in log.splitlines() if "ERROR" in line and "linked" not in line} == {
+        "[AutogradeApp | ERROR] No notebooks found, did you forget to run 'nbgrader generate_assignment'?",
+        "[AutogradeApp | ERROR] Traceback (most recent call last):",
+        "[AutogradeApp | ERROR] Please see the the above traceback for details on the specific errors on the above failures.",
+    }, log
+    assert not (root / "autograded" / "linked" / "hw").exists()
+    assert sorted(path.name for path in (root / "autograded" / "links" / "hw").iterdir()) == [
+        *("fine.txt", "p.ipynb", "table.csv")
+    ]
     course = type("", (), {"root": root})
     found = {}
     for student in notebooks:
@@ -185,6 +203,7 @@ def odd_by_both_routes(root, student):
         ("cheats", [0, 0]),
         ("starts", [None, None]),  # it asks for a program
         ("finds", [MOST, 1.5]),
+        ("links", [MOST, 1.5]),
         ("magic", [MOST, 1.5]),
         ("newer", [MOST, 1.5]),  # stock, for these three: nothing, and a person has to look
         ("doubled", [MOST, 1.5]),

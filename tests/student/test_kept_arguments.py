@@ -19,7 +19,11 @@ class Buffer:
     def total(self): return float(sum((x["x"] if type(x) is dict else x).sum() for x in self.items))
     def spoil(self): self.items[0][:] = 7
 """
-MAKERS = [lambda: torch.ones(3), lambda: np.ones(3), lambda: torch.ones(2, 3).T, lambda: np.ones(3, "int64")]
+MAKERS = [
+    *(lambda: torch.ones(3), lambda: np.ones(3), lambda: torch.ones(2, 3).T, lambda: np.ones(3, "int64")),
+    lambda: np.frombuffer(bytearray(np.ones(3))),
+    lambda: np.ndarray((3,), float, bytearray(np.ones(3))),
+]
 
 
 @pytest.fixture(params=["open_student", "open_local"])
