@@ -41,9 +41,9 @@ class Function:
     Args:
         name: its name.
         parameters: their names.
-        required: how many of them have no default.
+        required: how many of the first ones have no default.
         changes: those whose arguments it may change.
-        defaults: what the declaration writes for the others.
+        defaults: what the declaration writes for the others; empty of those by name that have none either.
         by_name: how many of them, the last ones, are passed by name only.
     """
 
@@ -75,20 +75,21 @@ class Function:
             raise mistake(words) from None
         assert isinstance(definition, ast.FunctionDef)
         arguments = definition.args
-        named = sorted(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True), key=lambda pair: bool(pair[1]))
-        is_mixed = bool(arguments.defaults) and any(default is None for _, default in named)
-        if arguments.vararg or arguments.kwarg or is_mixed or arguments.posonlyargs:
+        if arguments.vararg or arguments.kwarg or arguments.posonlyargs:
             words = text(
                 "{signature!r}: only plain parameters can be declared; let one of them be a list", signature=signature
             )
             raise mistake(words)
-        names = tuple(argument.arg for argument in (*arguments.args, *(argument for argument, _ in named)))
+        by_name = sorted(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True), key=lambda pair: bool(pair[1]))
+        names = tuple(argument.arg for argument in (*arguments.args, *(argument for argument, _ in by_name)))
         if unknown := set(changes) - set(names):
             words = text("{name} has no parameter {parameter!r}", name=definition.name, parameter=min(unknown))
             raise mistake(words)
-        written = (*arguments.defaults, *(default for _, default in named if default is not None))
-        defaults = tuple(map(ast.unparse, written))
-        return cls(definition.name, names, len(names) - len(defaults), frozenset(changes), defaults, len(named))
+        without = [None] * (len(arguments.args) - len(arguments.defaults))
+        written = [*without, *arguments.defaults, *(default for _, default in by_name)]
+        required = next((place for place, default in enumerate(written) if default is not None), len(names))
+        defaults = tuple("" if default is None else ast.unparse(default) for default in written[required:])
+        return cls(definition.name, names, required, frozenset(changes), defaults, len(by_name))
 
     @property
     def in_order(self) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ class Function:
             ValueError: or one that only the student's code can make.
         """
         place = self.parameters.index(parameter) - self.required
-        if not 0 <= place < len(self.defaults):
+        if not 0 <= place < len(self.defaults) or not self.defaults[place]:
             raise TypeError(f"{self}: {parameter} is missing")
         return ast.literal_eval(self.defaults[place])
 

@@ -213,6 +213,9 @@ class Answering(NotebookWorker):
     def _failure_reply(self, error: BaseException) -> FailureReply:
         """Describe an exception, and keep it for those who look at it."""
         reply = super()._failure_reply(error)
+        if error.__context__ is not None or error.__cause__ is not None:
+            led = [(how, self._notebook.failure(above)) for how, above in introspection.led_to(error)]
+            reply["led"] = [[how, failure.kind, failure.message, failure.base] for how, failure in led]
         if declared := class_facts.names_of(error, self._notebook.declared()):
             reply["declared"] = declared
         if len(self._objects) < MAX_OBJECTS:

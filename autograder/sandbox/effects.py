@@ -207,11 +207,11 @@ class Effects:
             found += [
                 [out, i, *place]
                 for out, tensor, at in others
-                if begin <= at < end and self._is_same(i) and (place := place_in(argument, tensor)) is not None
+                if begin <= at < end and self.is_same(i) and (place := place_in(argument, tensor)) is not None
             ]
         return found
 
-    def _is_same(self, place: int) -> bool:
+    def is_same(self, place: int) -> bool:
         """Return whether an argument has the values that the rubric's own has as well."""
         return place not in self._frozen.changed or place in self._takes_over
 

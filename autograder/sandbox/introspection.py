@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from autograder.sandbox import plain_functions
 
@@ -46,6 +46,26 @@ def without_frames(error: BaseException) -> BaseException:
         if above is not None:
             above.__traceback__, above = None, above.__context__
     return error
+
+
+def led_to(error: BaseException) -> list[tuple[str, BaseException]]:
+    """Return the exceptions that led to one, the nearest first, each with how: as its cause, or what was handled then.
+
+    >>> try:
+    ...     raise ValueError from KeyError()
+    ... except ValueError as error:
+    ...     led_to(error)
+    [('cause', KeyError())]
+    """
+    found: list[tuple[str, BaseException]] = []
+    while len(found) < _CAUSES:
+        cause, context = error.__cause__, error.__context__
+        if cause is None and context is None:
+            break
+        how = "cause" if cause is not None else "suppressed" if error.__suppress_context__ else "context"
+        error = cause if cause is not None else cast("BaseException", context)
+        found.append((how, error))
+    return found
 
 
 def is_subclass(cls: Any, other: Any) -> bool:

@@ -16,6 +16,7 @@ from torch.nn import functional
 _ROOTS = {
     "builtins": ("BaseException",),
     "enum": ("Enum",),
+    "functools": ("partial",),
     "collections.abc": ("Sized", "Iterable", "Container", "Callable", "Hashable"),
     "torch.autograd": ("Function",),
     "torch.nn": ("Module",),

@@ -102,25 +102,29 @@ class Given:
     Args:
         index: the number of the tensor among those of the call.
         tensor: it.
+        array: the array of its memory that the code has got, if it is one of NumPy's.
     """
 
-    def __init__(self, index: int, tensor: torch.Tensor) -> None:
+    def __init__(self, index: int, tensor: torch.Tensor, array: Any = None) -> None:
+        self._array = None if array is None else weakref.ref(array)
         self.index, self._tensor, self._requires_grad = index, weakref.ref(tensor), tensor.requires_grad
         self._memory: StorageWeakRef | None = None
         if tensor.layout is torch.strided:
             self._memory, self._dtype = StorageWeakRef(tensor.untyped_storage()), tensor.dtype
             self._place = tensor.storage_offset(), tensor.shape, tensor.stride()
 
-    def kept(self) -> torch.Tensor | None:
-        """Return the tensor, or another one with its memory, that the code has kept; None where it has not."""
-        tensor = self._tensor()
-        if tensor is not None or self._memory is None:
-            return tensor
+    def kept(self) -> tuple[torch.Tensor, Any] | None:
+        """Return the tensor, or another one with its memory, and the array that the code has kept; None of neither."""
+        tensor, array = self._tensor(), None if self._array is None else self._array()
+        if tensor is not None:
+            return tensor, array
+        if self._memory is None:
+            return None
         memory: Any = torch.UntypedStorage._new_with_weak_ptr(self._memory.cdata)
         if memory is None:
             return None
         made = torch.empty(0, dtype=self._dtype).set_(memory, *self._place)
-        return made.requires_grad_(self._requires_grad)
+        return made.requires_grad_(self._requires_grad), array
 
 
 class Links:
@@ -249,6 +253,11 @@ class Links:
     def is_full(self) -> bool:
         """Whether no more are linked of what the code still has of its results."""
         return len(self._tensors) >= MOST_HELD
+
+    @property
+    def room(self) -> int:
+        """How many more may be linked of what the code keeps of the rubric's."""
+        return max(_MOST - len(self._tensors), 0)
 
     def adopt(self, tensor: torch.Tensor, array: Any = None) -> int:
         """Link a tensor, such as one of the rubric's that the student's code has kept; return its number.

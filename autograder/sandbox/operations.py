@@ -155,6 +155,8 @@ def special_of(cls: type) -> int:
 _MOST_FOUND = 1 << 10
 
 
+KEEPING = ("__setattr__", "__setitem__")
+"""Those by which the rubric gives an object something to keep."""
 OPERATIONS = LOOKING | DECIDING | COMBINING
 OPERATIONS |= {"isinstance": _is_instance, "held": subclasses.held_by, "table": tables.take_apart}
 OPERATIONS |= introspection.OPERATIONS

@@ -446,6 +446,7 @@ class _EffectsReply(_Reply):
         base: likewise.
         raised: likewise.
         declared: likewise.
+        led: likewise.
     """
 
     aliases: NotRequired[object]
@@ -467,6 +468,7 @@ class _EffectsReply(_Reply):
     base: NotRequired[object]
     raised: NotRequired[object]
     declared: NotRequired[object]
+    led: NotRequired[object]
 
 
 @final
@@ -573,12 +575,15 @@ class FailureReply(_Reply):
         base: the exception of Python's own that its type is derived from; absent where it is one itself.
         raised: the handle of the exception; absent where there is no room for it.
         declared: the declared names of the classes that it is of, the nearest first; absent without any.
+        led: what led to it, the nearest first, see `introspection.led_to`: how, the name of the type, message, base;
+            absent where nothing did.
     """
 
     failure: object
     base: NotRequired[object]
     raised: NotRequired[object]
     declared: NotRequired[object]
+    led: NotRequired[object]
 
 
 Result = ValueReply | CallReply | VjpReply

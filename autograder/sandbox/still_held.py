@@ -53,7 +53,9 @@ def still_held(whole: Sequence[Any], given: Callable[[], Collection[int]] = tupl
 def _is_plainly_let_go_of(values: Sequence[Any]) -> bool:
     """Return whether that can be seen at a glance, as of most results: one value, or a few."""
     if len(values) == 1 and (cls := type(values[0])) not in WALKED:
-        return cls not in _LOOKED_AT or (sys.getrefcount(values[0]) <= _BY_ONE_LIST and not are_shown_by_others(values))
+        if cls not in _LOOKED_AT:
+            return not issubclass(cls, tuple)  # one with names
+        return sys.getrefcount(values[0]) <= _BY_ONE_LIST and not are_shown_by_others(values)
     if len(values) == 1 and type(values[0]) is list and sys.getrefcount(values[0]) <= _BY_ONE_LIST:
         values = values[0]
     kinds, most = set(map(type, values)), _BY_ONE_LIST
@@ -74,12 +76,12 @@ def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) 
     found.clear()
     references = list(map(sys.getrefcount, each))
     more = [one for one, there_are in zip(each, references, strict=True) if there_are - _BY_ONE_LIST > counts[id(one)]]
-    shown = [one for one in each if type(one) not in WALKED and is_shown_by_others(one)]
+    shown = [one for one in each if is_shown_by_others(one)]
     if not (more or shown):
         return []
     theirs = given()
     inside = set(map(id, _all_in([one for one in more if id(one) not in theirs])))
-    held = [one for one in each if id(one) in inside and type(one) is not tuple and _is_small(one)]
+    held = [one for one in each if id(one) in inside and not isinstance(one, tuple) and _is_small(one)]
     views = [one for one in shown if id(one) not in inside and memory_of(one) not in theirs and _is_small(one)]
     return [*held, *map(View, views)]
 
@@ -96,16 +98,17 @@ def _all_in(whole: Sequence[Any]) -> list[Any]:
         if size > _MOST_INSIDE or len(found) > _MOST:
             return []
         for part in parts:
-            if type(part) in WALKED and id(part) not in walked:
+            if (type(part) in WALKED or isinstance(part, tuple)) and id(part) not in walked:
                 walked.add(id(part))
                 pending.append(part)
     return found
 
 
 def _looked_at_in(values: Collection[Any]) -> list[Any]:
-    if _LOOKED_AT.isdisjoint(map(type, values)):  # as in most, which are long
-        return []
-    return [value for value in values if type(value) in _LOOKED_AT]
+    kinds = {cls for cls in set(map(type, values)) if cls in _LOOKED_AT or issubclass(cls, tuple)}
+    return (
+        [value for value in values if type(value) in kinds] if kinds else []
+    )  # there are none in most, which are long
 
 
 def _is_small(value: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, cast
@@ -24,7 +24,7 @@ from autograder.sandbox.frozen import Frozen, is_iterator, take_first, take_next
 from autograder.sandbox.generators import CellSeed, seed_generator_of
 from autograder.sandbox.links import Given, without_hooks
 from autograder.sandbox.lists import News
-from autograder.sandbox.operations import OPERATIONS
+from autograder.sandbox.operations import KEEPING, OPERATIONS
 from autograder.sandbox.protocol import (
     CallReply,
     CallRequest,
@@ -47,7 +47,7 @@ from autograder.sandbox.protocol import (
     VjpRequest,
 )
 from autograder.sandbox.reading import as_arguments
-from autograder.sandbox.still_held import still_held
+from autograder.sandbox.still_held import MOST_BYTES, still_held
 from autograder.sandbox.torch_modes import around
 from autograder.sandbox.tracing import Recorder
 from autograder.sandbox.values import Encoder
@@ -183,7 +183,7 @@ class Worker(Answering):
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         answer, encoder, graph_inputs, given = self._run(message, tensors)
-        kept = [[one.index, self._links.adopt(tensor)] for one in given if (tensor := one.kept()) is not None]
+        kept = [[one.index, self._links.adopt(*found)] for one in given if (found := one.kept()) is not None]
         if kept:
             answer["kept"] = [*cast("list[Any]", answer.get("kept", [])), *kept]
         may_share = kept or "object" in message or "linked" in message or "linked" in answer
@@ -245,12 +245,7 @@ class Worker(Answering):
         given: list[Given] = []
         # a graph holds what the call got, so that only networks and the like count as kept
         if may_keep or (has_passed and not has_graph):
-            watched = {
-                *message["changes"],
-                *message.get("looked_at", ()),
-                *(() if has_graph else _with_gradients(inputs)),
-            }
-            given = self._given(inputs, watched)
+            given = self._given(message, effects, arrays or {}, has_graph=has_graph)
         return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
@@ -263,13 +258,20 @@ class Worker(Answering):
         if is_possible and (linked := self._links.link(encoder.tensors, given)):
             answer["linked"] = linked
 
-    def _given(self, inputs: list[torch.Tensor], indices: Collection[int]) -> list[Given]:
-        """Return the arguments among these whose changes the rubric would miss if they were kept."""
-        return [
-            Given(index, inputs[index])
-            for index in sorted(indices)
-            if inputs[index].is_leaf and not self._links.has(inputs[index])
-        ]
+    def _given(
+        self, message: CallRequest, effects: Effects, arrays: Mapping[int, Any], *, has_graph: bool
+    ) -> list[Given]:
+        """Return the arguments that may have been kept where that would show, and are not one on both sides yet."""
+        inputs, watched = effects.inputs, {*message["changes"], *message.get("looked_at", ())}
+        if message.get("operation") in KEEPING:
+            watched.update(range(len(inputs)))
+        elif not has_graph:
+            is_of_object = "object" in message or message.get("name") in self._declared
+            small = MOST_BYTES if is_of_object else -1
+            watched.update(i for i, one in enumerate(inputs) if one.requires_grad or one.nbytes <= small)
+        same = [(index, inputs[index]) for index in sorted(watched) if effects.is_same(index)]
+        fresh = [(index, tensor) for index, tensor in same if tensor.is_leaf and not self._links.has(tensor)]
+        return [Given(index, tensor, arrays.get(id(tensor))) for index, tensor in fresh[: self._links.room]]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""
@@ -286,15 +288,15 @@ class Worker(Answering):
 
     def _vjp(self, message: VjpRequest, tensors: list[Received]) -> None:
         """Answer with the vector-Jacobian product of an earlier call, differentiable in turn with ``create_graph``."""
-        inputs, outputs = self._graphs[message["graph"]]
+        given, outputs = self._graphs[message["graph"]]
         roots, vectors = [outputs[i] for i in message["outputs"]], tensors_of(tensors)
-        own = _differentiable(inputs)  # none that the code has detached since
+        own = _differentiable(given)  # none that the code has detached since
         named = [self._named(name) for name in message.get("wanted", ())]
-        encoder, inputs, wanted = Encoder(self._handle), inputs + named, own + _differentiable(named)
+        encoder, inputs, wanted = Encoder(self._handle), given + named, own + _differentiable(named)
         seen = [outputs[i] for i in message.get("seen", ())]
         is_differentiable = message["create_graph"] and bool(wanted)
         if is_differentiable:
-            vectors = [v.requires_grad_() for v in vectors]
+            vectors = [one.tensor.requires_grad_(one.requires_grad) for one in tensors]  # others are constants
         with self._going_back.from_there(), without_hooks(own), _gradients_of(seen) as gradients:
             if is_differentiable or "wanted" in message:
                 products = _products(roots, wanted, vectors, create_graph=is_differentiable)
@@ -304,7 +306,7 @@ class Worker(Answering):
         if seen:
             reply["seen"] = encoder.encode(gradients)
         if is_differentiable:
-            self._reply_tensors(reply, encoder, vectors + own if _have_gradients(encoder.tensors) else None)
+            self._reply_tensors(reply, encoder, vectors + given if _have_gradients(encoder.tensors) else None)
         else:
             self._send_values(reply, encoder)
 
@@ -441,7 +443,3 @@ def _in_place_of(
         return list(products)
     found = dict(zip(map(id, wanted), products, strict=True))
     return [found.get(id(x)) for x in inputs]
-
-
-def _with_gradients(tensors: list[torch.Tensor]) -> list[int]:
-    return [index for index, tensor in enumerate(tensors) if tensor.requires_grad]

@@ -6,15 +6,17 @@ from collections.abc import Callable, Container
 from typing import Any
 
 from autograder.base.errors import StudentException
+from autograder.base.i18n import same
 from autograder.sandbox.failure import Failure
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.protocol import CallReply, FailureReply, Result, ValueReply
 from autograder.student.failures import student_exception
-from autograder.student.raised import ErrorClass, Raised, caught_as
+from autograder.student.raised import ErrorClass, Raised, caught_as, exception_like, raised
 from autograder.student.replies import as_list
 from autograder.student.signatures import Facts, checked_fields
 
 _MAX_ABOVE = 40
+_MAX_LED = 20
 
 
 class Classes:
@@ -50,7 +52,26 @@ class Classes:
         original = self.object_of(answer["raised"], failure.kind, function) if "raised" in answer else None
         names = as_list(answer.get("declared", []))
         like = self.error_class(names[0]) if names and isinstance(names[0], str) else None
-        return student_exception(function, failure, like, original)
+        error = student_exception(function, failure, like, original)
+        if "led" in answer:
+            self._chain(error, as_list(answer["led"])[:_MAX_LED])
+        return error
+
+    def _chain(self, error: BaseException, led: list[Any]) -> None:
+        """Let an exception have what an untrusted answer says has led to it."""
+        for how, kind, message, base in led:
+            if not all(isinstance(words, str) for words in (how, kind, message, base)):
+                raise WireError("malformed cause")
+            above = raised(
+                exception_like(kind[:80], base),
+                same(f"{kind[:80]}: {message[:2000]}"),
+                kind=kind[:80],
+                message=message[:2000],
+            )
+            if how == "cause":
+                error.__cause__ = above
+            error.__context__, error.__suppress_context__ = above, how != "context"
+            error = above
 
     def error_class(self, name: str) -> type[Raised] | None:
         """Return the class of exceptions for a declared name; None if it is none."""

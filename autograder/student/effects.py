@@ -14,6 +14,7 @@ import torch
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.lists import CHANGEABLE
+from autograder.sandbox.operations import KEEPING
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
@@ -51,6 +52,7 @@ class Effects:
         self._given, self._later, self._trained = given, later, trained
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
+        self._request = request
         self._named = 0  # values in the lists that an answer has named
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
@@ -94,7 +96,10 @@ class Effects:
                 raise WireError("malformed parameter")
             name = self._owners.get(index, "")
             shows = index in self._changes or name in self._given.looked_at
-            parameters.adopt(number, tensor, None if shows else name)
+            if not shows and (self._request.get("operation") in KEEPING or not tensor.requires_grad):
+                parameters.give(number, tensor)
+            else:
+                parameters.adopt(number, tensor, None if shows else name)
 
     def find(self, path: object) -> Any:
         """Return the list or the like of the arguments that an untrusted path leads to.

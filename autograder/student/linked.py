@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ def join(tensor: torch.Tensor, array: np.ndarray[Any, Any]) -> None:
 
 def _let_go(tensor: torch.Tensor) -> None:
     pass
+
+
+def _nothing() -> None:
+    pass
+
+
+def _differ(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    return not identical(tensor.detach(), other)
 
 
 class GradientHook:
@@ -153,6 +162,17 @@ class LinkedParameters:
         if fixed is not None:
             self._fixed[number] = fixed
 
+    def give(self, number: object, tensor: torch.Tensor) -> None:
+        """Link a tensor of ours that the rubric has given an object to keep, as `adopt` does.
+
+        What the code does to it later is done here where the reference does so too; otherwise there are two.
+        """
+        self.adopt(number, tensor, None)
+        self._later.gave(number)
+        array = getattr(tensor, "_array", _nothing)()
+        if array is not None:
+            weakref.finalize(array if array.base is None else array.base, _let_go, tensor)
+
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)
         tensor._is_linked = True  # type: ignore[attr-defined]  # so that going back to it asks the worker
@@ -224,17 +244,17 @@ class LinkedParameters:
             tensor = self._tensors.get(number)
             if tensor is None:
                 continue
-            if not self._later.are_ours(number):
+            new = tensors[index_of(values, tensors)]
+            if not self._later.are_ours(number, is_written=partial(_differ, tensor, new)):
                 del self._tensors[number]
                 self._forget(number, self._epoch)
                 continue
-            new = tensors[index_of(values, tensors)]
             slope = None if gradient is None else tensors[index_of(gradient, tensors)]
             if type(requires_grad) is not bool:
                 raise WireError("malformed parameter")
             if slope is not None and (slope.shape, slope.dtype) != (new.shape, new.dtype):
                 raise WireError("malformed parameter")
-            if number in self._fixed and not identical(tensor.detach(), new):
+            if number in self._fixed and _differ(tensor, new):
                 raise StudentError(
                     text(
                         "an object that was given `{name}` has kept it and changes it later; it may do so only where"

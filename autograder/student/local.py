@@ -35,7 +35,7 @@ from autograder.student import own_objects
 from autograder.student.failures import cell_name, missing_function, student_exception
 from autograder.student.functions import Parameters, StudentFunction
 from autograder.student.local_effects import FrozenArguments, GivenContainers, tensors_in
-from autograder.student.raised import raised_here
+from autograder.student.raised import lead_to, raised_here
 from autograder.student.signatures import Facts
 from autograder.student.variables import Ran
 from autograder.student.worker_settings import cell_seed_of
@@ -129,7 +129,10 @@ class LocalRunner:
             containers.settle()
             told = self._as_theirs(function.name, error)
             told.changed_arguments = frozen.changed
-            raise told from None
+            try:
+                raise told
+            finally:
+                lead_to(told, error)
         containers.settle()
         return result, frozen.changed
 

@@ -107,3 +107,9 @@ def raised(cls: Any, *positional: Any, original: Any = None, **named: Any) -> Ra
         error = type.__call__(cls, *positional, **named)
     error.original = original
     return error
+
+
+def lead_to(error: BaseException, original: BaseException) -> None:
+    """Let an exception have come of what the one that it stands for has come of."""
+    error.__cause__, error.__context__ = original.__cause__, original.__context__
+    error.__suppress_context__ = original.__suppress_context__

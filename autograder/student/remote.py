@@ -467,7 +467,7 @@ class RemoteRunner(Filling):
         value = reader.decode(tree)
         for number in held.numbers_of_lists() if reader.holds_lists else ():
             if is_held and reader.has_list(number):
-                held.later.forget(number)
+                held.later.is_held(number)
             elif not is_held and number not in known:
                 held.later.came(number)
         if lists:
@@ -505,7 +505,7 @@ class RemoteRunner(Filling):
             if not is_new:
                 before.add(leaf)
             if is_held:
-                held.later.forget(number)
+                held.later.is_held(number)
             elif is_new and leaf not in elsewhere and not received[leaf].requires_grad:
                 held.later.came(number)
         for index, number, *place in as_list(answer.get("shared", [])):

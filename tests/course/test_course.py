@@ -62,7 +62,6 @@ def test_a_signature_is_read():
         pytest.param("f(x, x)"),
         "f(*x)",
         "f(**x)",
-        "f(*, x)",
         "f(x, /)",
         "f(1)",
         "lambda x",

@@ -63,6 +63,12 @@ def test_where_the_gradient_is_differentiated_in_turn(student, w):
     assert w.grad.tolist() == [2, 2]
 
 
+def test_a_constant_gradient_has_none(student, w):
+    h, loss = student.forward(w, torch.full((2,), 3.0))
+    found = [torch.autograd.grad(y, w, create_graph=True)[0] for y in (h.sum(), loss)]
+    assert [slope.requires_grad for slope in found] == [False, True]
+
+
 def test_one_that_the_code_keeps_is_kept(student, w):
     h, loss = student.keeping(w, torch.ones(2))
     loss.backward()

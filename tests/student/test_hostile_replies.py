@@ -536,6 +536,10 @@ def test_nothing_of_a_network_of_ours_is_replaced(open_runner, name):
         *({"updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
         *({"refilled": lie} for lie in (3, [0])),
         *({"failure": ["E", "words", [], ""], "refilled": lie} for lie in (3, [0])),
+        *(
+            {"failure": ["E", "words", [], ""], "led": lie}
+            for lie in (3, [3], [["cause", "E", "w"]], [["cause", 1, "w", ""]])
+        ),
         *({"failure": ["E", "words", [], ""], "updates": lie} for lie in (3, [[0, {"t": 0}, None, True, True]], [[]])),
         *({"failure": ["E", "words", [], ""], "changed": lie} for lie in (3, [[0]], [{}])),
         *(

@@ -9,7 +9,9 @@ from autograder.student.instances import Instances
 SOURCE = """
 import numpy as np
 import torch
+from collections import namedtuple
 
+Pair = namedtuple("Pair", "t same")
 class Filter:
     def __init__(self):
         self.x, self.t, self.words, self.seen = np.zeros(2), torch.zeros(2), [], {}
@@ -21,6 +23,9 @@ class Filter:
         return self.x
     def tensor(self): return self.t
     def rows(self): return self.x[::-1], self.x[1:], self.t[:1], self.t.detach(), self.t.numpy()
+    def state(self):
+        self.pair = Pair(self.t, self.t.detach())
+        return self.pair
     def turned(self): return self.t.view(2, 1)
     def parts(self): return {"x": self.x}, (self.words, [self.seen])
     def run(self, n):
@@ -127,6 +132,14 @@ def _rows(student):
     return back.tolist(), end.tolist(), begin.tolist(), detached.tolist(), array.tolist(), f.x.tolist()
 
 
+def _state(student):
+    f = student.Filter()
+    before = f.state()
+    f.step()
+    before.same[0] = 5
+    return before.t.tolist(), f.t.tolist(), before.t is f.state().t
+
+
 def _row_of_what_is_held(student):
     f = student.Filter()
     whole, turned = f.t, f.turned()
@@ -155,6 +168,7 @@ def _layers(student):
         (_parts, ([1, 1], [1], {0: 1})),
         (_tensor, [1, 1]),
         (_rows, ([7, 3], [7], [3], [3, 3], [3, 3], [3, 7])),
+        (_state, ([5, 1], [5, 1], True)),
         (_row_of_what_is_held, ([3, 5], [[3], [5]])),
         (_layers, ([1, 1, 0, 0, 1, 1], [1, 1], [[1, 1], [0, 0]])),
         (lambda student: [x.tolist() for x in list(student.Filter().ends(3))], [[3]] * 3),
@@ -171,6 +185,7 @@ def _layers(student):
         "parts",
         "tensor",
         "rows of",
+        "state",
         "row",
         "layers",
         "ends",
@@ -179,6 +194,23 @@ def _layers(student):
 )
 def test_it_shows_what_the_code_does_to_it(student, ask, expected):
     assert ask(student) == expected
+
+
+@pytest.mark.parametrize("is_done_by_reference", [True, False])
+@pytest.mark.parametrize("kind", [torch.ones, np.ones])
+def test_what_an_object_is_given_to_keep_is_one(open_student, kind, is_done_by_reference):
+    instances = Instances({"Filter"}, is_learning=is_done_by_reference)
+    f = open_student(SOURCE, declare=DECLARED, instances=instances).Filter()
+    name = "t" if kind is torch.ones else "x"
+    f.x, f.t = np.zeros(2), torch.zeros(2)
+    own = kind(2)
+    setattr(f, name, own)
+    assert getattr(f, name) is own
+    own[0] = 3
+    f.step()
+    held = getattr(f, name)
+    assert held.tolist() == [4, 2]
+    assert (own is held, own.tolist()) == (is_done_by_reference, [4, 2] if is_done_by_reference else [3, 1])
 
 
 def test_not_once_the_code_may_know_the_answer(student):

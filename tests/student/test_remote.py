@@ -594,6 +594,23 @@ def halve(params):
 """
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: (i for i in range(5)),
+        lambda: iter([0, 1, 2, 3, 4]),
+        lambda: iter(range(5)),
+        lambda: (yield from range(5)),
+    ],
+)
+def test_what_is_left_of_an_iterator_with_a_name_is_left(open_student, make):
+    student = open_student("def take(n, items): return [next(items) for _ in range(n)]")
+    items = make()
+    assert student.take(2, items) == [0, 1]
+    assert next(items) == 2
+    assert list(items) == [3, 4]
+
+
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])
 def test_the_gradients_of_parameters_in_a_generator_can_be_changed(runner, request):
     student = request.getfixturevalue(runner)(GRADIENTS_OF_A_GENERATOR, changes={"halve": ("params",)})
@@ -937,13 +954,15 @@ def f(x, *, rate=3, xs, table=()):
     return x, rate, len(xs), table
 class Net:
     def __init__(self, d, *, bias=True): self.d, self.bias = d, bias
+def g(x=2, *, y): return x, y
 """
-    declare = ["f(x, *, rate=1, xs, table=None)", "Net(d, *, bias=False)"]
+    declare = ["f(x, *, rate=1, xs, table=None)", "Net(d, *, bias=False)", "g(x=1, *, y)"]
     student = open_student(source, declare=declare, changes={"f": ["xs"]})
     xs = []
     assert student.f(1, xs=xs) == (1, 3, 1, ())
     assert student.f(2, table=(5,), xs=xs) == (2, 3, 2, (5,))
     assert xs == [1, 2]
+    assert (student.g(y=3), student.g(5, y=4)) == ((1, 3), (5, 4))
     assert (student.Net(2).bias, student.Net(d=2, bias=None).bias) == (True, None)
     with pytest.raises(TypeError, match=r"f\(x, \*, xs, rate, table\) cannot take 2 arguments and \[\]"):
         student.f(1, xs)

@@ -5,6 +5,7 @@ import collections.abc
 import copy
 import dataclasses
 import enum
+import functools
 import inspect
 import math
 
@@ -190,6 +191,46 @@ def test_a_generator_gets_values_and_exceptions_and_returns(student):
     generator = student.echo()
     generator.close()
     assert list(generator) == []
+
+
+LED = """
+class Bad(ValueError): pass
+def caused():
+    try: 1 / 0
+    except ZeroDivisionError as error: raise Bad("b") from error
+def within():
+    try: {}["k"]
+    except KeyError: raise Bad("b")
+def suppressed():
+    try: {}["k"]
+    except KeyError: raise ValueError("b") from None
+def alone(): raise ValueError("b")
+"""
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+@pytest.mark.parametrize(
+    ("name", "cause", "context", "is_suppressed"),
+    [
+        ("caused", ZeroDivisionError, ZeroDivisionError, True),
+        ("within", type(None), KeyError, False),
+        ("suppressed", type(None), KeyError, True),
+        ("alone", type(None), type(None), False),
+    ],
+)
+def test_what_led_to_an_exception_is_known(request, runner, name, cause, context, is_suppressed):
+    with pytest.raises(ValueError, match="b") as caught:
+        getattr(request.getfixturevalue(runner)(LED), name)()
+    error = caught.value
+    assert isinstance(error.__cause__, cause)
+    assert isinstance(error.__context__, context)
+    assert error.__suppress_context__ is is_suppressed
+
+
+def test_what_a_partial_function_is_of_is_known(open_student):
+    found = open_student("import functools\ndef made(): return functools.partial(max, 3)").made()
+    assert isinstance(found, functools.partial)
+    assert (found(5), found.args) == (5, (3,))
 
 
 def test_an_exception_is_thrown_into_a_generator(open_student):

@@ -1,0 +1,62 @@
+"""A tensor or an array of the rubric's that an object of the student's has kept is one on both sides."""
+
+import numpy as np
+import pytest
+import torch
+
+SOURCE = """
+import numpy as np
+import torch
+
+class Buffer:
+    def __init__(self, first=None):
+        self.items = [] if first is None else [first]
+    def add(self, x): self.items.append(x)
+    def add_copy(self, x): self.items.append(x.copy() if isinstance(x, np.ndarray) else x.clone())
+    def add_pair(self, x): self.items.append({"x": x})
+    def add_row(self, x): self.items.append(x[1:])
+    def given_back(self, x): return x
+    def total(self): return float(sum((x["x"] if type(x) is dict else x).sum() for x in self.items))
+    def spoil(self): self.items[0][:] = 7
+"""
+MAKERS = [lambda: torch.ones(3), lambda: np.ones(3), lambda: torch.ones(2, 3).T, lambda: np.ones(3, "int64")]
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def student(request):
+    return request.getfixturevalue(request.param)(SOURCE, declare=["Buffer(first=None)"])
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize(
+    ("method", "expected"), [("add", 12), ("add_copy", 3), ("add_pair", 12), ("add_row", 8), ("given_back", 0)]
+)
+def test_what_the_rubric_does_to_it_the_object_sees(student, make, method, expected):
+    x = make()
+    rows = len(x) / x.size if isinstance(x, np.ndarray) else len(x) / x.numel()
+    buffer = student.Buffer()
+    getattr(buffer, method)(x)
+    x[:] = 4
+    assert buffer.total() * rows == expected
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_is_passed_again_and_again_is_one(student, make):
+    x = make()
+    buffer = student.Buffer(x)
+    for _ in range(3):
+        x += 1
+        buffer.add(x)
+    assert buffer.total() == 4 * x.sum() == 16 * make().sum()
+    assert all(item is x for item in buffer.items)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_the_code_does_to_it_later_is_not_done_to_the_expected_value(open_student, make):
+    """It may know by then what is right; the reference does not do so."""
+    student, x = open_student(SOURCE, declare=["Buffer(first=None)"]), make()
+    buffer = student.Buffer(x)
+    assert buffer.items[0] is x
+    buffer.spoil()
+    assert (x == 1).all()
+    assert (buffer.items[0] == 7).all()
