@@ -135,7 +135,7 @@ class SubmissionReader(NotebookExporter):
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
         folders = getattr(self.parent, "coursedir", None)
-        if folders is not None:
+        if self.parent is not None and folders is not None:
             patterns = [pattern for pattern in folders.ignore if not isinstance(pattern, _Place)]  # as it was before
             folders.ignore = [*patterns, *_left_behind(self.parent.assignments, [*patterns, "*.ipynb"])]
 
