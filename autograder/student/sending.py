@@ -214,16 +214,17 @@ def call_request(
     """Return the request, and note which argument each tensor was passed as."""
     trees: list[Tree] = []
     tensors, owners, count = sent.tensors, sent.owners, 0
+    depth = 1 if keywords else 0  # those by name lie in a dict
     sent.look_through(given.values)
     for value, name in zip(given.values, given.names, strict=False):
         if is_declared:
             sent.parameter = name
-        trees.append(sent.encode(value, len(trees) >= len(positional)))  # those by name lie in a dict
+        trees.append(sent.encode(value, depth))
         before, count = count, len(tensors)
         owners += [name] * (count - before)
     request: CallRequest = {
         "op": "call",
-        "args": trees[: len(positional)],
+        "args": trees[: len(positional)] if keywords else trees,
         "inputs": count,
         "changes": [],
         "grad_enabled": torch.is_grad_enabled(),
