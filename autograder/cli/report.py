@@ -42,6 +42,7 @@ def report(
 ) -> None:
     """Write an HTML page about the class in each assignment: scores, criteria, mistakes, who is missing."""
     from autograder.base.i18n import text
+    from autograder.course.jobs import left_out
     from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     with errors_as_exit_codes(lang):
@@ -58,6 +59,9 @@ def report(
         nbgrader = load() if is_nbgrader_course(found.root) or not classes.keys() <= settings.keys() else None
         for name, reports in classes.items():
             _write(found, name, settings.get(name), reports, nbgrader, out or Path(f"{name}.html"), lang)
+        if found.submitted.is_dir():
+            for words in left_out(found.submitted, found.notebooks()):  # else the page says of them: handed in nothing
+                typer.echo(words.get(choose(lang, found.languages[0])), err=True)
 
 
 def _load_nbgrader(course: Course, lang: str | None) -> NbgraderCourse:

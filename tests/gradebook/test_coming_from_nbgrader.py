@@ -135,7 +135,9 @@ def test_the_round_where_every_folder_and_the_gradebook_have_other_places(tmp_pa
     assert "nine is expected" not in page and "squares(3)" not in page
     assert "AssertionError: a hidden test failed" in page and "hidden tests" in page
     assert "def sum_of_squares" in page
-    autograder("report", "ps1", "--course", root, cwd=tmp_path)
+    (course.submitted / "dora" / "PS1").mkdir(parents=True)
+    _, errors = autograder("report", "ps1", "--course", root, "--lang", "en", cwd=tmp_path)
+    assert "(handed in by dora); did you mean ps1?" in errors
     assert "elsewhere/back/bob/ps1/problem1.html" in (tmp_path / "ps1.html").read_text(encoding="utf-8")
     made = {path.name for path in root.iterdir()}
     assert made == {"masters", "handout", "in", "graded", ".autograder", "nbgrader_config.py", "nbgrader_config.py.before-autograder"}  # fmt: skip
