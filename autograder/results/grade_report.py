@@ -99,7 +99,7 @@ class CriterionResult(Record):
 
 def names_itself(title: Text, name: str) -> bool:
     """Whether a title says nothing beyond the name of its exercise, such as the notebook of a grade cell."""
-    return all(name.startswith(words) for _, words in title)
+    return all(f"{name}/".startswith(f"{words}/") for _, words in title)
 
 
 class ExerciseResult(Record):
