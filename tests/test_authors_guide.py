@@ -48,7 +48,7 @@ def test_the_guide_is_read_in_ten_minutes():
 def test_the_steps_lead_to_a_proved_and_released_assignment(tmp_path):
     printed = follow(tmp_path)
     audited = printed["autograder audit standardise"]
-    assert "3 named mutants (100% named by their diagnosis), 2 equivalents" in " ".join(audited.split())
+    assert "named mutants: 3 (explanation found for 100%); equivalents: 2" in " ".join(audited.split())
     assert "needs fixing" not in audited
     assert set(Course(tmp_path).assignments()) == {"first_steps", "standardise"}
     released = tmp_path / "assignments" / "standardise"

@@ -61,6 +61,10 @@ class UsageError(AutograderError):
         return [self.said(chosen_language())]
 
 
+class UndeclaredCall(AutograderError):
+    """A rubric calls a function as its declaration does not allow; no `TypeError`, which a rubric may wait for."""
+
+
 class Mistake(TypedDict):
     """A `ConfigError` as it travels between processes, in JSON or otherwise.
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from autograder.base import syntax
-from autograder.base.i18n import OURS, text
+from autograder.base.errors import UndeclaredCall
+from autograder.base.i18n import OURS, Text, text
 from autograder.base.moments import Moment
 from autograder.base.words import CourseLanguage, Words, speak_the_courses_language
 from autograder.base.yaml_records import mistake
@@ -114,13 +115,24 @@ class Function:
         10
 
         Raises:
-            TypeError: it has no default.
+            UndeclaredCall: it has no default.
             ValueError: or one that only the student's code can make.
         """
         place = self.parameters.index(parameter) - self.required
         if not 0 <= place < len(self.defaults) or not self.defaults[place]:
-            raise TypeError(f"{self}: {parameter} is missing")
+            raise self.refusal(text("called without {parameter}", parameter=parameter))
         return ast.literal_eval(self.defaults[place])
+
+    def refusal(self, how: Text) -> UndeclaredCall:
+        """Return the error of a call that the declaration does not allow."""
+        words = text(
+            "{function}: {how}, which assignment.yaml does not declare; what the student's function takes,"
+            " `inspect.signature(student.{name})` tells",
+            function=self,
+            how=how,
+            name=self.name,
+        )
+        return UndeclaredCall(words)
 
     def __str__(self) -> str:
         names = [*self.in_order, *("*",) * bool(self.by_name), *self.parameters[len(self.in_order) :]]

@@ -121,9 +121,17 @@ def rounded(score: float, digits: int = 0) -> float | str:
     return text("not graded yet").both if math.isnan(score) else round(score, digits)
 
 
+_NO_TEST_FAILED = {
+    "NotRun": "this cell was not run",
+    "StudentTimeout": "this cell did not end in time",
+    "StudentCrash": "this cell ended its process",
+}
+"""What is said of errors that we give to cells; a student's may bear such a name, so their own words are not shown."""
+
+
 def _shown(error: NotebookNode, visible: set[str]) -> NotebookNode:
     """Return an error as it is if a visible line of its cell raised it; else without words, which may quote a test."""
     if any(line.strip() in visible for entry in error.traceback for line in entry.splitlines()):
         return error
-    words = f"{error.ename}: a hidden test failed"
+    words = f"{error.ename}: {_NO_TEST_FAILED.get(error.ename, 'a hidden test failed')}"
     return as_node({"output_type": "error", "ename": error.ename, "evalue": "", "traceback": [words]})

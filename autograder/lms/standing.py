@@ -157,7 +157,8 @@ def find(start: Path) -> tuple[list[AssignmentStanding], list[QuizStanding]]:
 def tell_plain(start: Path) -> Text | None:
     """Name the assignments of the course that have no rubric, and what knows of them; None if there are none."""
     with contextlib.suppress(UsageError):
-        if names := Course.find(start).plain():
+        course = Course.find(start)
+        if course.languages and (names := course.plain()):  # once asked for them, errors are said in these languages
             return text(
                 "{names}: without a rubric, nothing is known of it here; "
                 "`nbgrader list --inbound` shows what has been handed in",

@@ -259,8 +259,8 @@ def _shares(audit: Audit, language: Language) -> Table:
 def _summary(audit: Audit, language: Language) -> Styled:
     generated, mutants = audit.of("generated"), audit.of("mutant")
     words = text(
-        "{mutants} named mutants ({named} named by their diagnosis), {equivalents} equivalents, {generated} generated "
-        "({excused} of them right): {killed} of the others lose a point",
+        "named mutants: {mutants} (explanation found for {named}); equivalents: {equivalents}; generated: {generated} "
+        "({excused} of them right); {killed} of the others lose a point",
         mutants=len(mutants),
         named=f"{audit.diagnosis_rate:.0%}",
         equivalents=len(audit.of("equivalent")),

@@ -8,8 +8,9 @@ from autograder.base.i18n import OURS, Language, Text, first_of, same, text
 from autograder.report import plots
 from autograder.report.tables import points
 from autograder.report.templates import render
+from autograder.report.terminal import in_a_line, notebooks_of
 from autograder.results.classroom import Classroom, Mistake
-from autograder.results.grade_report import GradeReport, Problem
+from autograder.results.grade_report import GradeReport
 
 NO_FEEDBACK: Mapping[str, str] = {}
 _MOST_MISTAKES = 12
@@ -90,12 +91,9 @@ def _students(classroom: Classroom) -> Iterator[tuple[GradeReport, list[float | 
 
 
 def _problems(report: GradeReport) -> list[Text]:
-    told = [_told(problem) for problem in report.problems[:_MOST_PROBLEMS]]
+    notebooks = notebooks_of(report)
+    told = [
+        Text(**{language: in_a_line(problem, notebooks, language) for language, _ in problem.text})
+        for problem in report.problems[:_MOST_PROBLEMS]
+    ]
     return told + ([same("…")] if len(report.problems) > _MOST_PROBLEMS else [])
-
-
-def _told(problem: Problem) -> Text:
-    """Return what a problem says, and of which cell; the lines of an exception name it themselves."""
-    if problem.cell is None or f"code cell {problem.cell}" in problem.text.en:
-        return problem.text
-    return text("code cell {number}", number=problem.cell) + same(": ") + problem.text

@@ -17,7 +17,7 @@ def table(exercises: Sequence[ExerciseResult], language: Language) -> str:
     """Return a table of the criteria of some exercises; everything a student wrote is escaped."""
     later = judged_later().get(language)
     rows = [
-        (e.title.get(language), e.name, score_of(e), [_criterion(r, language) for r in condense(e.criteria)], later)
+        (*e.headed(language), score_of(e), [_criterion(r, language) for r in condense(e.criteria)], later)
         for e in exercises
     ]
     return str(fragment(_TEMPLATE, "table", rows))

@@ -145,8 +145,9 @@ def criteria(
     """
     parts: list[RenderableType] = []
     for exercise in exercises:
-        score = score_of(exercise)
-        parts.append(Styled.assemble((exercise.title.get(language), "bold"), f"  ({exercise.name})  {score}"))
+        title, name = exercise.headed(language)
+        shown = f"  ({name})" if name else ""
+        parts.append(Styled.assemble((title, "bold"), f"{shown}  {score_of(exercise)}"))
         if not exercise.criteria:
             parts.append(Padding(Styled(judged_later().get(language), style="dim"), (0, 0, 0, 2)))
         for result in condense(exercise.criteria):
@@ -273,7 +274,8 @@ def plain(exercises: Sequence[ExerciseResult], language: Language) -> str:
     """Return what `criteria` shows as plain text, for logs and files."""
     lines = []
     for exercise in exercises:
-        lines.append(f"{exercise.title.get(language)} ({exercise.name})")
+        title, name = exercise.headed(language)
+        lines.append(f"{title} ({name})" if name else title)
         if not exercise.criteria:
             lines.append(f"  {judged_later().get(language)}")
         for result in condense(exercise.criteria):
@@ -299,17 +301,23 @@ def _problems(report: GradeReport, counted: Counted | None, language: Language) 
     if not found:
         return ""
     first = min(found, key=lambda one: one.kind != "unreadable")  # else the first one
-    words = _in_a_line(first, {exercise.name.rpartition("/")[0] for exercise in report.exercises}, language)
+    words = in_a_line(first, notebooks_of(report), language)
     more = len(found) - 1
     return words + (text(" (and {count} more)", count=more).get(language) if more else "")
 
 
-def _in_a_line(problem: Problem, notebooks: Collection[str], language: Language) -> str:
+def notebooks_of(report: GradeReport) -> set[str]:
+    """Return the notebooks after which the exercises are named, where there are several."""
+    return {exercise.name.rpartition("/")[0] for exercise in report.exercises}
+
+
+def in_a_line(problem: Problem, notebooks: Collection[str], language: Language) -> str:
     """Return the last line of a problem, which says what happened, behind its place; it begins with its notebook."""
     lines = problem.text.get(language).splitlines() or [""]
     notebook = lines[0].partition(": ")[0]
     place = [notebook] if notebook and notebook in notebooks else []
     words = lines[-1].removeprefix(f"{notebook}: ") if place else lines[-1]
     if problem.cell is not None:
-        place.append(text("code cell {number}", number=problem.cell).get(language))
+        cell = text("code cell {number}", number=problem.cell).get(language)
+        place += [cell] if cell not in words else []
     return ": ".join([*filter(None, [", ".join(place)]), words])

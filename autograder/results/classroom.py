@@ -10,7 +10,7 @@ from statistics import fmean, median
 
 from autograder.base.i18n import Text
 from autograder.results.cases import requirements
-from autograder.results.grade_report import FOLLOWS, CriterionResult, GradeReport, Outcome
+from autograder.results.grade_report import FOLLOWS, CriterionResult, GradeReport, Outcome, names_itself
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class ExerciseStatistics:
     mean: float | None
     full: int
     judged: int
+
+    @property
+    def names_itself(self) -> bool:
+        """Whether the title says nothing beyond the name."""
+        return names_itself(self.title, self.name)
 
 
 @dataclass(frozen=True)

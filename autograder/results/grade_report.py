@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
-from autograder.base.i18n import Text, same, text
+from autograder.base.i18n import Language, Text, same, text
 from autograder.base.records import Record
 from autograder.results import version_1
 
@@ -97,6 +97,11 @@ class CriterionResult(Record):
         return self.model_copy(update={"message": same(""), "diagnosis": None, "hint": None})
 
 
+def names_itself(title: Text, name: str) -> bool:
+    """Whether a title says nothing beyond the name of its exercise, such as the notebook of a grade cell."""
+    return all(name.startswith(words) for _, words in title)
+
+
 class ExerciseResult(Record):
     """The criteria of one exercise; without a score if one of them could not be judged."""
 
@@ -117,6 +122,10 @@ class ExerciseResult(Record):
             score=round(sum(c.earned for c in criteria), 6) if judged else None,
             max_score=round(sum(c.points for c in criteria), 6),
         )
+
+    def headed(self, language: Language) -> tuple[str, str]:
+        """Return the title and the name; the name and ``""`` where the title adds nothing to it."""
+        return (self.name, "") if names_itself(self.title, self.name) else (self.title.get(language), self.name)
 
     @property
     def is_whole(self) -> bool:

@@ -36,6 +36,11 @@ def unreached_function(name: str, place: Text) -> NotDefined:
     return NotDefined(text("`{name}` is not defined: {place} stopped with an error before it", name=name, place=place))
 
 
+def unwritten_class(name: str) -> NotDefined:
+    """Return the error that a class is missing because its stub raises as soon as it is defined."""
+    return NotDefined(_unwritten(name))
+
+
 def student_exception(
     function: str, failure: Failure, like: type[Raised] | None = None, original: Any = None
 ) -> StudentException:
@@ -47,8 +52,8 @@ def student_exception(
         like: the class for exceptions of the student's own class that it is of, if any.
         original: the exception itself, or what stands for it.
     """
-    if failure.kind == "NotImplementedError" and not failure.message:
-        return NotWritten(text("`{name}` is not written yet", name=function), kind=failure.kind)
+    if is_stub(failure):
+        return NotWritten(_unwritten(function), kind=failure.kind)
     if failure.kind == "WireError":
         return StudentException(
             text("what `{name}` returned cannot be used: {reason}", name=function, reason=failure.message),
@@ -59,6 +64,15 @@ def student_exception(
     lines = tuple(source for _, _, _, source in _own_frames(failure)[-_LINES_OF_A_CAUSE:])
     words, like = tell_failure(failure), like or exception_like(failure.kind, failure.base)
     return raised(like, words, original=original, kind=failure.kind, message=message, lines=lines, limit=failure.limit)
+
+
+def is_stub(failure: Failure) -> bool:
+    """Whether this is what nbgrader leaves in place of a solution."""
+    return failure.kind == "NotImplementedError" and not failure.message
+
+
+def _unwritten(name: str) -> Text:
+    return text("`{name}` is not written yet", name=name)
 
 
 class MissingAttribute(StudentException, AttributeError):

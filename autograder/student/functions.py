@@ -15,6 +15,7 @@ from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 from autograder.base.errors import StudentError, StudentException
+from autograder.base.i18n import text
 from autograder.course.settings import Function
 from autograder.sandbox.tracing import Use
 from autograder.student.calls import Call, looked_at, remember_call
@@ -425,7 +426,8 @@ def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, 
         return function, list(positional)
     given = dict(zip(function.in_order, positional, strict=False))
     if len(positional) > len(function.in_order) or given.keys() & named.keys() or named.keys() - set(names):
-        raise TypeError(f"{function} cannot take {len(positional)} arguments and {sorted(named)}")
+        how = text("called with {count} arguments and {names}", count=len(positional), names=sorted(named))
+        raise function.refusal(how)
     given |= named
     count = max((names.index(name) + 1 for name in given), default=0)
     passed: dict[str, Any] = {}

@@ -8,7 +8,7 @@ from autograder.base.errors import NotDefined
 from autograder.base.i18n import Text, text
 from autograder.course.submission import Cell, tell_label
 from autograder.sandbox.failure import Failure
-from autograder.student.failures import unparsed_function, unreached_function
+from autograder.student.failures import is_stub, unparsed_function, unreached_function, unwritten_class
 
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
 _UNDEFINED = re.compile(r"name '(\w+)' is not defined")
@@ -20,7 +20,7 @@ class Unparsed:
     def __init__(self) -> None:
         self._first: dict[int, Text] = {}  # by position: where the syntax error is
         self._after: dict[int, Text] = {}  # by position: the place that its failure follows from
-        self._stopped: dict[int, Text] = {}  # by position: the place where an exception ended a cell
+        self._stopped: dict[int, Text | None] = {}  # by position: where an exception ended a cell; None: a stub's own
         self._cells: dict[int, Cell] = {}
 
     def add(self, position: int, cell: Cell, failure: Failure) -> bool:
@@ -33,7 +33,7 @@ class Unparsed:
         if missing is not None:
             self._after.setdefault(position, missing[1])
         else:
-            self._stopped.setdefault(position, _place(failure, cell))
+            self._stopped.setdefault(position, None if is_stub(failure) else _place(failure, cell))
         return missing is not None
 
     def cause_of(self, failure: Failure) -> tuple[str, Text] | None:
@@ -52,9 +52,11 @@ class Unparsed:
         place = self.place_of(name)
         if place is not None:
             return unparsed_function(name, place)
-        stopped = (self._stopped[at] for at in sorted(self._stopped) if _binds(self._cells[at].source, name))
-        place = next(stopped, None)
-        return None if place is None else unreached_function(name, place)
+        for at in sorted(self._stopped):
+            if _binds(self._cells[at].source, name):
+                place = self._stopped[at]
+                return unwritten_class(name) if place is None else unreached_function(name, place)
+        return None
 
     def missing_in(self, failure: Failure) -> NotDefined | None:
         """Return the same of a failure that only comes of a missing name."""

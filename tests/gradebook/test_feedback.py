@@ -146,7 +146,7 @@ def test_broken_explanations_are_named(course):
 
 def test_own_errors_have_their_cell(pages):
     words = Reader(pages["en", "bob"]).text
-    assert re.search(r"What went wrong when your code ran code cell 2 code cell 2, line 1 .*ValueError", words)
+    assert re.search(r"What was noticed when your work was graded code cell 2 code cell 2, line 1 .*ValueError", words)
 
 
 def test_what_a_student_wrote_is_text(pages):

@@ -10,6 +10,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import nbformat
 import nbgrader_course as course_of
 import pytest
 import stock
@@ -22,7 +23,7 @@ from rich.console import Console
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import counting, plain_feedback, plain_grading, releasing, source_check
+from autograder.gradebook import cell_outputs, counting, plain_feedback, plain_grading, releasing, source_check
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.gradebook.plain_reports import reports_of
@@ -284,6 +285,21 @@ def test_who_handed_in_no_notebook_is_told_so(course):
     page = said.pop("dan").file.read_text(encoding="utf-8")
     assert "there is no b.ipynb" in page and "not graded yet" in page
     assert {one.reason.en for one in said.values()} == {"has not been graded; run `autograder grade --assignment hw`"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("AssertionError", "a hidden test failed"),
+        ("NotRun", "this cell was not run"),
+        ("StudentCrash", "this cell ended its process"),
+    ],
+)
+def test_a_page_says_of_no_cell_that_a_hidden_test_failed_which_did_not_run(kind, said):
+    cell = tiny.notebook("y = f(1)\n### BEGIN HIDDEN TESTS\nassert y == 41\n### END HIDDEN TESTS")["cells"][0]
+    cell["outputs"] = [cell_outputs.error_output(kind, "y == 41")]
+    shown = plain_feedback.without_hidden_tests(nbformat.from_dict({"cells": [cell]})).cells[0]
+    assert shown.outputs[0].traceback == [f"{kind}: {said}"] and "41" not in str(shown)
 
 
 def test_a_zero_of_what_nobody_could_read_waits_until_a_person_has_looked(course):

@@ -71,7 +71,8 @@ def test_an_exercise_that_is_judged_later_says_so_and_stops_no_notebook(folder):
     assert report.status == "graded" and not any(exercise.criteria for exercise in report.exercises)
 
 
-def test_an_unknown_exercise_is_named_with_those_there_are(folder):
+def test_an_unknown_exercise_is_named_with_those_there_are(folder, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
     with pytest.raises(UsageError, match=r"没有练习 duoble.*no exercise duoble; there are: double, step"):
         check("duoble")
 

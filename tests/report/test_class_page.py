@@ -69,12 +69,21 @@ def test_what_is_counted(classroom):
     assert outcomes["double.values"] == {"passed": 1, "failed": 2, "skipped": 2}
 
 
+def test_an_exercise_that_is_called_like_its_title_is_named_once(reports):
+    double, step = reports[0].exercises
+    report = reports[0].model_copy(update={"exercises": (double, step.model_copy(update={"title": same("step")}))})
+    shown = page(summarise([report], title=same("tiny")), "en", languages=["en"])
+    names = re.findall(r"<td data-value=\"(?:double|step)\">(.*?)</td>", shown)
+    assert names == [f"{double.title.en} <code>double</code>", "<code>step</code>"]
+    assert "<code>tiny</code>" not in shown
+
+
 def test_a_problem_names_its_cell_once(reports):
     error = Problem.of("cell-error", same("code cell 2, line 1\nValueError: no"), cell=2)
     note = Problem.of("note", text("one cell waits for a person to grade it"), cell=3)
     shown = reports[0].model_copy(update={"problems": (error, note)})
     words = " ".join(re.sub("<[^>]*>", " ", page(summarise([shown], title=TITLE), "en", languages=["en"])).split())
-    assert "code cell 2, line 1 ValueError: no" in words and words.count("code cell 2") == 1
+    assert "code cell 2: ValueError: no" in words and "line 1" not in words
     assert "code cell 3: one cell waits for a person to grade it" in words
 
 

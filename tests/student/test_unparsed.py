@@ -57,6 +57,12 @@ def test_a_function_whose_cell_stopped_before_it_names_that_cell(open_student):
         student.h()
 
 
+def test_a_class_whose_stub_raises_while_it_is_defined_is_not_written_yet(open_student):
+    student = open_student("class Mean:\n    # your code here\n    raise NotImplementedError()", declare=["Mean()"])
+    with pytest.raises(NotDefined, match=r"^`Mean` is not written yet"):
+        student.Mean()
+
+
 def test_what_stands_before_the_error_is_there(open_student):
     student = open_student("def f(x): return x\n1 / 0", declare=["f(x)"])
     assert student.f(1) == 1
