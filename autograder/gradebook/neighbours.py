@@ -81,7 +81,11 @@ def _files(folder: Path, ignored: Sequence[str], tell: Callable[[Path, Text], No
             continue
         for name in (name for name in names if not _is_ignored(name, ignored)):
             path = place / name
-            kind = path.lstat().st_mode
+            try:
+                kind = path.lstat().st_mode
+            except OSError as error:  # a folder whose names can be read, and nothing else
+                tell(path, _not_copied(path, error))
+                continue
             if stat.S_ISLNK(kind):  # it could lead to the solution, or to another student's file
                 tell(path, text("{file} is a link and was ignored", file=printable(name)))
             elif stat.S_ISREG(kind):

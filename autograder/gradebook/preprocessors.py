@@ -134,10 +134,10 @@ class SubmissionReader(NotebookExporter):
 
     def __init__(self, config: Any = None, **settings: Any) -> None:
         super().__init__(config, **settings)
-        folders = getattr(self.parent, "coursedir", None)
-        if self.parent is not None and folders is not None:
+        converter: Any = self.parent
+        if (folders := getattr(converter, "coursedir", None)) is not None:
             patterns = [pattern for pattern in folders.ignore if not isinstance(pattern, _Place)]  # as it was before
-            folders.ignore = [*patterns, *_left_behind(self.parent.assignments, [*patterns, "*.ipynb"])]
+            folders.ignore = [*patterns, *_left_behind(converter.assignments, [*patterns, "*.ipynb"])]
 
     def from_filename(
         self, filename: str, resources: dict[str, Any] | None = None, **kw: Any
