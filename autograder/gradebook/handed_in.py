@@ -108,12 +108,19 @@ def read(one: HandedIn) -> Reading:
     try:
         if one.path.is_symlink():
             raise SubmissionError(text("{file} is a link; hand in the file itself", file=printable(file)))
-        content, of_encoding = submissions.decode(submissions.read_bytes(one.path))
+        read = submissions.read_bytes(one.path)
+    except SubmissionError as error:  # which names the file
+        return _unread(file, error.text)
+    try:
+        content, of_encoding = submissions.decode(read)
         notebook, of_format = repair.parse_with_problems(content)
     except (SubmissionError, ValueError) as error:
-        words = repair.tell_unreadable(file, error)
-        return Reading(autograded.read(None), file, (Problem.of("unreadable", words),), unread=words)
+        return _unread(file, repair.tell_unreadable(file, error))
     return Reading(notebook, file, (*of_encoding, *of_format))
+
+
+def _unread(file: str, words: Text) -> Reading:
+    return Reading(autograded.read(None), file, (Problem.of("unreadable", words),), unread=words)
 
 
 def tell_unread(notebook: NotebookNode, why: Text) -> None:
