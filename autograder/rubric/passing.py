@@ -4,7 +4,7 @@ A verdict that depends on something that was passed, or on what was calculated f
 that has come from the student since, is about what their code has done to it. Where something of theirs is in it as
 well, what was passed only gives the expected value, and must not be spoilt: then ``assert expected.shape == (2, 3)`` is
 about the test itself, unless it is held against what was there before the call. Whether a result *is* an argument, or
-lies in its memory, is about both, but a wrong result passes that: what gives the expected value as well is not spoilt.
+lies in its memory, is about both.
 """
 
 from __future__ import annotations
@@ -176,9 +176,8 @@ class Passing:
     def judge(self, values: Iterable[Value]) -> None:
         """Note that the verdict depends on values."""
         for part in together(values).parts:
-            theirs, before, same = self._theirs(part), self._passed_as(part.before), self._passed_as(part.same)
-            self._looked |= {argument for argument, _ in same}
-            for passed in (part.seen | self._passed_as(part.things)) - same:
+            theirs, before = self._theirs(part), self._passed_as(part.before)
+            for passed in part.seen | self._passed_as(part.things):
                 argument, call = passed
                 if theirs >= call:
                     self._expected.add(argument)
@@ -186,6 +185,7 @@ class Passing:
                     self._looked.add(argument)
                     if passed in before:
                         self._held_against.add(argument)
+            self._held_against |= {argument for argument, _ in self._passed_as(part.same)}
 
     def _passed_as(self, things: Iterable[Thing]) -> Seen:
         found: Seen = frozenset()

@@ -288,9 +288,6 @@ DOES_NOT = {
     "a gradient": "X.requires_grad_()\nY = student.product(X.clone(), W)\nY.sum().backward()\nassert X.grad is not None",
     "a copy is passed": "student.product(X.clone(), W)\nassert torch.equal(X, c)",
     "expected of what they have made": "H = student.zeros()\nY = student.product(H, W)\nchecks.assert_close(Y, H @ W)",
-    "expected of what it is not": "Y = student.product(X, W)\nassert Y is not X\nassert torch.equal(Y, X @ W)",
-    "expected of whose memory it is not": "Y = student.product(X, W)\nchecks.assert_close(Y, X @ W)\n"
-    "assert Y.data_ptr() != X.data_ptr()",
     "an object of theirs": "net = student.counting()\nnet.step(X)\nassert net.last.shape == X.shape\nassert net.n == len(X) - 1",
     "a state of theirs": "Y, H = student.both(X)\nY, G = student.both(H)\nassert torch.equal(G, H @ H)",
     "of ours": "right(X, W)\nassert torch.equal(X, c)",
