@@ -20,6 +20,8 @@ from autograder.sandbox.values import Encoder
 from autograder.sandbox.wire import identical
 
 MOST_HELD = 64
+_MOST_KEPT = 16
+"""Tensors of the rubric's, that are no parameters, which the code keeps: more are copies."""
 _MOST = 1024
 """Tensors of one attribute or of all results, and of all, that are one on both sides: each is looked at with every
 message."""
@@ -103,9 +105,11 @@ class Given:
         index: the number of the tensor among those of the call.
         tensor: it.
         array: the array of its memory that the code has got, if it is one of NumPy's.
+        is_plain: it is not something to be trained or changed, of which there may be many.
     """
 
-    def __init__(self, index: int, tensor: torch.Tensor, array: Any = None) -> None:
+    def __init__(self, index: int, tensor: torch.Tensor, array: Any = None, *, is_plain: bool = False) -> None:
+        self.is_plain = is_plain
         self._array = None if array is None else weakref.ref(array)
         self.index, self._tensor, self._requires_grad = index, weakref.ref(tensor), tensor.requires_grad
         self._memory: StorageWeakRef | None = None
@@ -138,6 +142,7 @@ class Links:
         self._number = number
         self._tensors: dict[int, torch.Tensor] = {}
         self._states: dict[int, State] = {}
+        self._kept: set[int] = set()
         self._hooked: dict[int, list[int]] = {}  # the handles of the hooks on each that has any
         self.arrays: dict[int, torch.Tensor] = {}
         """The tensors of arrays, by what `id` says of the array, which lives as long as its tensor."""
@@ -149,6 +154,7 @@ class Links:
     def free(self, number: int) -> None:
         """Let go of one."""
         self._tensors.pop(number, None)
+        self._kept.discard(number)
         self._hooked.pop(number, None)
         self._states.pop(number, None)
         if number in self._array_of:
@@ -159,6 +165,7 @@ class Links:
         if not self._tensors:
             return  # as before most criteria
         self._tensors.clear()
+        self._kept.clear()
         self._hooked.clear()
         self._states.clear()
         self.arrays.clear()
@@ -254,10 +261,17 @@ class Links:
         """Whether no more are linked of what the code still has of its results."""
         return len(self._tensors) >= MOST_HELD
 
-    @property
-    def room(self) -> int:
-        """How many more may be linked of what the code keeps of the rubric's."""
-        return max(_MOST - len(self._tensors), 0)
+    def adopt_kept(self, given: Given) -> int | None:
+        """Link what the code has kept of the rubric's and return its number; None where it has not, or keeps too much."""
+        if given.is_plain and len(self._kept) >= _MOST_KEPT:
+            return None
+        found = given.kept()
+        if found is None:
+            return None
+        number = self.adopt(*found)
+        if given.is_plain:
+            self._kept.add(number)
+        return number
 
     def adopt(self, tensor: torch.Tensor, array: Any = None) -> int:
         """Link a tensor, such as one of the rubric's that the student's code has kept; return its number.

@@ -183,7 +183,7 @@ class Worker(Answering):
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         answer, encoder, graph_inputs, given = self._run(message, tensors)
-        kept = [[one.index, self._links.adopt(*found)] for one in given if (found := one.kept()) is not None]
+        kept = [[one.index, number] for one in given if (number := self._links.adopt_kept(one)) is not None]
         if kept:
             answer["kept"] = [*cast("list[Any]", answer.get("kept", [])), *kept]
         may_share = kept or "object" in message or "linked" in message or "linked" in answer
@@ -263,15 +263,16 @@ class Worker(Answering):
     ) -> list[Given]:
         """Return the arguments that may have been kept where that would show, and are not one on both sides yet."""
         inputs, watched = effects.inputs, {*message["changes"], *message.get("looked_at", ())}
+        plain: set[int] = set()
         if message.get("operation") in KEEPING:
             watched.update(range(len(inputs)))
         elif not has_graph:
-            is_of_object = "object" in message or message.get("name") in self._declared
-            small = MOST_BYTES if is_of_object else -1
-            watched.update(i for i, one in enumerate(inputs) if one.requires_grad or one.nbytes <= small)
-        same = [(index, inputs[index]) for index in sorted(watched) if effects.is_same(index)]
+            watched.update(index for index, tensor in enumerate(inputs) if tensor.requires_grad)
+            if "object" in message or message.get("name") in self._declared:
+                plain = {index for index, tensor in enumerate(inputs) if tensor.nbytes <= MOST_BYTES} - watched
+        same = [(index, inputs[index]) for index in sorted(watched | plain) if effects.is_same(index)]
         fresh = [(index, tensor) for index, tensor in same if tensor.is_leaf and not self._links.has(tensor)]
-        return [Given(index, tensor, arrays.get(id(tensor))) for index, tensor in fresh[: self._links.room]]
+        return [Given(index, tensor, arrays.get(id(tensor)), is_plain=index in plain) for index, tensor in fresh]
 
     def _record(self, message: RecordRequest, tensors: list[Received]) -> None:
         """Call a function for what runs meanwhile, its result's way into a frame included."""

@@ -16,7 +16,6 @@ from autograder.sandbox.protocol import FillRequest, Result
 from autograder.sandbox.trees import Tree
 from autograder.student.arriving import Arriving
 from autograder.student.kept import Live
-from autograder.student.linked import join
 from autograder.student.own_lists import OwnList
 from autograder.student.replies import as_list, index_of
 from autograder.student.sending import Sent
@@ -79,8 +78,7 @@ class Filling(Arriving):
                 raise WireError("malformed parameter")
             tensor = sent.tensors[index]
             self.host.held.parameters.adopt(link, tensor, None)
-            if (array := sent.arrays.get(id(tensor))) is not None:
-                join(tensor, array)
+            self.host.held.parameters.hold_with_array(tensor)
 
     def _adopt_lists(self, answer: Result, kept: Live | OwnList, lists: list[Any]) -> None:
         """Let lists that the rubric has put into one be so, too."""

@@ -38,10 +38,6 @@ def _let_go(tensor: torch.Tensor) -> None:
     pass
 
 
-def _nothing() -> None:
-    pass
-
-
 def _differ(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     return not identical(tensor.detach(), other)
 
@@ -97,6 +93,7 @@ class LinkedParameters:
         self._fixed: dict[int, str] = {}  # of those that must keep their values, the parameter they were passed as
         self._hooks: dict[int, dict[Any, Any]] = {}  # of the student's, by handle, with what removes them
         self._held: list[torch.Tensor] = []  # until the next message: what is done to them in passing goes with it
+        self._of_arrays: list[torch.Tensor] = []
         self._recent: deque[torch.Tensor] = deque(maxlen=_RECENT)
         self._epoch = 0  # how often all were let go of: a worker may use a number again
 
@@ -115,6 +112,7 @@ class LinkedParameters:
         self._states.clear()
         self._fixed.clear()
         self._held = []
+        self._of_arrays.clear()
         self._recent.clear()
 
     def link(self, number: object, tensor: torch.Tensor) -> torch.Tensor:
@@ -169,10 +167,12 @@ class LinkedParameters:
         """
         self.adopt(number, tensor, None)
         self._later.gave(number)
-        array = getattr(tensor, "_array", _nothing)()
-        if array is not None:
-            is_view = isinstance(array.base, np.ndarray | torch.Tensor)  # of other memory nothing tells when it goes
-            weakref.finalize(array.base if is_view else array, _let_go, tensor)
+        self.hold_with_array(tensor)
+
+    def hold_with_array(self, tensor: torch.Tensor) -> None:
+        """Hold a tensor of an array of ours until the criterion ends: it holds that, which so has no end of its own."""
+        if (refer := getattr(tensor, "_array", None)) is not None and refer() is not None:
+            self._of_arrays.append(tensor)
 
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)

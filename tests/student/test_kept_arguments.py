@@ -64,3 +64,16 @@ def test_what_the_code_does_to_it_later_is_not_done_to_the_expected_value(open_s
     buffer.spoil()
     assert (x == 1).all()
     assert (buffer.items[0] == 7).all()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_only_some_are_one_on_both_sides(open_student, make):
+    """Each is looked at with every message, and an array of the rubric's lives as long as it is one with theirs."""
+    student = open_student(SOURCE, declare=["Buffer(first=None)"])
+    buffer, many = student.Buffer(), [make() for _ in range(40)]
+    for x in many:
+        buffer.add(x)
+    for x in many:
+        x[:] = 2
+    changed = buffer.total() / make().sum() - 40
+    assert 10 < changed <= 20
