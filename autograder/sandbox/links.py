@@ -262,7 +262,7 @@ class Links:
         return len(self._tensors) >= MOST_HELD
 
     def adopt_kept(self, given: Given) -> int | None:
-        """Link what the code has kept of the rubric's and return its number; None where it has not, or keeps too much."""
+        """Link what the code has kept of the rubric's; return its number, None where it has not or keeps too much."""
         if given.is_plain and len(self._kept) >= _MOST_KEPT:
             return None
         found = given.kept()
