@@ -360,12 +360,12 @@ def show_reports(
 
 def _tell_left_out(course: Course, language: Language) -> None:
     """Name what is nobody's, and assignments whose tests nothing can run as nbgrader does not know the course."""
-    from autograder.course.configuration import CONFIG_FILE
     from autograder.course.jobs import left_out
+    from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     for words in left_out(course.submitted, course.notebooks()):
         typer.echo(words.get(language), err=True)
-    for name in course.plain() if not (course.root / CONFIG_FILE).is_file() else ():
+    for name in course.plain() if not is_nbgrader_course(course.root) else ():
         if any(course.submitted.glob(f"*/{name}")):
             typer.echo(tell_nbgrader_is_needed(name).get(language), err=True)
 

@@ -28,17 +28,16 @@ class _Commands(Mapping[str, Any]):
     """Commands by name; typer looks them up, and goes over all of them for ``--help``."""
 
     def __init__(self, panels: Panels) -> None:
-        self._panel_of = {name: panel for panel, places in panels.items() for name in places}
-        self._place_of = {name: place for places in panels.values() for name, place in places.items()}
+        self._places = {name: (place, panel) for panel, places in panels.items() for name, place in places.items()}
 
     def __getitem__(self, name: str) -> Any:
-        return _made(name, self._place_of[name], self._panel_of[name])
+        return _made(name, *self._places[name])
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._place_of)
+        return iter(self._places)
 
     def __len__(self) -> int:
-        return len(self._place_of)
+        return len(self._places)
 
 
 @cache

@@ -200,14 +200,14 @@ class Effects:
         ]
         found: list[list[Any]] = []
         for i, argument in enumerate(self.inputs) if others else ():
-            if argument.layout is not torch.strided:
+            if argument.layout is not torch.strided or not self.is_same(i):
                 continue
             begin = argument.data_ptr()
             end = begin + argument.untyped_storage().nbytes()
             found += [
                 [out, i, *place]
                 for out, tensor, at in others
-                if begin <= at < end and self.is_same(i) and (place := place_in(argument, tensor)) is not None
+                if begin <= at < end and (place := place_in(argument, tensor)) is not None
             ]
         return found
 

@@ -106,9 +106,9 @@ def _all_in(whole: Sequence[Any]) -> list[Any]:
 
 def _looked_at_in(values: Collection[Any]) -> list[Any]:
     kinds = {cls for cls in set(map(type, values)) if cls in _LOOKED_AT or issubclass(cls, tuple)}
-    return (
-        [value for value in values if type(value) in kinds] if kinds else []
-    )  # there are none in most, which are long
+    if not kinds:  # as in most, which are long
+        return []
+    return [value for value in values if type(value) in kinds]
 
 
 def _is_small(value: Any) -> bool:
