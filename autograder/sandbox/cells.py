@@ -130,6 +130,7 @@ class Notebook:
     def begin(self, label: str, source: str, first_line: int = 0) -> None:
         """A cell of this text begins: tracebacks show its lines, and it enters the history."""
         self._labels.add(label)
+        self.names.pop("__warningregistry__", None)  # another cell gives the same warning again, as in IPython
         _remember_source(label, source, first_line)
         if self.history:
             self.history.begin(source)

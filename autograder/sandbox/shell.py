@@ -58,13 +58,15 @@ _SCRIPTS = re.compile("!|bash|perl|pypy|python[23]?|ruby|script|sh")
 """Cell magics that hand their cell to a program."""
 
 _PYLAB = """\
+print("%pylab is deprecated, use %matplotlib inline and import the required libraries.")
+print("Populating the interactive namespace from numpy and matplotlib")
 import numpy, matplotlib
 from matplotlib import pylab, mlab, pyplot
 np, plt = numpy, pyplot
 from pylab import *
 from numpy import *
 """
-"""What ``%pylab`` defines."""
+"""What ``%pylab`` says and defines."""
 
 
 class Cells(Protocol):

@@ -142,6 +142,8 @@ SHOWN = {
     "captured": ["%%capture out\nprint('a')\n5", "out.stdout", "out()", "from IPython.utils.capture import capture_output\nwith capture_output() as c:\n    print('hidden')\nc.stdout", "with capture_output() as c:\n    display(1, 2)\nlen(c.outputs), c.outputs[0].data", "%%capture d\n1", "d"],
     "code as text": ["r = get_ipython().run_cell('x = 4\\nprint(5)')\nr.success, x", "get_ipython().run_cell('x = 5'); x", "exec('y = 2')\neval('y + 1')"],
     "widgets": ["import ipywidgets\ns = ipywidgets.IntSlider(value=3)\ns.value", "s"],
+    "warnings": ["import warnings\nwarnings.showwarning = lambda said, *_: print(said)\ndef f():\n    warnings.warn('old')", "f()\nf()", "f()"],
+    "pylab": ["%pylab inline", "arange(3), plt.gca() is gca()"],
     "dedented": ["    x = 1\n    x + 1", ">>> 1 + 1", "变量 = 3\n变量", "(y := 5)", "a = b = 3\na, b"],
 }  # fmt: skip
 """Cells whose numbers and outputs are those of a real kernel, which `jupyter_kernel` has recorded."""
