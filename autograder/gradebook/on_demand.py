@@ -24,16 +24,29 @@ MODULES = frozenset(
         *("nbgrader", "nbgrader.apps", "nbgrader.auth", "nbgrader.converters", "nbgrader.plugins"),
         *("nbgrader.exchange", "nbgrader.exchange.abc", "nbgrader.exchange.default", "nbgrader.preprocessors"),
         *("nbconvert", "nbconvert.exporters", "nbconvert.filters", "nbconvert.preprocessors", "nbconvert.writers"),
-        *("nbclient", "jupyter_client", "nbformat", "nbformat.v4", "rapidfuzz", "rapidfuzz.fuzz"),
+        *("nbclient", "jupyter_client", "jsonschema", "nbformat", "nbformat.v4", "rapidfuzz", "rapidfuzz.fuzz"),
     )
 )
 """Those that run when somebody asks for a name of their own."""
+
+_LOADED_BEFORE = {"nbformat": "nbformat.validator"}
+"""Modules of a package that import one another: by package, the one with which that works."""
 
 _CHECKERS = (
     *("fqdn", "isoduration", "rfc3339_validator", "rfc3986_validator", "rfc3987", "rfc3987_syntax"),
     *("uri_template", "webcolors"),
 )
 _ARCHIVES = ("unpack_archive", "unpack_tarfile", "unpack_zipfile")
+
+
+_KERNELS_BY_NAME: dict[str, object] = {
+    module: SimpleNamespace(**{name: f"{module}.{name}" for name in names})
+    for module, names in (
+        ("jupyter_client.client", ["KernelClient"]),
+        ("jupyter_client.manager", ["KernelManager", "AsyncKernelManager"]),
+    )
+}
+"""Classes by the names by which traitlets finds them once a step is made."""
 
 
 def begin() -> None:
@@ -101,12 +114,14 @@ class _Names:
             value = getattr(importlib.import_module(place), there)
             setattr(self._module, name, value)
             return value
-        if "__path__" in vars(self._module) and not name.startswith("_") and find_spec(inner) is not None:
+        if "__path__" in vars(self._module) and not name.startswith("__") and find_spec(inner) is not None:
             return importlib.import_module(inner)
         is_own = not name.startswith("__") or name == "__all__" or name in self._source  # else Python asks every module
         if is_own and not hasattr(self._running, "begun"):
             self._running.begun = True  # what it imports may ask for a name that it does not have yet
             try:
+                if self._module.__name__ in _LOADED_BEFORE:
+                    importlib.import_module(_LOADED_BEFORE[self._module.__name__])
                 self._loader.exec_module(self._module)
             finally:
                 del self._running.begun
@@ -150,5 +165,12 @@ _INSTEAD: dict[str, dict[str, object]] = {
     "nbgrader.utils": {
         "setuptools.archive_util": SimpleNamespace(**{n: _later("setuptools.archive_util", n) for n in _ARCHIVES})
     },
+    # a validator of every draft, to check notebooks by one where they are checked at all
+    "nbformat.json_compat": {"jsonschema": SimpleNamespace(Draft4Validator=_later("jsonschema", "Draft4Validator"))},
+    # what talks to kernels: whoever makes such a step asks for it
+    "nbclient.client": _KERNELS_BY_NAME,
+    "nbclient.output_widget": _KERNELS_BY_NAME,
+    "nbconvert.preprocessors.execute": _KERNELS_BY_NAME,
+    "nbgrader.preprocessors.execute": _KERNELS_BY_NAME,
 }
 """By module, what it gets instead of others that it would import; None if it has to do without."""

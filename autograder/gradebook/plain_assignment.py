@@ -41,7 +41,10 @@ RUN = "autograder_run"
 
 _REVISION = 2
 """Of what a run gives: after another one everything is run again."""
-_DONE_BY_US = frozenset(("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties"))
+_DONE_BY_US = frozenset(
+    ("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties", "CheckCellMetadata")
+)
+"""Running, scoring, and marks that need no check, since they are the gradebook's."""
 
 
 @dataclass(frozen=True)
@@ -249,7 +252,7 @@ class PlainAssignment:
         return problem if self.judged is None else self._in_notebook(name, problem)
 
     def _load_further_steps(self) -> list[type]:
-        """Return the steps of the course's autograding that are neither running nor scoring."""
+        """Return the steps of the course's autograding that are not ours."""
         return [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
 
     def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:

@@ -1,4 +1,5 @@
 import importlib
+import subprocess
 import sys
 from types import ModuleType
 
@@ -94,3 +95,30 @@ def test_names_are_those_that_the_whole_package_has(name):
     from_modules = dict(on_demand.taken(spec.loader.get_source(name), name))
     assert from_modules
     assert all(getattr(package, key) is getattr(whole, key) for key in from_modules)
+
+
+def test_a_step_that_runs_code_finds_what_talks_to_kernels_once_there_is_one():
+    from nbgrader.preprocessors import Execute
+    from traitlets.config import Config
+
+    step = Execute(config=Config({"ExecutePreprocessor": {"timeout": 7}}))
+    assert step.timeout == 7
+    assert step.kernel_manager_class is importlib.import_module("jupyter_client.manager").AsyncKernelManager
+    assert issubclass(step.kernel_manager_class, type(step).kernel_manager_class.klass)
+
+
+def test_a_notebook_that_is_checked_is_checked(monkeypatch):
+    import nbformat
+
+    for name in ("fastjsonschema", "jsonschema"):
+        monkeypatch.setenv("NBFORMAT_VALIDATOR", name)
+        nbformat.validate(nbformat.from_dict({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+        with pytest.raises(nbformat.ValidationError, match=r"'text' was unexpected|must contain"):
+            nbformat.validate({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5, "text": ""})
+
+
+def test_a_course_may_begin_with_any_name_of_a_package():
+    """A step of a course's own that reads notebooks asks `nbformat` before nbgrader has."""
+    first = "import autograder.gradebook, nbformat; print(nbformat.read.__module__)"
+    done = subprocess.run([sys.executable, "-c", first], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("nbformat\n", "")
