@@ -97,7 +97,10 @@ class Effects:
             encoder: of the answer.
             encode: returns the tree of a result, with those of what is in it and known over there.
         """
-        self._refilled = [self._places[i] for i in sorted(self._changed_before.union(self._containers.changed()))]
+        changed = self._containers.changed()
+        if self._changed_before:
+            changed = sorted(self._changed_before.union(changed))
+        self._refilled = [self._places[i] for i in changed]
         self._differ.update(place for place in self._refilled if place not in self._given_back)
         beside = self._given_back if any(place in self._given_back for place in self._refilled) else ()
         contents = [self._containers.values[self._places.index(place)] for place in beside]
@@ -151,6 +154,8 @@ class Effects:
             inside: what `id` says of all that it gets.
             lists: those that are one on both sides.
         """
+        if not self._watched:
+            return []
         found = {id(held): (path, held) for path, held in self._containers.before().items() if id(held) in inside}
         fresh = [(path, held) for path, held in found.values() if path and not lists.has(held)]
         given = [(path, lists.adopt_theirs(held, self._containers.held_before(held))) for path, held in fresh]

@@ -174,7 +174,7 @@ class Arriving:
             if effects is None:
                 raise WireError("malformed list of an object")
             for number, own in effects.kept_lists(message):
-                effects.handed.append(self.host.held.adopt_list(number, own))
+                effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
         if "lists" in message:

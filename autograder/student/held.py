@@ -278,9 +278,9 @@ class Held:
 
     def _release_lists(self) -> None:
         """Let go of those that nobody else refers to; what was done to them before has been told."""
-        alone = [
-            n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY and n not in self.own_lists
-        ]
+        alone = [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]
+        if self.own_lists:
+            alone = [n for n in alone if n not in self.own_lists]  # that has parted: the code's has this number still
         lately = [n for n in alone if self._lists[n].was_changed_here][-_RECENT:]
         for number in lately:
             self._lists[number].place = None

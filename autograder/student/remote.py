@@ -380,7 +380,7 @@ class RemoteRunner(Filling):
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         if effects.handed:
             self.host.held.part_with(effects.handed)
-            effects.handed.clear()
+            effects.handed = ()
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, sent.origin)
