@@ -119,7 +119,7 @@ class PlainAssignment:
         files = sorted(file for file in self._source.glob("*.ipynb") if file.stem != self.judged)
         found = releasing.sources(self._nbgrader, gradebook, self.name, files)
         gradebook.db.rollback()
-        return found if self.judged is None else tuple(one for one in found if one.is_worth_points)
+        return found if self.judged is None else tuple(one for one in found if one.points)
 
     def files_of(self, source: SourceNotebook) -> tuple[Path, Path]:
         """Return where a notebook stands in the source, and where students got it from."""
@@ -156,7 +156,7 @@ class PlainAssignment:
     @property
     def max_score(self) -> float:
         """What all its cells are worth."""
-        return round(sum(cell.points or 0.0 for source in self.sources for cell in source.cells.values()), 6)
+        return round(sum(source.points for source in self.sources), 6)
 
     def sha256(self, submission: PlainSubmission) -> str:
         """Return a hash of the files that were handed in, as far as they can be read."""
@@ -215,7 +215,7 @@ class PlainAssignment:
         if reading.unread is not None:
             released_notebook.restore(notebook, source)
             plain_notebooks.say_not_run([c for c in notebook.cells if c.cell_type == "code"], reading.unread)
-            handed_in.tell_unread(notebook, reading.unread)
+            handed_in.put_first(notebook, reading.unread)
         else:
             if (other := self._of_other_assignment(reading)) is not None:
                 noticed.append(other)

@@ -46,6 +46,7 @@ def notebook(name, source=WRONG):
     return tiny.notebook(*cells, essay)
 
 
+MISSING = "there is no {}.ipynb, so none of its points are earned ({})"
 RIGHT_B = json.dumps(notebook("b", RIGHT)).encode()
 
 
@@ -282,12 +283,15 @@ def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
     assert json.loads(shown.read_bytes())["cells"] == json.loads(before)["cells"]
 
 
-def test_who_handed_in_no_notebook_is_told_so(course):
-    for student in ("ann", "bob", "cyd"):
+def test_who_handed_in_no_notebook_or_not_all_of_them_is_told_so(course):
+    for step in ("autograded", "submitted"):  # as if bob had never had the one that earned nothing
+        (course.root / step / "bob" / "hw" / "b.ipynb").unlink()
+    for student in ("ann", "cyd"):
         shutil.rmtree(course.root / "autograded" / student)
     said = {one.student: one for one in plain_feedback.write_all(NbgraderCourse(course.root), "hw")}
     page = said.pop("dan").file.read_text(encoding="utf-8")
     assert "there is no b.ipynb" in page and "not graded yet" in page
+    assert MISSING.format("b", 7) in said.pop("bob").file.read_text(encoding="utf-8")
     assert {one.reason.en for one in said.values()} == {"has not been graded; run `autograder grade --assignment hw`"}
 
 
@@ -420,6 +424,7 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     said, scores, reports = totals("grade")
     assert scores == {"ann": 18, "bob": 10, "cyd": 8, "dan": 8}
     assert reports["dan"].problems[0].text.en == "there is no tiny.ipynb"
+    assert [one.in_full.en for one in reports["bob"].problems] == [MISSING.format("a", 11)]
     assert [one.name for one in reports["bob"].exercises] == ["double", "step", "a/a_0", "a/a_1", "a/a_why"]
     assert {one.max_score for one in reports.values()} == {21} and reports["cyd"].status == "graded"
     assert [problem.notebook for problem in reports["cyd"].problems] == [None, "a", "a"]
@@ -432,7 +437,8 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     said, scores, again = totals("grade")
     assert said.count("0 written, 4 unchanged") == 2 and again == reports
     pages, _ = autograder("feedback", "tiny", "--lang", "en", cwd=course.root)
-    assert "tiny: 7 pages" in pages and "a/a_0" in (course.root / "feedback/ann/tiny/tiny.html").read_text()
+    ann, bob = ((course.root / "feedback" / name / "tiny" / "tiny.html").read_text() for name in ("ann", "bob"))
+    assert "tiny: 7 pages" in pages and "a/a_0" in ann and "there is no" not in ann and MISSING.format("a", 11) in bob
 
     (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a")))
     said, scores, _ = totals("regrade", "tiny", "--yes")
