@@ -131,7 +131,7 @@ def _unread(file: str, words: Text) -> Reading:
 
 
 def put_first(notebook: NotebookNode, words: Text) -> None:
-    """Say at the beginning of a notebook why it holds no answers, or why another one earns nothing; nothing is markup."""
+    """Say why a notebook holds no answers, or another one earns nothing, at its beginning and without markup."""
     from nbformat import v4
 
     notebook.cells.insert(0, v4.new_markdown_cell(f"    {words.both}", id="unread"))
