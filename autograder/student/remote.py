@@ -228,6 +228,10 @@ class RemoteRunner(Filling):
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
 
+    def is_it(self, function: Function, value: object) -> bool:
+        """See `autograder.student.functions.Runner`."""
+        return reference_to(value) is not None and self.operate(function, "__eq__", value) is True
+
     def _require(self, function: Function) -> None:
         """Ensure that a function is there to be called."""
         self.host.make_ready()
