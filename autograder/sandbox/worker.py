@@ -357,6 +357,8 @@ class Worker(Answering):
         news = News(begin, end, reader.decode(message["content"]))
         numbered = reader.numbered
         lists = self._lists.fill(message["object"], news, [numbered[i + 1] for i in range(message["lists"])])
+        for effects in self._effects.values():  # an iterator has not done this
+            effects.settle()
         kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
         self._send_values(CallReply(result=None, kept=kept, kept_lists=lists), Encoder())
 

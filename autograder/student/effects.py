@@ -126,7 +126,8 @@ class Effects:
             if type(own) not in CHANGEABLE:
                 raise WireError("malformed path")
             name = self._names[self._containers[path[0]]]
-            found.append((number, OwnList(own, name, (name,) if self._given.shows(name) else later, later.note)))
+            may_change = (name,) if self._given.shows(name) else later
+            found.append((number, OwnList(own, name, may_change, later.note, later.gives_on)))
         return found
 
     def note_all(self, names: list[str]) -> None:

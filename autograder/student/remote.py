@@ -419,6 +419,10 @@ class RemoteRunner(Filling):
             effects.take(answer, received)
             whole = self._results(answer, received, effects.inputs, target.origin, effects, leaves, is_held=is_held)
             value = effects.refill(answer, whole)
+            if "refilled" in answer:
+                self.host.held.settle_lists()
+            if self.host.held.changed_although:
+                effects.note_all(self.host.held.changed_although)
         if "attributes" in answer:
             self.accept_attributes(answer, received, target.origin)
         return value
