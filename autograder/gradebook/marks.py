@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, select
 
 from autograder.gradebook import scores
-from autograder.gradebook.scores import ASSIGNMENTS, COMMENTS, GRADES, Comment, Grade
+from autograder.gradebook.nbgrader_tables import ASSIGNMENTS, COMMENTS, GRADES
+from autograder.gradebook.scores import Comment, Grade
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import nbgrader_course  # noqa: F401 -- lets nbgrader start alembic once
 import pytest
 from nbgrader import api
 
-from autograder.gradebook import marks, scores
+from autograder.gradebook import marks, nbgrader_tables, scores
 from autograder.gradebook.marks import Mark
 from autograder.gradebook.scores import AssignmentScores
 
@@ -33,14 +33,14 @@ def filled(tmp_path_factory):
 @pytest.fixture
 def opened(filled, tmp_path):
     address = f"sqlite:///{shutil.copy(filled, tmp_path)}"
-    engine = scores.engine(tmp_path, address)
+    engine = nbgrader_tables.engine(tmp_path, address)
     with api.Gradebook(address) as gradebook:
         yield gradebook, engine
     engine.dispose()
 
 
 def test_the_columns_are_nbgraders():
-    for name, table in scores._TABLES.tables.items():
+    for name, table in nbgrader_tables._TABLES.tables.items():
         assert set(table.c.keys()) <= set(api.Base.metadata.tables[name].c.keys()), name
 
 
