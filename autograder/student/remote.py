@@ -228,6 +228,10 @@ class RemoteRunner(Filling):
         except (StudentTimeout, StudentCrash) as error:
             raise self._noted_end(function, error) from None
 
+    def is_it(self, function: Function, value: object) -> bool:
+        """See `autograder.student.functions.Runner`."""
+        return reference_to(value) is not None and self.operate(function, "__eq__", value) is True
+
     def _require(self, function: Function) -> None:
         """Ensure that a function is there to be called."""
         self.host.make_ready()
@@ -340,7 +344,7 @@ class RemoteRunner(Filling):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-            effects = Effects(request, inputs, owners, given, note, later, sent.trained)
+            effects = sent.effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(
                     request,
@@ -378,6 +382,9 @@ class RemoteRunner(Filling):
 
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
+        if effects.handed:
+            self.host.held.part_with(effects.handed)
+            effects.handed.clear()
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, sent.origin)
