@@ -15,6 +15,7 @@ from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.i18n import same, text
 from autograder.course import configuration
 from autograder.course.configuration import CONFIG_FILE
+from autograder.gradebook.nbgrader_course import reason
 from autograder.gradebook.rows import PATIENCE_MS
 
 _TABLES = MetaData()
@@ -86,8 +87,7 @@ def engine(root: Path, where: str) -> Engine:
 
 def unreadable(error: SQLAlchemyError) -> GradebookError:
     """Return what to say of a gradebook that cannot be read or written."""
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    return GradebookError(text("the gradebook: {reason}", reason=same(reason[0][:300])))
+    return GradebookError(text("the gradebook: {reason}", reason=same(reason(error))))
 
 
 @contextmanager
