@@ -186,7 +186,7 @@ def read(path: Path | None) -> NotebookNode:
 
     if path is not None and path.suffix != ".py":
         with suppress(SubmissionError, ValueError):
-            return repair.parse(submissions.decode(submissions.read_bytes(path))[0])
+            return repair.parse(submissions.decode(submissions.read_bytes(path))[0])[0]
     return v4.new_notebook(cells=[v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(_sources(path))])
 
 

@@ -136,6 +136,7 @@ class Comment:
     """A remark on a cell: what a person has said, or else what the autograder has."""
 
     id: str
+    notebook: str
     cell: str
     auto: str
     manual: str
@@ -178,13 +179,13 @@ class Work:
                 found.append(Problem.of("missing", words).of_notebook(name))
         return found
 
-    def grade(self, cell: str) -> Grade | None:
-        """Return what there is for a cell."""
-        return next((grade for grade in self.grades if grade.cell == cell), None)
+    def grade(self, notebook: str, cell: str) -> Grade | None:
+        """Return what there is for a cell; a cell of another notebook may have its name."""
+        return next((one for one in self.grades if (one.notebook, one.cell) == (notebook, cell)), None)
 
-    def comment(self, *cells: str) -> Comment | None:
-        """Return the remark on the first of these cells that can have one."""
-        found = {comment.cell: comment for comment in self.comments}
+    def comment(self, notebook: str, *cells: str) -> Comment | None:
+        """Return the remark on the first of these cells of a notebook that can have one."""
+        found = {comment.cell: comment for comment in self.comments if comment.notebook == notebook}
         return next((found[cell] for cell in cells if cell in found), None)
 
 
@@ -445,9 +446,13 @@ def _grade(*values: Any) -> Grade:
 def _comments(connection: Connection, notebooks: Sequence[str], cells: Sequence[str]) -> tuple[Comment, ...]:
     """Return the remarks on some cells; the tables have indices by cell, and none by notebook alone."""
     rows = (
-        select(COMMENTS.c.id, CELLS.c.name, COMMENTS.c.auto_comment, COMMENTS.c.manual_comment)
+        select(COMMENTS.c.id, NOTEBOOKS.c.name, CELLS.c.name, COMMENTS.c.auto_comment, COMMENTS.c.manual_comment)
         .join(CELLS, CELLS.c.id == COMMENTS.c.cell_id)
+        .join(NOTEBOOKS, NOTEBOOKS.c.id == CELLS.c.notebook_id)
         .where(COMMENTS.c.cell_id.in_(cells), COMMENTS.c.notebook_id.in_(notebooks))
         .order_by(CELLS.c.name)
     )
-    return tuple(Comment(one, cell, auto or "", manual or "") for one, cell, auto, manual in connection.execute(rows))
+    return tuple(
+        Comment(one, notebook, cell, auto or "", manual or "")
+        for one, notebook, cell, auto, manual in connection.execute(rows)
+    )

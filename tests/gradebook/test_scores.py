@@ -72,6 +72,21 @@ def test_totals_are_those_of_nbgrader(opened):
     assert {key: one.score for key, one in work.items()} == {key: score for key, (score, _) in expected.items()}
 
 
+def test_a_cell_of_another_notebook_may_have_the_same_name(opened):
+    gradebook, engine = opened
+    notebook = gradebook.add_notebook("a", "one")
+    cell = gradebook.add_grade_cell("test_0", "a", "one", max_score=2, cell_type="code")
+    written = gradebook.add_solution_cell("test_0", "a", "one")
+    row = api.SubmittedNotebook(assignment=gradebook.find_submission("one", "eve"), notebook=notebook)
+    gradebook.db.add_all([row, api.Grade(cell=cell, notebook=row, auto_score=1)])
+    gradebook.db.add(api.Comment(cell=written, notebook=row, manual_comment="of the other"))
+    gradebook.db.commit()
+    with engine.connect() as connection:
+        work = scores.of_student(connection, "eve", "one")
+    assert [work.grade(name, "test_0").maximum for name in ("one", "a")] == [4, 2]
+    assert [work.comment(name, "test_0").manual for name in ("one", "a")] == ["", "of the other"]
+
+
 @pytest.mark.parametrize(
     ("auto", "manual", "waits", "expected"),
     [
