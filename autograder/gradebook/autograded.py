@@ -237,7 +237,7 @@ def _tell_problems(
             if cell.cell_type == "code":
                 cell.outputs.append(_note(problem, language) if problem.kind == "note" else _error(problem, language))
                 continue
-        general.append(problem.text.get(language))
+        general.append(problem.in_full.get(language))
     if general:
         shown = [_output(html.paragraphs(general), "\n".join(general))]
         notebook.cells.insert(0, v4.new_code_cell("# autograder", outputs=shown, metadata={MARK: {}}, id="autograder"))

@@ -18,7 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from autograder.base.errors import GradebookError
 from autograder.base.i18n import text
 from autograder.course import configuration
-from autograder.gradebook import scores
+from autograder.course.course import Course
+from autograder.gradebook import handed_in, scores
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback import Written, bring_along
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_for_a_while
@@ -89,8 +90,8 @@ def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:
     return shown
 
 
-def say_what_waits(notebook: NotebookNode, place: Mapping[str, Any], root: Path) -> None:
-    """Take the scores from cells of an autograded notebook that a person has yet to grade: nbgrader's page shows 0.
+def say_what_counts(notebook: NotebookNode, place: Mapping[str, Any], root: Path) -> None:
+    """Take the scores from cells that a person has yet to grade, which nbgrader shows as 0; name what is missing.
 
     Args:
         notebook: changed in place; what has no score is not a number.
@@ -114,6 +115,8 @@ def say_what_waits(notebook: NotebookNode, place: Mapping[str, Any], root: Path)
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade_id") in waiting:
             cell.metadata.nbgrader["score"] = math.nan
+    for problem in work.missing(Course(root)):
+        handed_in.put_first(notebook, problem.text)
 
 
 def rounded(score: float, digits: int = 0) -> float | str:

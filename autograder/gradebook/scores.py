@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,10 @@ from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.i18n import same, text
 from autograder.course import configuration
 from autograder.course.configuration import CONFIG_FILE
+from autograder.course.course import Course
 from autograder.gradebook.rows import PATIENCE_MS
+from autograder.results.counted import tell_missing
+from autograder.results.grade_report import Problem
 
 _TABLES = MetaData()
 
@@ -177,7 +181,7 @@ class Work:
     """What the gradebook holds of one student in one assignment.
 
     Args:
-        grades: of the cells that carry points.
+        grades: of the cells that carry points, notebook by notebook.
         comments: on the cells that students write in.
         taken_off: for being late.
         handed_in: when.
@@ -198,6 +202,17 @@ class Work:
         """The points there were to get."""
         return sum(grade.maximum for grade in self.grades)
 
+    def missing(self, course: Course) -> list[Problem]:
+        """Return a problem for each notebook that earns nothing as it was not handed in, under whatever name."""
+        found = []
+        for name, of_notebook in groupby(self.grades, key=lambda grade: grade.notebook):
+            grades = list(of_notebook)
+            file = Path(grades[0].student, grades[0].assignment, f"{name}.ipynb")
+            if not any(grade.score for grade in grades) and not _is_in(course, file):
+                words = tell_missing(name, sum(grade.maximum for grade in grades))
+                found.append(Problem.of("missing", words).of_notebook(name))
+        return found
+
     def grade(self, cell: str) -> Grade | None:
         """Return what there is for a cell."""
         return next((grade for grade in self.grades if grade.cell == cell), None)
@@ -206,6 +221,11 @@ class Work:
         """Return the remark on the first of these cells that can have one."""
         found = {comment.cell: comment for comment in self.comments}
         return next((found[cell] for cell in cells if cell in found), None)
+
+
+def _is_in(course: Course, file: Path) -> bool:
+    """Whether a notebook was handed in under its own name, or graded, when it has its own."""
+    return any((course.root / step / file).is_file() for step in (course.folders.submitted, course.folders.autograded))
 
 
 def address(root: Path) -> str:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 MAX_HEADER = 1 << 20
+MAX_SHOWN_HEADER = 4 << 20
+"""Of frames that have no body: the pictures that a cell shows stand in the header."""
 MAX_BODY = 64 << 20
 PADDING = 64
 
@@ -66,6 +68,8 @@ def tensors_of(received: Iterable[Received]) -> list[torch.Tensor]:
 
 class Connection:
     """Frames over a stream socket, with absolute deadlines and caps on size."""
+
+    max_header = MAX_SHOWN_HEADER
 
     def __init__(self, sock: socket.socket) -> None:
         self.socket = sock
@@ -118,7 +122,7 @@ class Connection:
         """
         if tensors:
             raise WireError("no tensor can be sent to this process")
-        return pack_frame(message)
+        return pack_frame(message, max_header=self.max_header)
 
     def receive(self) -> tuple[dict[str, Any], list[Received]]:
         """Receive one frame.
@@ -141,7 +145,7 @@ class Connection:
         magic, header_size, body_size = _HEADER.unpack_from(self._ahead)
         if magic != _MAGIC:
             raise WireError("not a frame of this version")
-        if header_size > MAX_HEADER or body_size > MAX_BODY:
+        if header_size > self.max_header or body_size > MAX_BODY:
             raise WireError(f"a frame of {header_size + body_size} bytes is too large")
         header, body = self._read(_HEADER.size + header_size, body_size)
         try:
@@ -204,19 +208,22 @@ def _is_ready(sock: socket.socket, within_s: float, *, to_send: bool = False) ->
     return bool(poll.poll(math.ceil(min(within_s, _LONGEST_S) * 1000)))
 
 
-def pack_frame(message: Mapping[str, object], buffers: Sequence[Any] = (), size: int = 0) -> bytes:
+def pack_frame(
+    message: Mapping[str, object], buffers: Sequence[Any] = (), size: int = 0, *, max_header: int = MAX_HEADER
+) -> bytes:
     """Return a frame.
 
     Args:
         message: its header.
         buffers: its body.
         size: how many bytes these are.
+        max_header: how many the header may be.
 
     Raises:
         WireError: the header is too large.
     """
     header = _to_json(message).encode()
     length = -(-len(header) // PADDING) * PADDING
-    if length > MAX_HEADER:
-        raise WireError(f"more than {MAX_HEADER >> 20} MB of values cannot be sent")
+    if length > max_header:
+        raise WireError(f"more than {max_header >> 20} MB of values cannot be sent")
     return b"".join([_HEADER.pack(_MAGIC, length, size), header.ljust(length), *buffers])

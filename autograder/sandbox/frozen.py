@@ -96,6 +96,14 @@ class Containers:
                 return True
         return False
 
+    def held_before(self, container: Any) -> list[Any]:
+        """Return what a list, dict or set of them held, as `items_of` says it."""
+        return next(items for kept in self._kept for one, items in kept if one is container)
+
+    def settle(self, place: int) -> None:
+        """Watch what is in a value from now on."""
+        self._kept[place] = _contents(self.values[place])
+
     def put_back(self, place: int) -> None:
         """Let the lists, dicts and sets in a value hold what they held before."""
         for container, before in self._kept[place]:

@@ -607,6 +607,8 @@ class CallbackRequest(_Reply):
         grad_enabled: whether the student's code records a graph.
         asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
+        kept_lists: path and number of lists, dicts and sets among the arguments of the call that is going on, which are
+            one on both sides until it is over: the function gets them.
         parameters: as in a `ValueReply`.
         lists: likewise.
         hooks: likewise.
@@ -619,6 +621,7 @@ class CallbackRequest(_Reply):
     network: NotRequired[object]
     grad_enabled: object
     modes: NotRequired[object]
+    kept_lists: NotRequired[object]
     parameters: NotRequired[object]
     lists: NotRequired[object]
     hooks: NotRequired[object]
@@ -658,6 +661,7 @@ class CallbackResult(TypedDict):
         changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
         refilled: places of the arguments with lists and the like, one of which was changed, the tree of a list with
             these arguments, and their `frozen.Containers.moved`; absent where none was changed.
+        free: as in a request.
         parameters: what has been done to linked parameters, see `links`.
     """
 
@@ -666,6 +670,7 @@ class CallbackResult(TypedDict):
     buffers: NotRequired[list[object]]
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
+    free: NotRequired[list[int]]
     parameters: NotRequired[list[object]]
 
 
@@ -679,6 +684,7 @@ class CallbackError(TypedDict):
         raised: the handle of the student's exception that it is; absent for others.
         changed: as in a `CallbackResult`, of what it did before.
         refilled: likewise.
+        free: as in a request.
         parameters: likewise.
     """
 
@@ -687,6 +693,7 @@ class CallbackError(TypedDict):
     raised: NotRequired[int]
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
+    free: NotRequired[list[int]]
     parameters: NotRequired[list[object]]
 
 

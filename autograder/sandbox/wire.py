@@ -43,6 +43,8 @@ _STORED_AS["bool"] = np.dtype("uint8")  # bytes other than 0 and 1 are not boole
 class Connection(frames.Connection):
     """Frames with tensors."""
 
+    max_header = frames.MAX_HEADER
+
     def pack(self, message: Mapping[str, object], tensors: Sequence[torch.Tensor]) -> bytes:
         """Return a frame; see `pack`."""
         return pack(message, tensors)

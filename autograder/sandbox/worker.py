@@ -212,7 +212,11 @@ class Worker(Answering):
             effects.compare()
             return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
 
-        result, failed = self._tried(run, effects)
+        if "containers" in message:
+            result, failed = self._handed.during(effects, lambda: self._tried(run, effects))
+            self._free(effects.take_handed())
+        else:
+            result, failed = self._tried(run, effects)
         whole = [result]
         result = None  # or it would hold what it consists of
         held = still_held(whole, effects.given)

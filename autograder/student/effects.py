@@ -56,6 +56,8 @@ class Effects:
         self._named = 0  # values in the lists that an answer has named
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
+        self.handed: list[int] = []
+        """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
 
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -210,8 +211,22 @@ class Held:
         if self._lists:
             self._release_lists()
 
-    def adopt_list(self, number: object, own: OwnList) -> None:
-        """Know a list, dict or set of the rubric's by a number: the student's code has kept it.
+    def release(self) -> list[int]:
+        """Return what has been let go of, for a message that is no request."""
+        if self._lists:
+            self._release_lists()
+        released, self._released = self._released, []
+        return released
+
+    def part_with(self, numbers: Iterable[int]) -> None:
+        """Let lists of the rubric's that were one on both sides during a call be two again."""
+        for number in numbers:
+            self.own_lists.pop(number, None)
+            if self._lists.pop(number, None) is not None:  # what the code had changed of it and may not
+                del self._counts[number]
+
+    def adopt_list(self, number: object, own: OwnList) -> int:
+        """Know a list, dict or set of the rubric's by a number, which is returned: the student's code has kept it.
 
         Raises:
             WireError: the number is taken, or there are too many.
@@ -221,6 +236,7 @@ class Held:
         if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
             raise WireError("malformed list of an object")
         self.own_lists[number] = own
+        return number
 
     def adopt_live(self, number: object, value: Any) -> None:
         """Know a list, dict or set by a number that the rubric has put into one of the worker's.
@@ -270,7 +286,9 @@ class Held:
 
     def _release_lists(self) -> None:
         """Let go of those that nobody else refers to; what was done to them before has been told."""
-        alone = [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]
+        alone = [
+            n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY and n not in self.own_lists
+        ]
         lately = [n for n in alone if self._lists[n].was_changed_here][-_RECENT:]
         for number in lately:
             self._lists[number].place = None

@@ -344,7 +344,7 @@ class RemoteRunner(Filling):
                     if (number := self.host.held.parameters.number_of(tensor)) is not None
                 ]
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
-            effects = Effects(request, inputs, owners, given, note, later, sent.trained)
+            effects = sent.effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
                 answer, received = self.host.ask(
                     request,
@@ -382,6 +382,9 @@ class RemoteRunner(Filling):
 
     def _accept(self, answer: Result, received: list[Received], effects: Effects, sent: Sent) -> Any:
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
+        if effects.handed:
+            self.host.held.part_with(effects.handed)
+            effects.handed.clear()
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, sent.origin)

@@ -364,6 +364,14 @@ def test_all_that_a_notebook_shows_fits_into_memory_and_its_score_counts(outcome
     assert [output.output_type for output in third] == ["stream", "error"]
 
 
+def test_a_cell_that_shows_many_pictures_shows_them_all(outcome):
+    """A dozen figures of a public course, 2 MB in all, cost the points of their cell."""
+    picture = "class Picture:\n    def _repr_png_(self):\n        return bytes(700_000)\n"
+    first, second = outcome(f"{picture}display(Picture())\nPicture()", "2")
+    assert [len(output.data["image/png"]) for output in first] == [933_336] * 2
+    assert second[0].data == {"text/plain": "2"}
+
+
 def test_a_notebook_that_takes_too_long_in_all_is_not_run_to_its_end(outcome, monkeypatch):
     monkeypatch.setattr(runner, "_MOST_TIMES", 0.05)
     shown = outcome("import time\ntime.sleep(0.2)\n1", "2", "3")

@@ -172,6 +172,16 @@ def test_parts_of_a_solution_that_the_author_shows_are_no_leak(course, shown):
     assert "tiny.ipynb" in release(course).changed
 
 
+def test_hidden_tests_that_repeat_a_solution_are_no_leak(course):
+    """A public course asks for the asserts that its hidden tests make."""
+    asserts = "assert double(2) == 4\nassert double(-1) == -2"
+    asked = tiny.code_cell(f"### BEGIN SOLUTION\n{asserts}\n### END SOLUTION", "asserts", points=1)
+    asked["metadata"]["nbgrader"] |= {"solution": True, "locked": False}
+    hidden = tiny.code_cell(f"### BEGIN HIDDEN TESTS\n{asserts}\n### END HIDDEN TESTS", "double_again", points=1)
+    edit_source(course, lambda n: n["cells"].extend([hidden, asked]))
+    assert "assert double(2)" not in (release(course).folder / "tiny.ipynb").read_text()
+
+
 def test_what_stands_for_a_solution_is_no_leak_where_none_is_written_yet(course):
     cells = json.loads((release(course).folder / "tiny.ipynb").read_text())["cells"]
     stub = next(cell["source"] for cell in cells if cell["metadata"].get("nbgrader", {}).get("grade_id") == "step")

@@ -19,7 +19,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from autograder.sandbox import standard_values
+from autograder.sandbox import frames, standard_values
 from autograder.sandbox.frames import DeadlineError, WireError
 from autograder.sandbox.trees import used_tensors
 from autograder.sandbox.values import MAX_DEPTH, MAX_FIELDS, Decoder, Encoder
@@ -643,6 +643,17 @@ def test_a_frame_that_claims_too_much_is_refused_without_waiting_for_it(make_fra
         here.socket.sendall(make_frame(b"{}", header_size=header, body_size=body))
         with pytest.raises(WireError, match="too large"):
             there.receive()
+
+
+@pytest.mark.parametrize("header_size", [(4 << 20) + 1, 0xFFFFFFFF])
+def test_a_frame_for_what_cells_show_is_larger_but_not_without_end(make_frame, header_size):
+    here, there = map(frames.Connection, socket.socketpair())
+    with contextlib.closing(here), contextlib.closing(there):
+        here.socket.sendall(make_frame(b"{}", header_size=header_size))
+        with pytest.raises(WireError, match="too large"):
+            there.receive()
+        with pytest.raises(WireError, match="4 MB of values"):
+            here.pack({"value": "x" * (4 << 20)}, [])
 
 
 @pytest.mark.parametrize(
