@@ -342,7 +342,7 @@ def _show_open(handed_in: HandIn, language: Language) -> None:
     screen = console()
     screen.print(terminal.criteria(handed_in.report.exercises, language))
     for problem in handed_in.report.problems:
-        screen.print(problem.text.get(language), style="yellow", markup=False, highlight=False)
+        screen.print(terminal.problem(problem, language))
     if handed_in.open:
         words = text("still open: {count}", count=len(handed_in.open))
     elif not any(exercise.criteria for exercise in handed_in.report.exercises):

@@ -7,16 +7,17 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from sqlalchemy.orm import object_session
 
 from autograder.base.errors import GradebookError
 from autograder.base.files import write_whole
 from autograder.base.i18n import Language, Text, text
 from autograder.course import kit
-from autograder.course.course import Assignment
-from autograder.gradebook import explanations, feedback_page
+from autograder.course.course import Assignment, Course
+from autograder.gradebook import explanations, feedback_page, scores
 from autograder.gradebook.autograded import MARK, NO_RESPONSE
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback_page import Answer, CodeCell, Feedback, Given
@@ -26,6 +27,7 @@ from autograder.results.grade_report import SCHEMA, ExerciseResult, Problem
 
 if TYPE_CHECKING:
     from nbgrader.api import SubmittedAssignment
+    from sqlalchemy.orm import Session
 
 _MODE = 0o644
 
@@ -116,7 +118,8 @@ def of_student(nbgrader: NbgraderCourse, assignment: Assignment, student: str) -
             submission = gradebook.find_submission(assignment.name, student)
             source = nbgrader.folder("autograded", student, assignment.name) / f"{assignment.name}.ipynb"
             notebook = json.loads(source.read_text(encoding="utf-8"))
-            return _collect(assignment, submission, notebook, EmbeddedReport.model_validate(notebook["metadata"][MARK]))
+            shown = EmbeddedReport.model_validate(notebook["metadata"][MARK])
+            return _collect(assignment, submission, notebook, shown, nbgrader.root)
         except (MissingEntry, OSError, ValueError, LookupError, TypeError, ValidationError):
             return None
 
@@ -156,24 +159,29 @@ def render(
     """
     shown = EmbeddedReport.model_validate(notebook["metadata"][MARK])
     said = explanations.in_file(root, assignment.name, shown.exercises, shown.report, language)
-    return feedback_page.render(_collect(assignment, submission, notebook, shown), language, said)
+    return feedback_page.render(_collect(assignment, submission, notebook, shown, root), language, said)
 
 
 def _collect(
-    assignment: Assignment, submission: SubmittedAssignment, notebook: Mapping[str, Any], shown: EmbeddedReport
+    assignment: Assignment,
+    submission: SubmittedAssignment,
+    notebook: Mapping[str, Any],
+    shown: EmbeddedReport,
+    root: Path,
 ) -> Feedback:
     given = _given(submission, assignment.name)
     cells = {c["metadata"].get("nbgrader", {}).get("grade_id"): c for c in notebook["cells"]}
     by_exercise = {exercise: name for name, exercise in assignment.grade_ids.items()}
     spoken = {name: g.comment for name, g in given.items() if g.comment and g.maximum == 0}
-    penalty = sum(n.late_submission_penalty or 0.0 for n in submission.notebooks)
+    session = cast("Session", object_session(submission))
+    work = scores.of_student(session.connection(), submission.student.id, assignment.name) or scores.Work()
     return Feedback(
         title=assignment.settings.title,
         student=submission.student.id,
         handed_in=f"{submission.timestamp:%Y-%m-%d %H:%M} UTC" if submission.timestamp else "",
-        score=sum(g.score for g in given.values()) - penalty,
+        score=sum(g.score for g in given.values()) - work.taken_off,
         maximum=sum(g.maximum for g in given.values()),
-        taken_off=penalty,
+        taken_off=work.taken_off,
         exercises=[
             (e, given[by_exercise[e.name]], [spoken[e.name]] if e.name in spoken else [])
             for e in shown.exercises
@@ -184,7 +192,7 @@ def _collect(
             for name, g in given.items()
             if g.maximum and name not in by_exercise.values()
         ],
-        problems=shown.problems,
+        problems=(*work.missing(Course(root)), *shown.problems),
         cells=list(_code_cells(notebook)),
         comments=[(name, words) for name, words in spoken.items() if name not in by_exercise],
     )

@@ -7,7 +7,7 @@ place, so that a person finds the reason where they would look for the work.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from autograder.course import confused
 from autograder.course import submission as submissions
 from autograder.gradebook import autograded, repair
 from autograder.gradebook.released_notebook import SourceNotebook
+from autograder.results.counted import tell_missing
 from autograder.results.grade_report import Problem
 
 if TYPE_CHECKING:
@@ -68,12 +69,18 @@ def find(folder: Path, sources: Sequence[SourceNotebook], judged: str | None = N
         judged: the one beside them that a rubric judges.
     """
     found = {source.name: _find(folder, source, sources, judged) for source in sources}
-    if judged is None and all(one.path is None for one in found.values()):
-        return {name: replace(one, is_lost=True) for name, one in found.items()}
-    return found
+    is_lost = judged is None and all(one is None or one.path is None for one in found.values())
+    return {source.name: found[source.name] or _missing(source, is_lost=is_lost) for source in sources}
 
 
-def _find(folder: Path, source: SourceNotebook, sources: Sequence[SourceNotebook], judged: str | None) -> HandedIn:
+def _missing(source: SourceNotebook, *, is_lost: bool) -> HandedIn:
+    return HandedIn(None, Problem.of("missing", tell_missing(source.name, 0.0 if is_lost else source.points)), is_lost)
+
+
+def _find(
+    folder: Path, source: SourceNotebook, sources: Sequence[SourceNotebook], judged: str | None
+) -> HandedIn | None:
+    """Return what can only be meant as this notebook, or that several can be; None if nothing can."""
     expected = f"{source.name}.ipynb"
     if (folder / expected).is_file():
         return HandedIn(folder / expected)
@@ -87,7 +94,7 @@ def _find(folder: Path, source: SourceNotebook, sources: Sequence[SourceNotebook
         words = text("{expected} was expected; {found} was graded", expected=expected, found=found)
         return HandedIn(fitting[0], Problem.of("missing", words))
     if not fitting:
-        return HandedIn(None, Problem.of("missing", text("there is no {expected}", expected=expected)))
+        return None
     names = same(", ".join(printable(file.name) for file in fitting))
     words = text("{expected} was expected; it is unclear which of {found} to grade", expected=expected, found=names)
     return HandedIn(None, Problem.of("missing", words), is_lost=True)
@@ -113,7 +120,7 @@ def read(one: HandedIn) -> Reading:
         return _unread(file, error.text)
     try:
         content, of_encoding = submissions.decode(read)
-        notebook, of_format = repair.parse_with_problems(content)
+        notebook, of_format = repair.parse(content)
     except (SubmissionError, ValueError) as error:
         return _unread(file, repair.tell_unreadable(file, error))
     return Reading(notebook, file, (*of_encoding, *of_format))
@@ -123,8 +130,8 @@ def _unread(file: str, words: Text) -> Reading:
     return Reading(autograded.read(None), file, (Problem.of("unreadable", words),), unread=words)
 
 
-def tell_unread(notebook: NotebookNode, why: Text) -> None:
-    """Say at the beginning of a restored notebook why it holds no answers."""
+def put_first(notebook: NotebookNode, words: Text) -> None:
+    """Say why a notebook holds no answers, or another one earns nothing, at its beginning and without markup."""
     from nbformat import v4
 
-    notebook.cells.insert(0, v4.new_markdown_cell(f"    {why.both}", id="unread"))  # indented: nothing in it is markup
+    notebook.cells.insert(0, v4.new_markdown_cell(f"    {words.both}", id="unread"))

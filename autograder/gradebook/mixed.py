@@ -1,7 +1,7 @@
 """Reports on assignments in which a rubric judges one notebook, and tests in the notebooks judge the others.
 
 The report has the exercises of the rubric, then each grade cell of another notebook as ``<notebook>/<cell>``, without
-criteria; what concerns that notebook begins with its name. So the part of the rubric can be told from the rest.
+criteria; what concerns that notebook bears its name. So the part of the rubric can be told from the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def own_part(report: GradeReport, others: Collection[str]) -> GradeReport:
         others: the names of the other notebooks.
     """
     exercises = tuple(one for one in report.exercises if one.name.rpartition("/")[0] not in others)
-    problems = tuple(one for one in report.problems if one.text.en.partition(": ")[0] not in others)
+    problems = tuple(one for one in report.problems if one.notebook not in others)
     if not exercises or ((exercises, problems) == (report.exercises, report.problems) and report.status != "error"):
         return report
     status = _status(problems, exercises)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 RUN = "autograder_run"
 """In an autograded notebook's metadata: the report that it belongs to, and what the gradebook gets of it."""
 
-_REVISION = 2
+_REVISION = 3
 """Of what a run gives: after another one everything is run again."""
 _DONE_BY_US = frozenset(
     ("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties", "CheckCellMetadata")
@@ -95,7 +95,7 @@ class PlainAssignment:
             words = text("there are steps of your own, which only `nbgrader autograde {name}` takes", name=name)
             key = "c.Autograde.sanitize_preprocessors"
             raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
-        self._further_steps = self._load_further_steps()
+        self._further_steps = [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
         self._source = nbgrader.folder("source", ".", name)
         self.sources = self._load_sources(gradebook)
         for source in self.sources:
@@ -122,7 +122,7 @@ class PlainAssignment:
         files = sorted(file for file in self._source.glob("*.ipynb") if file.stem != self.judged)
         found = releasing.sources(self._nbgrader, gradebook, self.name, files)
         gradebook.db.rollback()
-        return found if self.judged is None else tuple(one for one in found if one.is_worth_points)
+        return found if self.judged is None else tuple(one for one in found if one.points)
 
     def files_of(self, source: SourceNotebook) -> tuple[Path, Path]:
         """Return where a notebook stands in the source, and where students got it from."""
@@ -159,7 +159,7 @@ class PlainAssignment:
     @property
     def max_score(self) -> float:
         """What all its cells are worth."""
-        return round(sum(cell.points or 0.0 for source in self.sources for cell in source.cells.values()), 6)
+        return round(sum(source.points for source in self.sources), 6)
 
     def sha256(self, submission: PlainSubmission) -> str:
         """Return a hash of the files that were handed in, as far as they can be read."""
@@ -187,7 +187,7 @@ class PlainAssignment:
                 for source in self.sources:
                     one = found[source.name]
                     if one.odd is not None:
-                        problems.append(self._beside_rubric(source.name, one.odd))
+                        problems.append(self._in_notebook(source.name, one.odd))
                     if one.path is not None or one.is_lost:
                         reading = handed_in.read(one)
                         notebooks[source.name] = self._execute(reading, source, folder, submission, runner, problems)
@@ -214,23 +214,20 @@ class PlainAssignment:
         problems: list[Problem],
     ) -> NotebookNode:
         """Return a notebook with marks, locked cells and outputs in place; what cannot be read has empty answers."""
-        notebook, name = reading.notebook, source.name
+        notebook, noticed = reading.notebook, [*reading.problems]
         if reading.unread is not None:
-            problems += [self._beside_rubric(name, problem) for problem in reading.problems]
             released_notebook.restore(notebook, source)
             plain_notebooks.say_not_run([c for c in notebook.cells if c.cell_type == "code"], reading.unread)
-            handed_in.tell_unread(notebook, reading.unread)
+            handed_in.put_first(notebook, reading.unread)
         else:
-            problems += [self._in_notebook(name, problem) for problem in reading.problems]
             if (other := self._of_other_assignment(reading)) is not None:
-                problems.append(self._beside_rubric(name, other))
+                noticed.append(other)
             released_notebook.restore(notebook, source)
-            noticed = runner.run(notebook, folder, submission.folder)
-            problems += [self._in_notebook(name, problem) for problem in noticed]
+            noticed += runner.run(notebook, folder, submission.folder)
             self._do_further_steps(notebook, source, submission.folder.parent.name)
         repair.name_cells(notebook.cells)
         scores, notes = plain_notebooks.scores(notebook, source)
-        problems += notes
+        problems += [self._in_notebook(source.name, problem) for problem in (*noticed, *notes)]
         made = {"scores": scores, "comments": autograded.comments(notebook, source)}
         notebook.metadata[RUN] = made | {"unread": reading.unread is not None}
         return notebook
@@ -243,17 +240,7 @@ class PlainAssignment:
 
     def _in_notebook(self, name: str, problem: Problem) -> Problem:
         """Return a problem that names its notebook, if there are several."""
-        if self.is_one_notebook:
-            return problem
-        return problem.model_copy(update={"text": same(f"{name}: ") + problem.text})
-
-    def _beside_rubric(self, name: str, problem: Problem) -> Problem:
-        """Return a problem whose words name the file; `mixed` knows by the beginning that it is no rubric's."""
-        return problem if self.judged is None else self._in_notebook(name, problem)
-
-    def _load_further_steps(self) -> list[type]:
-        """Return the steps of the course's autograding that are not ours."""
-        return [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
+        return problem if self.is_one_notebook else problem.of_notebook(name)
 
     def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:
         place = {"assignment": self.name, "notebook": source.name, "student": student}

@@ -13,12 +13,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from autograder.base.errors import GradebookError
 from autograder.base.i18n import text
 from autograder.course import configuration
-from autograder.gradebook import scores
+from autograder.course.course import Course
+from autograder.gradebook import handed_in, nbgrader_tables, scores
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback import Written, bring_along
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_for_a_while
@@ -89,8 +88,8 @@ def without_hidden_tests(notebook: NotebookNode) -> NotebookNode:
     return shown
 
 
-def say_what_waits(notebook: NotebookNode, place: Mapping[str, Any], root: Path) -> None:
-    """Take the scores from cells of an autograded notebook that a person has yet to grade: nbgrader's page shows 0.
+def say_what_counts(notebook: NotebookNode, place: Mapping[str, Any], root: Path) -> None:
+    """Take the scores from cells that a person has yet to grade, which nbgrader shows as 0; name what is missing.
 
     Args:
         notebook: changed in place; what has no score is not a number.
@@ -100,20 +99,16 @@ def say_what_waits(notebook: NotebookNode, place: Mapping[str, Any], root: Path)
     Raises:
         GradebookError: the gradebook cannot be read.
     """
-    engine = scores.engine(root, place["db_url"])
-    try:
-        with engine.connect() as connection:
-            work = scores.of_student(connection, place["student"], place["assignment"]) or scores.Work()
-    except SQLAlchemyError as error:
-        raise scores.unreadable(error) from error
-    finally:
-        engine.dispose()
+    with nbgrader_tables.reading(root, place["db_url"]) as connection:
+        work = scores.of_student(connection, place["student"], place["assignment"]) or scores.Work()
     waiting = {
         one.cell for one in work.grades if one.notebook == place["notebook"] and one.waits and one.manual is None
     }
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("grade_id") in waiting:
             cell.metadata.nbgrader["score"] = math.nan
+    for problem in work.missing(Course(root)):
+        handed_in.put_first(notebook, problem.text)
 
 
 def rounded(score: float, digits: int = 0) -> float | str:

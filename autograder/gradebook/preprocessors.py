@@ -92,7 +92,7 @@ def _names(gradebook: Gradebook, assignment: str, judged: str | None) -> list[st
 def _sources(gradebook: Gradebook, assignment: str, judged: str | None) -> list[SourceNotebook]:
     """Return the notebooks that no rubric judges; beside one that a rubric judges, those that earn points."""
     found = [released_notebook.load(gradebook, name, assignment) for name in _names(gradebook, assignment, judged)]
-    return found if judged is None else [one for one in found if one.is_worth_points]
+    return found if judged is None else [one for one in found if one.points]
 
 
 def _complete_row(gradebook: Gradebook, student: str, assignment: str) -> None:
@@ -168,7 +168,7 @@ class SubmissionReader(NotebookExporter):
         released_notebook.restore(reading.notebook, source)
         if reading.unread is not None:
             run.unread[place["student"], assignment, name] = reading.unread
-            handed_in.tell_unread(reading.notebook, reading.unread)
+            handed_in.put_first(reading.notebook, reading.unread)
         repair.name_cells(reading.notebook.cells)
         return reading.notebook
 

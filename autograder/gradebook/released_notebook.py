@@ -88,9 +88,9 @@ class SourceNotebook:
     cells: dict[str, SourceCell]
 
     @property
-    def is_worth_points(self) -> bool:
-        """Whether any of its cells is."""
-        return any(cell.points for cell in self.cells.values())
+    def points(self) -> float:
+        """What its cells are worth."""
+        return round(sum(cell.points or 0.0 for cell in self.cells.values()), 6)
 
 
 def load(gradebook: Gradebook, notebook: str, assignment: str) -> SourceNotebook:

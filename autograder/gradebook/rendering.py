@@ -26,7 +26,7 @@ from autograder.course import kit
 from autograder.gradebook import feedback, repair
 from autograder.gradebook.autograded import MARK
 from autograder.gradebook.nbgrader_course import rubric_of
-from autograder.gradebook.plain_feedback import rounded, say_what_waits, without_hidden_tests
+from autograder.gradebook.plain_feedback import rounded, say_what_counts, without_hidden_tests
 from autograder.report.html import preformatted
 from autograder.report.markup import clean, is_deep
 from autograder.report.templates import render
@@ -171,8 +171,8 @@ class FeedbackPage(HTMLExporter):
         return page.replace(_END_OF_HEAD, fitting + _END_OF_HEAD, 1), found
 
     def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
-        """Return the notebook with what the gradebook has for its cells, but without a 0 that nobody has given."""
+        """Return the notebook with what the gradebook has for its cells and for the notebooks beside it."""
         shown, found = super()._preprocess(nb, resources)
         if "nbgrader" in found:
-            say_what_waits(shown, found["nbgrader"], Path(cast("GenerateFeedback", self.parent).coursedir.root))
+            say_what_counts(shown, found["nbgrader"], Path(cast("GenerateFeedback", self.parent).coursedir.root))
         return shown, found

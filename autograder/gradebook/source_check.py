@@ -187,7 +187,7 @@ def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[_Missed
         if notebook is None or not _has_solutions(notebook):
             continue
         scores = notebook.metadata[RUN]["scores"]
-        problems = list(_problems_of(executed, source.name, is_only=assignment.is_one_notebook))
+        problems = [one for one in executed.report.problems if one.notebook in (None, source.name)]
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         for number, cell in enumerate(code, 1):
             known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
@@ -196,15 +196,6 @@ def _missed(assignment: PlainAssignment, executed: Executed) -> Iterator[_Missed
             score, worth = scores[known.name], known.points or 0.0
             if (score is None and known.grade) or (score is not None and score < worth):
                 yield _Missed(known.name, score, worth, _reason(code[:number], problems))
-
-
-def _problems_of(executed: Executed, name: str, *, is_only: bool) -> Iterator[Problem]:
-    """Yield what was noticed in one notebook; where there are several, each problem begins with the name of its own."""
-    for problem in executed.report.problems:
-        if is_only:
-            yield problem
-        elif problem.text.en.startswith(f"{name}: "):
-            yield problem.model_copy(update={"text": problem.text.map(lambda words: words.removeprefix(f"{name}: "))})
 
 
 def _has_solutions(notebook: NotebookNode) -> bool:

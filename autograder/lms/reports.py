@@ -30,7 +30,7 @@ def as_gradescope(report: GradeReport, language: Language) -> str:
         for test in _gradescope_tests(exercise, number, language)
     ]
     document: dict[str, Any] = {
-        "output": "\n".join(problem.text.get(language) for problem in report.problems),
+        "output": "\n".join(problem.in_full.get(language) for problem in report.problems),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
@@ -122,7 +122,7 @@ def as_junit(reports: Sequence[GradeReport], language: Language) -> str:
         for exercise in whole:
             _junit_whole(suite, report, exercise)
         if report.problems:
-            SubElement(suite, "system-out").text = _xml("\n".join(p.text.get(language) for p in report.problems))
+            SubElement(suite, "system-out").text = _xml("\n".join(p.in_full.get(language) for p in report.problems))
     indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
@@ -161,7 +161,7 @@ def _markdown(report: GradeReport, language: Language, *, named: bool) -> str:
     name = f"{report.assignment}, {report.student}" if named else report.assignment
     parts = [f"## {_literal(name)}: {_of(report.score, report.max_score)}", _markdown_table(exercises, language)]
     if report.problems:
-        parts.append(_fenced("\n".join(problem.text.get(language) for problem in report.problems)))
+        parts.append(_fenced("\n".join(problem.in_full.get(language) for problem in report.problems)))
     listed = [exercise for exercise in exercises if not exercise.is_whole]
     parts.append(_fenced(terminal.plain(listed, language)))
     if listed and all(criterion.visible for exercise in listed for criterion in exercise.criteria):

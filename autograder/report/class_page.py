@@ -8,7 +8,7 @@ from autograder.base.i18n import OURS, Language, Text, first_of, same, text
 from autograder.report import plots
 from autograder.report.tables import points
 from autograder.report.templates import render
-from autograder.report.terminal import in_a_line, notebooks_of
+from autograder.report.terminal import in_a_line
 from autograder.results.classroom import Classroom, Mistake
 from autograder.results.grade_report import GradeReport
 
@@ -91,9 +91,8 @@ def _students(classroom: Classroom) -> Iterator[tuple[GradeReport, list[float | 
 
 
 def _problems(report: GradeReport) -> list[Text]:
-    notebooks = notebooks_of(report)
     told = [
-        Text(**{language: in_a_line(problem, notebooks, language) for language, _ in problem.text})
+        Text(**{language: in_a_line(problem, language) for language, _ in problem.text})
         for problem in report.problems[:_MOST_PROBLEMS]
     ]
     return told + ([same("…")] if len(report.problems) > _MOST_PROBLEMS else [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -250,7 +250,7 @@ def _failed(words: str) -> Styled:
 
 def problem(found: Problem, language: Language) -> Styled:
     """What went wrong with a submission as a whole, or in one of its cells."""
-    return Styled(found.text.get(language), style="yellow")
+    return Styled(found.in_full.get(language), style="yellow")
 
 
 def explanation(result: CriterionResult, language: Language, *, hints: bool = True) -> list[str]:
@@ -301,23 +301,14 @@ def _problems(report: GradeReport, counted: Counted | None, language: Language) 
     if not found:
         return ""
     first = min(found, key=lambda one: one.kind != "unreadable")  # else the first one
-    words = in_a_line(first, notebooks_of(report), language)
+    words = in_a_line(first, language)
     more = len(found) - 1
     return words + (text(" (and {count} more)", count=more).get(language) if more else "")
 
 
-def notebooks_of(report: GradeReport) -> set[str]:
-    """Return the notebooks after which the exercises are named, where there are several."""
-    return {exercise.name.rpartition("/")[0] for exercise in report.exercises}
-
-
-def in_a_line(problem: Problem, notebooks: Collection[str], language: Language) -> str:
-    """Return the last line of a problem, which says what happened, behind its place; it begins with its notebook."""
-    lines = problem.text.get(language).splitlines() or [""]
-    notebook = lines[0].partition(": ")[0]
-    place = [notebook] if notebook and notebook in notebooks else []
-    words = lines[-1].removeprefix(f"{notebook}: ") if place else lines[-1]
-    if problem.cell is not None:
-        cell = text("code cell {number}", number=problem.cell).get(language)
-        place += [cell] if cell not in words else []
-    return ": ".join([*filter(None, [", ".join(place)]), words])
+def in_a_line(problem: Problem, language: Language) -> str:
+    """Return the last line of a problem, which says what happened, behind its place."""
+    *_, words = problem.text.get(language).splitlines() or [""]
+    cell = text("code cell {number}", number=problem.cell).get(language) if problem.cell is not None else ""
+    place = [problem.heading, "" if cell in words else cell]
+    return ": ".join(filter(None, [", ".join(filter(None, place)), words]))

@@ -51,3 +51,14 @@ def tell_waiting(count: int) -> Text:
     if count == 1:
         return text("one cell waits for a person to grade it")
     return text("{count} cells wait for a person to grade them", count=count)
+
+
+def tell_missing(notebook: str, points: float) -> Text:
+    """Say that a notebook was not handed in, and what that costs; 0 points if that is not decided yet."""
+    if not points:
+        return text("there is no {expected}", expected=f"{notebook}.ipynb")
+    return text(
+        "there is no {notebook}.ipynb, so none of its points are earned ({points})",
+        notebook=notebook,
+        points=f"{points:g}",
+    )

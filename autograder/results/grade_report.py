@@ -36,7 +36,15 @@ class Diagnosis(Record):
 
 
 class Problem(Record):
-    """Something about a submission that its student should know, whatever the score."""
+    """Something about a submission that its student should know, whatever the score.
+
+    Args:
+        kind: what it is.
+        notebook: the one that it is about; left out where a submission has one notebook, or it is about all of them.
+        cell: the number of the cell, among those with code.
+        line: in that cell.
+        text: what is said.
+    """
 
     kind: Literal[
         "unreadable",
@@ -53,6 +61,7 @@ class Problem(Record):
         "platform",
         "waiting",
     ]
+    notebook: str | None = Field(default=None, exclude_if=lambda name: name is None)
     cell: int | None = None
     line: int | None = None
     text: Text
@@ -62,13 +71,29 @@ class Problem(Record):
         """Return a problem described in both languages."""
         return cls(kind=kind, cell=cell, line=line, text=words)  # type: ignore[arg-type]
 
+    def of_notebook(self, name: str) -> Self:
+        """Return the problem as that of one of several notebooks."""
+        return self.model_copy(update={"notebook": name})
+
+    @property
+    def heading(self) -> str:
+        """The name of its notebook, where there are several and the words do not name its file; else ``""``."""
+        is_named = f" {self.notebook}.ipynb" in f" {self.text.en}"
+        return "" if self.notebook is None or is_named else self.notebook
+
+    @property
+    def in_full(self) -> Text:
+        """The words behind the name of their notebook, where readers need it."""
+        return same(f"{self.heading}: ") + self.text if self.heading else self.text
+
 
 def bounded(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """Return the problems that a report lists: of very many the first ones, and that there are more."""
     if len(problems) <= MAX_PROBLEMS:
         return tuple(problems)
     words = text("there are more problems like these; only the first {count} are shown", count=MAX_PROBLEMS)
-    return (*problems[:MAX_PROBLEMS], Problem.of(problems[MAX_PROBLEMS].kind, words))
+    more = problems[MAX_PROBLEMS].model_copy(update={"cell": None, "line": None, "text": words})
+    return (*problems[:MAX_PROBLEMS], more)
 
 
 class CriterionResult(Record):

@@ -12,34 +12,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from autograder.base.errors import StudentException
 from autograder.base.i18n import Text, same, text
-from autograder.course.submission import tell_label
 from autograder.rubric.arrays import as_tensors, precision_of
-from autograder.rubric.check_failures import CheckFailed, changed_in_place, failed_after_call, named
-from autograder.rubric.classification import diagnosis
+from autograder.rubric.check_failures import changed_in_place, failed_after_call, named
 from autograder.rubric.closeness import are_close, calculable, tolerances
 from autograder.rubric.kinds import Asked, of_dtype, of_kind, told_kind
 from autograder.sandbox.frozen import Watched
-from autograder.sandbox.tracing import Use, plain
 from autograder.student.calls import describe, last_call, values_are_hidden
 from autograder.student.functions import StudentFunction
-
-if TYPE_CHECKING:
-    from autograder.results.grade_report import Diagnosis
-
-ACTIVATIONS = tuple(name for name in torch.nn.modules.activation.__all__ if name not in ("Sigmoid", "Tanh"))
-"""For `assert_written_without`: the activations of torch, but for two that are functions of mathematics anyway.
-
-With the right settings many of them are one another: softplus with a large beta is relu, and so is silu.
-"""
-LOSSES = tuple(torch.nn.modules.loss.__all__)
-"""For `assert_written_without`: the losses of torch. One with a margin takes the maximum of 0 and something."""
 
 
 @runtime_checkable
@@ -99,86 +85,6 @@ def take(iterable: Any, most: int) -> list[Any]:
     if isinstance(iterable, Takes):
         return iterable.__take__(most)
     return list(islice(iterable, most))
-
-
-def assert_written_without(
-    function: Any, *names: str, arguments: tuple[Any, ...] | Sequence[tuple[Any, ...]] | None = None, most: int = 0
-) -> None:
-    """Check, by calling the student's function, that it runs none of these ready-made operations.
-
-    What counts is what runs, however it is reached and whatever the text says: torch's operations, and functions of
-    Python's libraries. Students' own functions, classes and variables may have any name.
-
-    Args:
-        function: the student's function.
-        names: of functions, operations or classes. Case and underscores do not matter, and a longer name counts:
-            ``"softmax"`` means ``Softmax2d``, ``log_softmax`` and attention, which is a softmax inside, too. The first
-            is what the function should be; `ACTIVATIONS` and `LOSSES` are whole kinds that may do the same.
-        arguments: what it is called with: a tuple, or a list of tuples for several calls, as the other criteria have
-            them. A function may do something else for other shapes.
-        most: so many items of an iterator that it returns are taken; what it does for later ones is not seen.
-
-    Raises:
-        CheckFailed: it runs one of them, or disturbs the record.
-        StudentError: it returned no value in the first of the calls, or ended or blocked its process in any.
-        TypeError: the rubric gives no arguments.
-    """
-    if not arguments:
-        raise TypeError("assert_written_without calls the function: give it arguments=(X,), or several such in a list")
-    for number, given in enumerate([arguments] if isinstance(arguments, tuple) else arguments):
-        try:
-            uses = function.record(given, *names, most=most)
-        except StudentException:
-            if number == 0:
-                raise
-            continue  # that it cannot take these as well is for another criterion to say
-        if uses is None:
-            raise CheckFailed(
-                text(
-                    "`{name}` disturbs the record of what it calls (as sys.setprofile does), so nobody can tell what it uses",  # noqa: E501
-                    name=function.__name__,
-                )
-            )
-        if uses:
-            raise _ready_made(function.__name__, names, uses)
-
-
-def _ready_made(name: str, names: Sequence[str], uses: Sequence[Use]) -> CheckFailed:
-    """Return the failure for an operation that ran, with its line; the finding is the same wherever that is."""
-    named = [use for use in uses if any(plain(watched) in plain(use.operation) for watched in names)]
-    use = (named or uses)[0]
-    ran = use.operation.removeprefix("aten::") if named else names[0]  # attention, say, has a softmax inside
-    place = tell_label(use.label)
-    said = {"name": name, "used": same(use.expression), "ran": same(ran), "place": place, "line": use.line}
-    if named and plain(names[0]) not in plain(ran):
-        return CheckFailed(_as_good_as(use, said | {"asked": names[0]}), finding=f"`{name}` is another ready-made one")
-    if not use.label:
-        words = text("`{name}` runs `{ran}`, which you should write yourself here", **said)
-    elif not use.expression:
-        words = text("`{name}` ({place}, line {line}) runs `{ran}`, which you should write yourself here", **said)
-    elif plain(ran.rpartition(".")[2]) in plain(use.expression):
-        words = text("`{name}` uses `{used}` ({place}, line {line}), which you should write yourself here", **said)
-    else:
-        words = text(
-            "`{name}` uses `{used}` ({place}, line {line}), which runs `{ran}`; you should write that yourself here",
-            **said,
-        )
-    return CheckFailed(words, finding=f"`{name}` is ready-made")
-
-
-def _as_good_as(use: Use, said: Mapping[str, Any]) -> Text:
-    """Say that something else than what was to be written is no less ready-made."""
-    if not use.label:
-        return text(
-            "`{name}` runs `{ran}`, which is no less ready-made than `{asked}`; you should write it yourself here",
-            **said,
-        )
-    used = use.expression or said["ran"]
-    return text(
-        "`{name}` uses `{used}` ({place}, line {line}), which is no less ready-made than `{asked}`; "
-        "you should write it yourself here",
-        **{**said, "used": used},
-    )
 
 
 def assert_tensor(value: Any, *, name: str | Text | None = None) -> torch.Tensor:
@@ -307,44 +213,6 @@ def assert_close(
         raise failed_after_call(words, actual=tensor, expected=wanted)
 
 
-def assert_gradient(
-    function: Callable[..., Any],
-    *arguments: Any,
-    reference: Callable[..., Any] | None = None,
-    name: str | None = None,
-) -> None:
-    """Check that autograd through the student's function gives the right gradients.
-
-    Compares the gradients of a fixed weighted sum of the result, for every argument that requires one.
-
-    Args:
-        function: the student's function.
-        arguments: what to call it with; float64 leaves with ``requires_grad`` are differentiated.
-        reference: a right version; without one, central differences of the function's own values decide.
-        name: what the result is, for the message.
-
-    Raises:
-        CheckFailed: a gradient is missing or wrong.
-    """
-    leaves = [a for a in arguments if isinstance(a, torch.Tensor) and a.requires_grad]
-    expected = _differences(function, arguments) if reference is None else _gradients(reference, arguments, leaves)
-    actual = _gradients(function, arguments, leaves, name=name)
-    names = {id(value): label for label, value in _arguments_of_last_call()}
-    for leaf, got, wanted in zip(leaves, actual, expected, strict=True):
-        told = names.get(id(leaf))
-        if got is None:
-            raise failed_after_call(
-                text(
-                    "no gradient reaches {argument}: the result does not depend on it, or was detached from the graph",
-                    argument=told or text("an argument"),
-                ),
-                diagnosis=detached(),
-            )
-        assert wanted is not None
-        of = text("the gradient with respect to `{argument}`", argument=told) if told else text("the gradient")
-        assert_close(got, wanted, rtol=1e-4, atol=1e-6, name=of)
-
-
 def assert_unchanged(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call the function, which must not change its arguments, even where it raises, and return its result.
 
@@ -424,58 +292,6 @@ def assert_converges(value: Any, target: torch.Tensor | float, *, within: float,
         )
 
 
-def _gradients(
-    function: Callable[..., Any], arguments: Sequence[Any], leaves: list[torch.Tensor], *, name: str | None = None
-) -> list[torch.Tensor | None]:
-    result = assert_tensor(function(*arguments), name=name)
-    if not result.requires_grad:
-        return [None for _ in leaves]
-    return list(torch.autograd.grad(result, leaves, _weights(result), allow_unused=True))
-
-
-def _differences(
-    function: Callable[..., Any], arguments: Sequence[Any], step: float = 1e-5
-) -> list[torch.Tensor | None]:
-    """Return central differences of the weighted sum of the function's values, in the arguments' own precision."""
-    plain = [a.detach().clone() if isinstance(a, torch.Tensor) else a for a in arguments]
-
-    def value() -> float:
-        with torch.no_grad():
-            result = assert_tensor(function(*plain))
-            return float((result * _weights(result)).sum())
-
-    gradients: list[torch.Tensor | None] = []
-    for original, moved in zip(arguments, plain, strict=True):
-        if not (isinstance(original, torch.Tensor) and original.requires_grad):
-            continue
-        gradient, flat = torch.zeros_like(moved), moved.view(-1)
-        for i in range(flat.numel()):
-            there = float(flat[i])
-            flat[i] = there + step
-            above = value()
-            flat[i] = there - step
-            below = value()
-            flat[i] = there
-            gradient.view(-1)[i] = (above - below) / (2 * step)
-        gradients.append(gradient)
-    return gradients
-
-
-def detached() -> Diagnosis:
-    """Return the cause of a result without a gradient."""
-    return diagnosis(
-        "detached",
-        text(
-            "the graph is cut: by .detach(), .data, .item(), numpy, torch.tensor(...) or under torch.no_grad(), or the argument is not used, or the parameters are frozen"  # noqa: E501
-        ),
-    )
-
-
-def _weights(result: torch.Tensor) -> torch.Tensor:
-    """Return weights that no symmetry of a wrong gradient cancels: cos(1), cos(2), ..."""
-    return torch.arange(1, result.numel() + 1, dtype=result.dtype).cos().reshape(result.shape)
-
-
 def _equal(value: torch.Tensor, expected: torch.Tensor) -> bool:
     """Return whether both are equal bit for bit, which is much faster to see than closeness."""
     comparable = value.layout is expected.layout and value.device == expected.device
@@ -519,8 +335,3 @@ def _numbers(value: torch.Tensor, expected: torch.Tensor) -> tuple[str, str]:
 def _number(value: torch.Tensor, digits: int) -> str:
     plain = value.item()
     return f"{plain:.{digits}g}" if isinstance(plain, float) and math.isfinite(plain) else str(plain)
-
-
-def _arguments_of_last_call() -> tuple[tuple[str, Any], ...]:
-    call = last_call()
-    return call.arguments if call else ()

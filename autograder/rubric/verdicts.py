@@ -154,7 +154,7 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
     if isinstance(error, AssertionError | pytest.fail.Exception):
         return "failed", same(without_addresses(str(error))[:1000]) if judged.visible else _not_met(), None
     if isinstance(error, RuntimeError) and str(error).startswith(_WITHOUT_GRADIENT):
-        from autograder.rubric.checks import detached
+        from autograder.rubric.gradients import detached
 
         words = text("a gradient was asked for, but what came back has none; {call}", call=failed_call().words)
         return "failed", words, detached()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -20,6 +20,7 @@ from autograder.sandbox.bounds import MAX_OBJECTS
 from autograder.sandbox.effects import Effects
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.frozen import is_iterator
+from autograder.sandbox.handed_lists import HandedLists
 from autograder.sandbox.held_lists import HeldLists
 from autograder.sandbox.links import Links
 from autograder.sandbox.lists import CHANGEABLE
@@ -64,25 +65,26 @@ class Answering(NotebookWorker):
         self._effects: dict[int, Effects] = {}  # of the calls that iterators came from
         self._said: list[str] = []  # printed since the last message, while somebody listens
         self._warned: list[list[str]] = []  # likewise
-        self._back = AskingBack(self._exchange, self._handle, lambda tensors, tree: self._reader(tensors).decode(tree))
+        self._lists = HeldLists(self._keep)
+        self._handed = HandedLists(self._lists)
+        self._back = AskingBack(
+            self._exchange,
+            self._handle,
+            lambda tensors, tree: self._reader(tensors).decode(tree),
+            self._handed,
+            self._free,
+        )
         self._going_back = GoingBack(self._back)
         self._count = 0
         self._links = Links(self._next_number)
-        self._lists = HeldLists(self._keep)
         self._declared: dict[str, type] = {}
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
         self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
         self._passed = Passed(self._back.call_back)
 
     def _answer(self, message: Request, tensors: list[Received]) -> None:
-        for handle in message.get("free", ()):
-            kept = self._objects.pop(handle, None)
-            if kept is not None:
-                self._numbers.pop(id(kept[0]), None)
-            self._graphs.pop(handle, None)
-            self._effects.pop(handle, None)
-            self._links.free(handle)
-            self._lists.free(handle)
+        if "free" in message:
+            self._free(message["free"])
         if "forget" in message:
             self._objects.clear()
             self._numbers.clear()
@@ -92,11 +94,24 @@ class Answering(NotebookWorker):
             self._lists.clear()
             self._passed.clear()
             self._last_inputs = []
+        for graph, index in message.get("retain", ()):
+            self._graphs[graph][1][index].retain_grad()
         if "parameters" in message:
             self._links.take(message["parameters"], tensors_of(tensors))
         if "networks" in message:
             self._refresh(message["networks"], tensors_of(tensors))
         super()._answer(message, tensors)
+
+    def _free(self, handles: Iterable[int]) -> None:
+        """Let go of what the other side has let go of."""
+        for handle in handles:
+            kept = self._objects.pop(handle, None)
+            if kept is not None:
+                self._numbers.pop(id(kept[0]), None)
+            self._graphs.pop(handle, None)
+            self._effects.pop(handle, None)
+            self._links.free(handle)
+            self._lists.free(handle)
 
     def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
         """Put into a request what the student's code has done to what is one on both sides."""
@@ -204,9 +219,13 @@ class Answering(NotebookWorker):
             self._links.take(answer["parameters"], tensors_of(received))
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
+        if self._handed.effects is not None:
+            self._handed.effects.settle_handed()
         if "error" in answer:
-            if "raised" in answer:
-                raise self._objects[answer["raised"]][0]
+            raised = self._objects[answer["raised"]][0] if "raised" in answer else None
+            self._free(answer.get("free", []))
+            if raised is not None:
+                raise raised
             raise plain_functions.as_raised(answer["kind"], answer["error"])
         return answer, received
 
@@ -372,9 +391,9 @@ class Answering(NotebookWorker):
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:
-        leaves = [(i, t) for i, t in enumerate(encoder.tensors) if t.is_leaf and t.grad is not None]
-        if leaves:
-            message["grads"] = [[i, encoder.add(cast("torch.Tensor", t.grad))] for i, t in leaves]
+        own = [(i, t) for i, t in enumerate(encoder.tensors) if (t.is_leaf or t.retains_grad) and t.grad is not None]
+        if own:
+            message["grads"] = [[i, encoder.add(cast("torch.Tensor", t.grad))] for i, t in own]
         self._send_values(message, encoder)
 
     def _send_values(self, message: Result, encoder: Encoder) -> None:

@@ -10,6 +10,7 @@ import torch
 from autograder.sandbox.called_graph import attach
 from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import refill
+from autograder.sandbox.handed_lists import HandedLists
 from autograder.sandbox.protocol import BackwardRequest, CallbackReply, CallbackRequest, CallbackResult
 from autograder.sandbox.torch_modes import present_modes
 from autograder.sandbox.trees import Tree
@@ -26,10 +27,20 @@ class AskingBack:
         exchange: sends a message and its tensors, and returns the answer.
         handle: returns what stands for an object that stays here.
         decode: reads a tree, with the tensors of its frame.
+        handed: lists that functions are called with.
+        free: lets go of handles.
     """
 
-    def __init__(self, exchange: Exchange, handle: Hook, decode: Callable[[list[torch.Tensor], Tree], Any]) -> None:
-        self._exchange, self._handle, self._decode = exchange, handle, decode
+    def __init__(
+        self,
+        exchange: Exchange,
+        handle: Hook,
+        decode: Callable[[list[torch.Tensor], Tree], Any],
+        handed: HandedLists,
+        free: Callable[[list[int]], None],
+    ) -> None:
+        self._exchange, self._handle, self._decode, self._handed = exchange, handle, decode, handed
+        self._free = free
         self.dropped: list[int] = []
         """Graphs that are no longer used, which the rubric's side does not know yet."""
 
@@ -45,13 +56,13 @@ class AskingBack:
     ) -> Any:
         """Call a function (or a network in its present state) on the rubric's side, or ask something of an object."""
         encoder = Encoder(self._handle)
-        encoder.look_through([*positional, *keywords.values()])
         request: CallbackRequest = {
             "callback": number,
-            "args": encoder.encode(positional),
-            "kwargs": encoder.encode(keywords),
+            "args": None,
+            "kwargs": None,
             "grad_enabled": torch.is_grad_enabled(),
         }
+        self._handed.encode(positional, keywords, encoder, request)
         if asked is not None:
             request["asked"] = list(asked)
         if (modes := present_modes()) is not None:
@@ -72,7 +83,10 @@ class AskingBack:
         if "graph" in answer:
             ends = [i for i, r in enumerate(received) if r.requires_grad]
             attach(self, answer["graph"], tensors, ends, [t for t in encoder.tensors if t.requires_grad])
-        return self._decode(tensors, answer["result"])
+        result = self._decode(tensors, answer["result"])
+        if "free" in answer:  # which may be the last to name what it gives
+            self._free(answer["free"])
+        return result
 
     def _change(
         self, answer: CallbackReply, tensors: list[torch.Tensor], given: list[torch.Tensor], arguments: list[Any]
@@ -105,6 +119,7 @@ class AskingBack:
         tree: Any = answer["result"]
         products = Decoder(tensors_of(received)).decode(tree)
         live = [i for i, node in enumerate(tree) if node is not None and received[node["t"]].requires_grad]
+        self._free(answer.get("free", []))
         return products, answer.get("graph"), live
 
     def drop(self, graph: int) -> None:

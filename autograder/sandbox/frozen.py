@@ -96,6 +96,14 @@ class Containers:
                 return True
         return False
 
+    def held_before(self, container: Any) -> list[Any]:
+        """Return what a list, dict or set of them held, as `items_of` says it."""
+        return next(items for kept in self._kept for one, items in kept if one is container)
+
+    def settle(self, place: int) -> None:
+        """Watch what is in a value from now on."""
+        self._kept[place] = _contents(self.values[place])
+
     def put_back(self, place: int) -> None:
         """Let the lists, dicts and sets in a value hold what they held before."""
         for container, before in self._kept[place]:
@@ -315,7 +323,7 @@ class _Refill:
             return old if is_parameter and id(new) not in self._ours else new
         if isinstance(new, tuple):
             inner = self._all(new, path)
-            return new if all(a is b for a, b in zip(inner, new, strict=True)) else _tuple_like(new, inner)
+            return new if all(a is b for a, b in zip(inner, new, strict=True)) else tuple_like(new, inner)
         if not isinstance(new, _CONTAINERS):
             return new
         target = old if type(old) is type(new) and _fits(old, new) else new
@@ -356,7 +364,8 @@ def _fits(container: Any, content: Any) -> bool:
     return (container.shape, container.dtype) == (content.shape, content.dtype)
 
 
-def _tuple_like(model: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+def tuple_like(model: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+    """Return a tuple of the same type, with other values."""
     return tuple(values) if type(model) is tuple else type(model)(*values)
 
 

@@ -88,9 +88,14 @@ class HeldLists:
             if id(known.held) in inside and known.is_plain and is_as_before(known.held, known.items)
         }
 
-    def adopt_theirs(self, held: Any) -> int:
-        """Return the number of one of the rubric's that the code has kept."""
-        number = self.adopt(held)
+    def adopt_theirs(self, held: Any, items: list[Any] | None = None) -> int:
+        """Return the number of one of the rubric's that the code has kept.
+
+        Args:
+            held: it.
+            items: what the other side knows that it holds; by default what it does.
+        """
+        number = self.adopt(held, items)
         self._theirs.add(number)
         return number
 
@@ -130,9 +135,9 @@ class HeldLists:
         adopt = self.adopt_theirs if number in self._theirs else self.adopt
         return [[index, adopt(held)] for index, held in enumerate(lists[: max(_MOST - len(self._found), 0)])]
 
-    def adopt(self, held: Any) -> int:
-        """Return the number of one that is known from now on."""
+    def adopt(self, held: Any, items: list[Any] | None = None) -> int:
+        """Return the number of one that is known from now on; see `adopt_theirs`."""
         number = self._keep(held)
-        items = items_of(held)
+        items = items_of(held) if items is None else items
         self._found[number] = _Known(held, items, is_plain(items))
         return number

@@ -30,6 +30,7 @@ class _Request(TypedDict):
         seed: what the student's random number generators start from.
         seeds: what those of single libraries start from, since the rubric has seeded its own of these.
         forget: let go of every handle and graph.
+        retain: graph and index of each result that the rubric has told to keep its gradient.
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
@@ -42,6 +43,7 @@ class _Request(TypedDict):
     seed: NotRequired[int]
     seeds: NotRequired[dict[str, int]]
     forget: NotRequired[bool]
+    retain: NotRequired[list[tuple[int, int]]]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
     heard: NotRequired[bool]
@@ -605,6 +607,8 @@ class CallbackRequest(_Reply):
         grad_enabled: whether the student's code records a graph.
         asked: of an object, ``get`` or ``call`` and the name of an attribute or method.
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
+        kept_lists: path and number of lists, dicts and sets among the arguments of the call that is going on, which are
+            one on both sides until it is over: the function gets them.
         parameters: as in a `ValueReply`.
         lists: likewise.
         hooks: likewise.
@@ -617,6 +621,7 @@ class CallbackRequest(_Reply):
     network: NotRequired[object]
     grad_enabled: object
     modes: NotRequired[object]
+    kept_lists: NotRequired[object]
     parameters: NotRequired[object]
     lists: NotRequired[object]
     hooks: NotRequired[object]
@@ -656,6 +661,7 @@ class CallbackResult(TypedDict):
         changed: index and tree of each tensor among the arguments that the function has changed; absent without any.
         refilled: places of the arguments with lists and the like, one of which was changed, the tree of a list with
             these arguments, and their `frozen.Containers.moved`; absent where none was changed.
+        free: as in a request.
         parameters: what has been done to linked parameters, see `links`.
     """
 
@@ -664,6 +670,7 @@ class CallbackResult(TypedDict):
     buffers: NotRequired[list[object]]
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
+    free: NotRequired[list[int]]
     parameters: NotRequired[list[object]]
 
 
@@ -677,6 +684,7 @@ class CallbackError(TypedDict):
         raised: the handle of the student's exception that it is; absent for others.
         changed: as in a `CallbackResult`, of what it did before.
         refilled: likewise.
+        free: as in a request.
         parameters: likewise.
     """
 
@@ -685,6 +693,7 @@ class CallbackError(TypedDict):
     raised: NotRequired[int]
     changed: NotRequired[list[list[Any]]]
     refilled: NotRequired[list[Any]]
+    free: NotRequired[list[int]]
     parameters: NotRequired[list[object]]
 
 

@@ -86,6 +86,27 @@ def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) 
     return [*held, *map(View, views)]
 
 
+def lists_handed(values: Sequence[Any], by_a_call: int) -> tuple[dict[int, Any], set[int]]:
+    """Return the lists, dicts and sets in the arguments of a call, by `id`, and which of them the code has besides.
+
+    Args:
+        values: the arguments. Where tensors or arrays lie in one, or too much, there are none.
+        by_a_call: how many references a call has to each.
+    """
+    walked = [value for value in values if type(value) in WALKED]
+    found = _all_in(walked)
+    if any(isinstance(part, torch.Tensor | np.ndarray) for part in found):
+        return {}, set()
+    counts = Counter(map(id, found))
+    counts.update(dict.fromkeys(map(id, walked), by_a_call + 1))  # they are in `values` as well
+    each = {id(one): one for one in found if type(one) in CHANGEABLE}
+    found.clear()
+    references = map(sys.getrefcount, each.values())
+    return each, {
+        key for key, there_are in zip(each, references, strict=True) if there_are - _BY_ONE_LIST > counts[key]
+    }
+
+
 def _all_in(whole: Sequence[Any]) -> list[Any]:
     """Return what stands in a value, as often as it does; nothing where that is too much."""
     found, walked, size = list[Any](), set[int](), 0

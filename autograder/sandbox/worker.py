@@ -212,11 +212,14 @@ class Worker(Answering):
             effects.compare()
             return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
 
-        result, failed = self._tried(run, effects)
+        if has_passed := bool(self._passed):
+            result, failed = self._handed.during(effects, lambda: self._tried(run, effects))
+            self._free(effects.take_handed())
+        else:
+            result, failed = self._tried(run, effects)
         whole = [result]
         result = None  # or it would hold what it consists of
         held = still_held(whole, effects.given)
-        has_passed = bool(self._passed)
         if has_passed:
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
@@ -354,6 +357,8 @@ class Worker(Answering):
         news = News(begin, end, reader.decode(message["content"]))
         numbered = reader.numbered
         lists = self._lists.fill(message["object"], news, [numbered[i + 1] for i in range(message["lists"])])
+        for effects in self._effects.values():  # an iterator has not done this
+            effects.settle()
         kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
         self._send_values(CallReply(result=None, kept=kept, kept_lists=lists), Encoder())
 

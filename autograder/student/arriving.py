@@ -138,6 +138,7 @@ class Arriving:
         origin: str,
         parameter: str = "function",
         inputs: Sequence[torch.Tensor] = (),
+        effects: Effects | None = None,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Call a function or a network of ours that has been passed, or go back through what one of them gave.
 
@@ -147,19 +148,33 @@ class Arriving:
             origin: the declared function that runs.
             parameter: what a function without a name is called.
             inputs: the tensors of the call that is going on.
+            effects: of that call.
         """
-        self.host.checked(lambda: self._take_in(message, received, origin))
+        self.host.checked(lambda: self._take_in(message, received, origin, effects))
         reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
         self.host.tell_lists()
         self.host.held.later.give()
+        if released := self.host.held.release():
+            reply["free"] = released
         parameters = self.host.held.parameters
         if parameters and (changes := parameters.changes(tensors)):
             reply["parameters"] = changes
         return reply, tensors
 
-    def _take_in(self, message: CallbackRequest | BackwardRequest, received: list[Received], origin: str) -> None:
+    def _take_in(
+        self,
+        message: CallbackRequest | BackwardRequest,
+        received: list[Received],
+        origin: str,
+        effects: Effects | None,
+    ) -> None:
         """Take over what an untrusted callback brings along."""
         self.host.pass_on(message)
+        if "kept_lists" in message:
+            if effects is None:
+                raise WireError("malformed list of an object")
+            for number, own in effects.kept_lists(message):
+                effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
         if "lists" in message:
@@ -227,6 +242,24 @@ class Arriving:
         except RuntimeError as error:  # its graph is no longer there
             return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
+    def _arguments(
+        self, message: CallbackRequest, tensors: list[torch.Tensor], origin: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any], ArrivingReader]:
+        """Return the arguments of an untrusted callback and what has read them; note which lists have come."""
+        reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
+        reader.is_live, held = True, self.host.held
+        known = held.numbers_of_lists()
+        positional, keywords = reader.decode(message.get("args")), reader.decode(message.get("kwargs"))
+        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
+            raise WireError("malformed callback")
+        if held.own_lists and held.keep_back((positional, *keywords.values())):
+            return self._arguments(message, tensors, origin)
+        if reader.brings_lists:
+            held.check_lists()
+            for number in held.numbers_of_lists() - known:
+                held.later.came(number)
+        return positional, keywords, reader
+
     def _call_back(
         self,
         function: Callable[..., Any],
@@ -237,10 +270,7 @@ class Arriving:
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         records, tensors = message.get("grad_enabled") is True, tensors_of(received)
         leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
-        decoder = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
-        positional, keywords = decoder.decode(message.get("args")), decoder.decode(message.get("kwargs"))
-        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
-            raise WireError("malformed callback")
+        positional, keywords, decoder = self._arguments(message, tensors, origin)
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []

@@ -137,6 +137,14 @@ class Runner(Protocol):
         """
         ...
 
+    def is_it(self, function: Function, value: object) -> bool:
+        """Return whether a value is a student's class or function itself.
+
+        Raises:
+            StudentError: it is not defined.
+        """
+        ...
+
     def parameters(self, function: Function) -> Parameters | None:
         """Look up what the student's function takes; None where nobody can tell."""
         ...
@@ -254,6 +262,15 @@ class StudentFunction:
         except StudentException as error:
             raise missing_attribute(error) from None
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same function; one that came back, such as an item of a registry, is asked."""
+        if isinstance(other, StudentFunction):
+            return (self.runner, self.function.name) == (other.runner, other.function.name)
+        return self.runner.is_it(self.function, other)
+
+    def __hash__(self) -> int:
+        return hash(self.function.name)
+
     def __instancecheck__(self, value: object) -> bool:
         """Whether ``isinstance`` takes a value for one of the student's class."""
         return self.runner.is_instance(self.function, value)
@@ -337,11 +354,7 @@ class StudentClass(StudentFunction):
         return type
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, StudentClass):
-            return (self.runner, self.function.name) == (other.runner, other.function.name)
-        if self.facts.itself is not None:
-            return other is self.facts.itself
-        return _declared_name(other) == self.function.name
+        return _declared_name(other) == self.function.name or super().__eq__(other)
 
     def __hash__(self) -> int:
         return hash(self.function.name if self.facts.itself is None else self.facts.itself)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any
 
@@ -20,7 +21,7 @@ from autograder.sandbox.lists import CHANGEABLE, News, is_as_before, items_of
 from autograder.sandbox.protocol import Request
 from autograder.sandbox.trees import Tree
 from autograder.student.callbacks import Callbacks
-from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, keep, refresh
+from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, copied, keep, refresh
 from autograder.student.later_changes import LaterChanges
 from autograder.student.linked import LinkedParameters
 from autograder.student.own_lists import MAX_OWN, OwnList, merged_with
@@ -50,6 +51,9 @@ class Held:
         self.parameters = LinkedParameters(self._released_one, self._retain, self.later)
         self.callbacks = Callbacks()
         """What of ours the worker may call, in this criterion."""
+        self.looked_at: list[tuple[int, int, torch.Tensor]] = []
+        """Graph, index and tensor of attributes that have come since the last message: `x.out.retain_grad()` is told
+        with the next one, though nobody holds `x.out` by then."""
 
     def begin(self) -> None:
         """Forget what the last worker had."""
@@ -69,6 +73,7 @@ class Held:
 
     def forget(self) -> None:
         """Forget everything, as the worker does."""
+        self.looked_at.clear()
         self.parameters.clear()
         if self.own_lists:
             self.own_lists.clear()
@@ -194,6 +199,10 @@ class Held:
             request["free"], self._released = self._released, []
         if self._leaving:
             self._leaving.clear()
+        if self.looked_at:
+            if retain := [(graph, index) for graph, index, tensor in self.looked_at if tensor.retains_grad]:
+                request["retain"] = retain
+            self.looked_at.clear()
         if self.parameters and (changes := self.parameters.changes(tensors)):
             request["parameters"] = changes
         ours = self.callbacks.networks
@@ -202,8 +211,42 @@ class Held:
         if self._lists:
             self._release_lists()
 
-    def adopt_list(self, number: object, own: OwnList) -> None:
-        """Know a list, dict or set of the rubric's by a number: the student's code has kept it.
+    def release(self) -> list[int]:
+        """Return what has been let go of, for a message that is no request."""
+        if self._lists:
+            self._release_lists()
+        released, self._released = self._released, []
+        return released
+
+    def part_with(self, numbers: Iterable[int]) -> None:
+        """Let lists of the rubric's that were one on both sides during a call be two again."""
+        for number in numbers:
+            self.own_lists.pop(number, None)
+            if self._lists.pop(number, None) is not None:  # what the code had changed of it and may not
+                del self._counts[number]
+
+    def keep_back(self, values: tuple[Any, ...]) -> bool:
+        """Let lists of the rubric's that a function of its own may not get from the code be others there.
+
+        Args:
+            values: what it would get.
+
+        Returns:
+            Whether there are any.
+        """
+        inside, others = aliases.all_in(values), dict[int, Any]()
+        for own in self.own_lists.values():
+            is_given = (inside is None or id(own.value) in inside) and not own.has_parted
+            if is_given and not own.is_given_on():
+                copied(own.value, others)
+        for number, own in list(self.own_lists.items()) if others else ():
+            if id(own.value) in others and not own.has_parted:
+                del self.own_lists[number]
+                self.adopt_live(number, others[id(own.value)])
+        return bool(others)
+
+    def adopt_list(self, number: object, own: OwnList) -> int:
+        """Know a list, dict or set of the rubric's by a number, which is returned: the student's code has kept it.
 
         Raises:
             WireError: the number is taken, or there are too many.
@@ -213,6 +256,7 @@ class Held:
         if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
             raise WireError("malformed list of an object")
         self.own_lists[number] = own
+        return number
 
     def adopt_live(self, number: object, value: Any) -> None:
         """Know a list, dict or set by a number that the rubric has put into one of the worker's.
@@ -263,6 +307,8 @@ class Held:
     def _release_lists(self) -> None:
         """Let go of those that nobody else refers to; what was done to them before has been told."""
         alone = [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]
+        if self.own_lists:
+            alone = [n for n in alone if n not in self.own_lists]  # that has parted: the code's has this number still
         lately = [n for n in alone if self._lists[n].was_changed_here][-_RECENT:]
         for number in lately:
             self._lists[number].place = None

@@ -21,7 +21,7 @@ from autograder.base.errors import StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, text
 from autograder.course.sections import Section
 from autograder.course.settings import Limits
-from autograder.course.submission import Cell, tell_label
+from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
 from autograder.results.shown import Shown
 from autograder.sandbox.failure import Failure
@@ -42,11 +42,12 @@ from autograder.sandbox.protocol import (
     ValueReply,
 )
 from autograder.student.calling import Calling
-from autograder.student.cell_runs import cell_problem, cell_request, interruption
+from autograder.student.cell_runs import cell_request, interruption
 from autograder.student.classes import Classes
 from autograder.student.held import Held
-from autograder.student.limits import Room, limit_of, passed_over
+from autograder.student.limits import Room, limit_of
 from autograder.student.listening import Listening
+from autograder.student.noticed import Noticed
 from autograder.student.replies import as_line, as_list, as_names
 from autograder.student.seeding import SEEDS
 from autograder.student.shown import accept_shown
@@ -57,8 +58,6 @@ Value = TypeVar("Value")
 MAX_WORKERS = 12
 MAX_FAILURES_PER_FUNCTION = 2
 MAX_FAILURES_PER_CELL = 20
-MAX_NOTES = 10
-"""How many notes of a worker a report keeps."""
 MAX_NAMES = 1000
 """How many names besides the declared functions are compared with a missing one."""
 _MALFORMED = (
@@ -126,9 +125,7 @@ class Host:
         self._bad_cells: Counter[int] = Counter()  # how often each hung or killed a worker
         self._bad_functions: dict[str, list[StudentError]] = {}  # likewise, with the errors
         self._slow_cells: set[int] = set()  # which were interrupted, and would be again
-        self._problems: dict[int, list[Problem]] = {}
-        self._notes: dict[Text, Problem] = {}
-        self._limits_met: dict[Text, tuple[str, int]] = {}  # where each was met first
+        self._noticed = Noticed(cells)
         self._has_flooded = False
         self._seed: int | None = None
         SEEDS.listen()
@@ -193,15 +190,10 @@ class Host:
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What went wrong while the cells ran, in their order but syntax errors first; whether too much was printed."""
-        in_order = (problem for _, problems in sorted(self._problems.items()) for problem in problems)
-        broken = {self._cells[at].number for at in self._problems if self.unparsed.is_first(at)}
-        of_cells = sorted(
-            [*self._notes.values(), *in_order],
-            key=lambda problem: (problem.kind != "cell-error" or problem.cell not in broken, problem.cell or 0),
-        )
+        of_cells = self._noticed.in_order(self.unparsed)
         self._look_at_output()
         if not self._has_flooded:
-            return tuple(of_cells)
+            return of_cells
         words = text("the code printed more than the {size} KB that are kept", size=self.limits.output_kb)
         return (*of_cells, Problem.of("output", words))
 
@@ -264,18 +256,18 @@ class Host:
                 self._worker.kill()  # it may have failed to report what went wrong
             self._bad_cells[running] += 1
             kind = "cell-timeout" if isinstance(error, StudentTimeout) else "cell-crash"
-            self._problems[running] = [Problem.of(kind, error.text, cell=self._cells[running].number)]
+            self._noticed.say(running, kind, error.text)
 
     def _run_cell(self, position: int, cell: Cell, reached: list[str]) -> None:
         seconds = self.limits.cell_s
         late = text("this cell did not finish within {seconds:g} s; is there an endless loop?", seconds=seconds)
         hurry = time.monotonic() > self._cells_end
-        if hurry:
+        if hurry and position not in self._noticed.of_cells:
             words = text(
                 "earlier cells took {seconds:g} s; only the definitions of this one were run",
                 seconds=self.limits.submission_s / 2,
             )
-            self._problems.setdefault(position, [Problem.of("cell-skipped", words, cell=cell.number)])
+            self._noticed.say(position, "cell-skipped", words)
         definitions_only = hurry or self._bad_cells[position] > 0 or position in self._slow_cells
         request = cell_request(cell, definitions_only=definitions_only, grade_cells=reached)
         if position in self._watched_cells:
@@ -283,8 +275,7 @@ class Host:
         try:
             answer, _ = self.ask(request, [], within_s=seconds, on_timeout=late, interrupt=True)
         except WireError:
-            words = text("this cell is too long and was left out")
-            self._problems[position] = [Problem.of("cell-skipped", words, cell=cell.number)]
+            self._noticed.say(position, "cell-skipped", text("this cell is too long and was left out"))
             return
         if request["definitions_only"]:
             return  # what went wrong with it has been noted
@@ -295,9 +286,9 @@ class Host:
         assert self._worker is not None
         if self._worker.was_interrupted:
             self._slow_cells.add(position)
-            self._problems[position] = [interruption(late, failures, cell)]
+            self._noticed.of_cells[position] = [interruption(late, failures, cell)]
         elif not cell.may_fail:
-            self._problems[position] = [cell_problem(self._with_limit_once(failure), cell) for failure in own]
+            self._noticed.fail(position, own)
 
     def look(self, passed: Collection[str]) -> tuple[Shown, ...]:
         """Return what the watched cells have shown. It is asked last: nothing that happens here changes a verdict.
@@ -434,7 +425,7 @@ class Host:
         return self.unparsed.missing_in(failure) or self.checked(lambda: self.classes.exception(name, failure, answer))
 
     def _take_asides(self, answer: Reply) -> None:
-        self._take_notes(answer.get("notes", []))
+        self._noticed.take_notes(answer.get("notes", []))
         self.pass_on(answer)
 
     def pass_on(self, message: Reply | CallbackRequest | BackwardRequest) -> None:
@@ -465,26 +456,6 @@ class Host:
         failure = Failure(str(kind)[:80], str(message)[:2000], shown, base=base if isinstance(base, str) else "")
         room = Room(self.limits.memory_mb, self.limits.scratch_mb)
         return replace(failure, limit=limit_of(failure, room, surroundings))
-
-    def _with_limit_once(self, failure: Failure) -> Failure:
-        """The failure of a cell, which refers to the place where its limit was met first, unless that is here."""
-        if failure.limit is None or not failure.frames:
-            return failure
-        here = failure.frames[0][:2]
-        label, line = self._limits_met.setdefault(failure.limit, here)
-        if (label, line) == here:
-            return failure
-        return replace(
-            failure, limit=text("the same limit as in {place}, line {line}", place=tell_label(label), line=line)
-        )
-
-    def _take_notes(self, notes: object) -> None:
-        """What the code asked for and did not get, each once."""
-        for what, name, label, line in as_list(notes)[:MAX_NOTES]:
-            words = passed_over(what, str(name)[:80])
-            if words is not None and words not in self._notes and len(self._notes) < MAX_NOTES:
-                number = next((cell.number for cell in self._cells if cell.label == label), None)
-                self._notes[words] = Problem.of("note", words, cell=number, line=as_line(line) or None)
 
     def _ask(self, request: Request) -> Result:
         return self.ask(request, [], on_timeout=text("the process did not answer"))[0]

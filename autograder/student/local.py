@@ -176,6 +176,10 @@ class LocalRunner:
         """See `Runner`."""
         return self._look(function, lambda found: OPERATIONS["isinstance"](value, found)) is True
 
+    def is_it(self, function: Function, value: object) -> bool:
+        """See `Runner`."""
+        return self._look(function, lambda found: found is value) is True
+
     def _look(self, function: Function, look: Callable[[Any], Any]) -> Any:
         try:
             target = self._find(function.name)

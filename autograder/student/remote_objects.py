@@ -23,6 +23,7 @@ from autograder.sandbox.operations import COMBINING, DECIDING, LOOKING, REFLECTE
 from autograder.sandbox.protocol import GetRequest, IterRequest, NextRequest, TakeRequest
 from autograder.student.calls import Call, looked_at, remember_call
 from autograder.student.failures import missing_attribute
+from autograder.student.functions import StudentFunction
 from autograder.student.given import names_of
 from autograder.student.inside_networks import collected
 from autograder.student.reference import (
@@ -190,8 +191,8 @@ class RemoteObject(Remote):
 
     def __eq__(self, other: object) -> Any:
         if self._reference.answers:
-            return self._reference.operate("__eq__", self, other)
-        if answers(other):
+            return self._reference.accept(".__eq__", self._reference.operate("__eq__", self, other))
+        if answers(other) or isinstance(other, StudentFunction):  # which is asked whether it is this one
             return NotImplemented
         if self._reference.is_table:
             raise stays(self._reference, "compared")
@@ -199,8 +200,8 @@ class RemoteObject(Remote):
 
     def __ne__(self, other: object) -> Any:
         if self._reference.answers:
-            return self._reference.operate("__ne__", self, other)
-        if answers(other):
+            return self._reference.accept(".__ne__", self._reference.operate("__ne__", self, other))
+        if answers(other) or isinstance(other, StudentFunction):  # which is asked whether it is this one
             return NotImplemented
         if self._reference.is_table:
             raise stays(self._reference, "compared")
@@ -348,7 +349,7 @@ def _asked(name: str) -> Callable[..., Any]:
 def _compared(name: str) -> Callable[..., Any]:
     def compare(self: RemoteObject, other: Any) -> Any:
         if self._reference.answers:
-            return self._reference.operate(name, self, other)
+            return self._reference.accept(f".{name}", self._reference.operate(name, self, other))
         if answers(other) or not self._reference.has_operators:
             return NotImplemented
         raise stays(self._reference, "compared")

@@ -22,6 +22,7 @@ from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Encoder
 from autograder.student import iterators, networks, own_objects
 from autograder.student.callbacks import Callbacks
+from autograder.student.effects import Effects
 from autograder.student.functions import StudentFunction
 from autograder.student.given import Given
 from autograder.student.host import Host
@@ -43,6 +44,7 @@ class Sender(Protocol):
         origin: str,
         parameter: str = "function",
         inputs: Sequence[torch.Tensor] = (),
+        effects: Effects | None = None,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback of a function that runs."""
         ...
@@ -58,6 +60,9 @@ class Sent(Encoder):
 
     parameter = "function"
     """What a function of ours without a name is called: the parameter that it is passed for."""
+
+    effects: Effects | None = None
+    """What the call does to its arguments, while it is going on."""
 
     _lends_protected = False  # a worker may say what to write into them; that may be a file, or Python's own bytes
 
@@ -77,7 +82,7 @@ class Sent(Encoder):
         self, message: CallbackRequest | BackwardRequest, received: list[Received]
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         """Answer a callback while the request is being answered."""
-        return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors)
+        return self._sender.call_back(message, received, self.origin, self.parameter, self.tensors, self.effects)
 
     @property
     def _callbacks(self) -> Callbacks:
@@ -178,7 +183,7 @@ class Sent(Encoder):
             return [self.encode(batch) for batch in value]
         if isinstance(value, Dataset):
             kind, parts = data_sets.parts_of(value)
-            return {"D": [kind, *map(self.encode, parts)]}
+            return {"D": [self._callbacks.number(value), kind, *map(self.encode, parts)]}
         if isinstance(value, KINDS):
             return {"G": self.encode(state_of(hand_over(value)))}
         return None

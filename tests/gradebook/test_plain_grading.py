@@ -46,6 +46,7 @@ def notebook(name, source=WRONG):
     return tiny.notebook(*cells, essay)
 
 
+MISSING = "there is no {}.ipynb, so none of its points are earned ({})"
 RIGHT_B = json.dumps(notebook("b", RIGHT)).encode()
 
 
@@ -109,24 +110,28 @@ def test_every_submission_gets_a_report_and_a_row(made):
         "dan": ("unreadable", 0.0, 18.0),
     }
     assert outcome.written == 4
-    problems = {student: [(p.kind, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()}
+    problems = {
+        student: [(p.kind, p.notebook, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()
+    }
     left_out, waiting = problems["ann"]
-    assert left_out[:2] == ("note", 1) and left_out[2].startswith("a: commands are not run here: `make` did nothing")
-    assert waiting == ("waiting", None, "2 cells wait for a person to grade them")
+    assert left_out[:3] == ("note", "a", 1) and left_out[3].startswith("commands are not run here: `make` did nothing")
+    assert waiting == ("waiting", None, None, "2 cells wait for a person to grade them")
     table = Console(file=io.StringIO(), width=200)
     table.print(terminal.class_table(list(reports.values()), "en", 200))
     assert "a, code cell 1: commands are not run here: `make` did nothing" in table.file.getvalue()
     assert "b.ipynb breaks off in line 1; was it copied completely? (and " in table.file.getvalue()
-    assert ("cell-timeout", 1) in [problem[:2] for problem in problems["bob"]]
-    assert any(kind == "unreadable" and "b.ipynb breaks off in line 1" in words for kind, _, words in problems["bob"])
+    assert ("cell-timeout", "a", 1) in [problem[:3] for problem in problems["bob"]]
+    assert any(
+        kind == "unreadable" and "b.ipynb breaks off in line 1" in words for kind, _, _, words in problems["bob"]
+    )
     (late,) = (one.text for one in reports["bob"].problems if one.kind == "cell-timeout")
-    assert late.en.startswith("a: code cell 1, line 1\n") and "死循环" in late.zh and "endless" not in late.zh
-    assert ("missing", None, "there is no a.ipynb") in problems["dan"]
+    assert late.en.startswith("code cell 1, line 1\n") and "死循环" in late.zh and "endless" not in late.zh
+    assert ("missing", "a", None, "there is no a.ipynb") in problems["dan"]
     assert any(
         kind == "unreadable" and "a.ipynb cannot be read: it is of notebook format 5" in words
-        for kind, _, words in problems["cyd"]
+        for kind, _, _, words in problems["cyd"]
     )
-    assert ("cell-crash", 1, "b: the code ended its own process") in problems["cyd"]
+    assert ("cell-crash", "b", 1, "the code ended its own process") in problems["cyd"]
     assert scores(course, "ann", "a_0")[0] == 4 and scores(course, "ann", "a_1")[0] == 4
     for student in ("bob", "cyd", "dan"):
         assert {row[0] for row in course_of.grades(course, student).values()} <= {0.0, None}
@@ -262,12 +267,12 @@ def test_no_submission_stops_the_others(course):
         "ren": ("graded", 8.0),
     }
     assert reports["odd"].problems[0].text.en.startswith("b.ipynb was expected; ")
-    assert [one.text.en for one in reports["ren"].problems if one.kind in ("missing", "encoding")] == [
+    assert [one.in_full.en for one in reports["ren"].problems if one.kind in ("missing", "encoding")] == [
         "a.ipynb was expected; a (1).ipynb was graded",
         "a: the file is not UTF-8; it was read as GBK. Save it as UTF-8 to be sure nothing is misread",
         "b.ipynb was expected; it is unclear which of b-1.ipynb, b-2.ipynb to grade",
     ]
-    assert "a: this cell is too long and was left out" in [p.text.en for p in reports["big"].problems]
+    assert "a: this cell is too long and was left out" in [p.in_full.en for p in reports["big"].problems]
 
 
 def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
@@ -278,12 +283,15 @@ def test_a_lost_or_changed_notebook_in_autograded_is_made_again(course):
     assert json.loads(shown.read_bytes())["cells"] == json.loads(before)["cells"]
 
 
-def test_who_handed_in_no_notebook_is_told_so(course):
-    for student in ("ann", "bob", "cyd"):
+def test_who_handed_in_no_notebook_or_not_all_of_them_is_told_so(course):
+    for step in ("autograded", "submitted"):  # as if bob had never had the one that earned nothing
+        (course.root / step / "bob" / "hw" / "b.ipynb").unlink()
+    for student in ("ann", "cyd"):
         shutil.rmtree(course.root / "autograded" / student)
     said = {one.student: one for one in plain_feedback.write_all(NbgraderCourse(course.root), "hw")}
     page = said.pop("dan").file.read_text(encoding="utf-8")
     assert "there is no b.ipynb" in page and "not graded yet" in page
+    assert MISSING.format("b", 7) in said.pop("bob").file.read_text(encoding="utf-8")
     assert {one.reason.en for one in said.values()} == {"has not been graded; run `autograder grade --assignment hw`"}
 
 
@@ -363,7 +371,7 @@ def test_reports_from_the_gradebook_have_the_notes_from_when_the_notebooks_ran(m
             given.manual_score, given.needs_manual_grade = before, True
             gradebook.db.commit()
     assert found["ann"].score == 15
-    left_out, waiting = (problem.text.en for problem in found["ann"].problems)
+    left_out, waiting = (problem.in_full.en for problem in found["ann"].problems)
     assert left_out.startswith("a: commands are not run here") and waiting == "one cell waits for a person to grade it"
     assert found["bob"].problems == reports["bob"].problems
 
@@ -416,10 +424,10 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     said, scores, reports = totals("grade")
     assert scores == {"ann": 18, "bob": 10, "cyd": 8, "dan": 8}
     assert reports["dan"].problems[0].text.en == "there is no tiny.ipynb"
+    assert [one.in_full.en for one in reports["bob"].problems] == [MISSING.format("a", 11)]
     assert [one.name for one in reports["bob"].exercises] == ["double", "step", "a/a_0", "a/a_1", "a/a_why"]
     assert {one.max_score for one in reports.values()} == {21} and reports["cyd"].status == "graded"
-    problems = [problem.text.en for problem in reports["cyd"].problems]
-    assert [words.partition(":")[0] for words in problems][1:] == ["a", "a"], problems
+    assert [problem.notebook for problem in reports["cyd"].problems] == [None, "a", "a"]
     assert ["ann", "6", "4", "4", "4", "?", "?", "?", "18"] in [line.split()[:9] for line in said.splitlines()]
     assert "mean 11 of 26; marked ?: " in said
 
@@ -429,7 +437,8 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     said, scores, again = totals("grade")
     assert said.count("0 written, 4 unchanged") == 2 and again == reports
     pages, _ = autograder("feedback", "tiny", "--lang", "en", cwd=course.root)
-    assert "tiny: 7 pages" in pages and "a/a_0" in (course.root / "feedback/ann/tiny/tiny.html").read_text()
+    ann, bob = ((course.root / "feedback" / name / "tiny" / "tiny.html").read_text() for name in ("ann", "bob"))
+    assert "tiny: 7 pages" in pages and "a/a_0" in ann and "there is no" not in ann and MISSING.format("a", 11) in bob
 
     (course.submitted / "ann" / "tiny" / "a.ipynb").write_text(json.dumps(notebook("a")))
     said, scores, _ = totals("regrade", "tiny", "--yes")

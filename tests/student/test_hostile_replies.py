@@ -853,6 +853,55 @@ def test_what_was_kept_is_a_list_that_was_passed(open_runner, lie):
         kept(open_runner, lie)
 
 
+def handing(args, kept_lists):
+    """A call of a function of ours during the call that gets a list, of which the code says that it is handed over."""
+    return {"callback": 0, "args": args, "kwargs": {"m": []}, "kept_lists": kept_lists}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *(3, [3], [[[0]]], [[[0], "7"]], [[[0], [7]]], [[[1], 7]], [[[0, 0], 7]], [[[-1], 7]], [[[], 7]], [["0", 7]]),
+        *([[[0], 7], [[0], 8]], [[[0], 7], [[0, 1], 7]]),
+    ],
+    ids=json.dumps,
+)
+def test_what_a_function_of_ours_gets_is_a_list_that_was_passed(open_runner, lie):
+    asks, things = handing({"u": []}, lie), [1, [2]]
+    with opened(open_runner, [lambda answer: framed(asks) + answer]) as (_, student), pytest.raises(BadReply):
+        student.f(lambda *_: None, things)
+    assert things == [1, [2]]
+
+
+def test_nothing_is_handed_over_while_no_call_goes_on(open_runner):
+    asks = handing({"u": []}, [[[0], 7]])
+    with opened(open_runner, [lambda answer: answer, lambda answer: framed(asks) + answer]) as (_, student):
+        found = student.f(*arguments())[1]
+        with pytest.raises(BadReply):
+            found.items  # noqa: B018 -- the worker is asked
+
+
+lists = st.recursive(
+    junk | st.sampled_from([{"L": 7}, {"L": 8}, {"L": 9}]),
+    lambda inner: st.builds(lambda n, held: {"L": [n, held]}, st.integers(7, 9), st.lists(inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=100)
+@given(lists, st.just([[[0], 7], [[0, 1], 8]]) | junk, acts)
+def test_whatever_a_function_of_ours_is_said_to_get(open_runner, args, kept_lists, acts):
+    """A list that may not change stays as it is."""
+    things, asks = [1, [2]], handing({"u": [args]}, kept_lists)
+    with (
+        opened(open_runner, [lambda _: framed(asks), *acts], call_s=SILENCE_S) as (_, student),
+        contextlib.suppress(StudentError),
+    ):
+        student.f(lambda *given: all(isinstance(value, (*PLAIN, Remote)) for value in given), things)
+        use(student, *arguments())
+    assert things == [1, [2]]
+
+
 @settings(max_examples=100)
 @given(acts)
 def test_whatever_becomes_of_a_list_of_ours_it_stays_as_it_is(open_runner, acts):

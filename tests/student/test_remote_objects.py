@@ -1049,6 +1049,31 @@ def number(x): return Holder()
 )
 
 
+SCALAR = """
+class Scalar:
+    def __init__(self, x): self.x = x
+    def __lt__(self, other): return Scalar(self.x < other.x)
+    def __eq__(self, other): return Scalar(self.x == other.x)
+    def __bool__(self): return bool(self.x)
+"""
+
+
+def test_what_a_comparison_gives_is_true_if_it_says_so(open_student):
+    instances = Instances(["Scalar"])
+
+    def use(student):
+        less, more = student.Scalar(1), student.Scalar(2)
+        assert less < more
+        assert not more < less
+        assert not less == more  # noqa: SIM201 -- what is asked
+        assert (less < more) == (more == student.Scalar(2))
+        assert (more < less).x is False
+
+    use(open_student(SCALAR, declare=["Scalar(x)"], instances=instances))
+    instances.is_learning = False
+    use(open_student(SCALAR, declare=["Scalar(x)"], instances=instances))
+
+
 def test_what_gives_an_instance_in_the_reference_gives_one_in_a_submission(open_student):
     instances = Instances(["Number", "Endless"])
 
@@ -1131,6 +1156,8 @@ def test_a_data_set_of_ours_is_one_for_their_code(runner, request):
     assert (is_ours, is_one, [int(x) for x, _ in samples]) == (True, True, [0, 1])
     assert student.about(Squares())[1:] == (True, [(torch.tensor(i), i * i) for i in range(3)])
     assert student.streamed(Letters()) == (True, ["a", "b"])
+    for ours in (Squares(), TensorDataset(torch.arange(3))):
+        assert student.rest(ours).dataset is ours
     rest = student.rest(Squares())
     assert isinstance(rest, Dataset)
     assert [square for _, square in DataLoader(rest, batch_size=None)] == [1, 4]

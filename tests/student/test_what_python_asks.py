@@ -91,6 +91,7 @@ class Word(str): pass
 class Linear(nn.Module): pass
 def bag(): return Bag()
 def net(): return Net()
+def registry(): return {"f": f, "Net": Net}
 class Manager:
     def __init__(self): self.log = []
     async def __aenter__(self):
@@ -110,7 +111,7 @@ DECLARED = (
     "Manager()",
 )
 DECLARED += ("soon(x)", "failing()", "count(n)", "bag()", "net()", "total(n)")
-DECLARED += ("Table()", "Counting()", "Bag()", "Unhashable()", "Words()", "Word(s)", "Linear()")
+DECLARED += ("Table()", "Counting()", "Bag()", "Unhashable()", "Words()", "Word(s)", "Linear()", "registry()")
 
 
 @pytest.fixture(scope="module", params=["worker", "here"])
@@ -306,6 +307,14 @@ def test_a_class_is_equal_to_the_type_of_its_instances(student):
     assert isinstance(student.net().__class__, type)
     assert student.Bag == student.Bag
     assert student.Bag != student.Net
+
+
+def test_a_function_or_class_that_comes_back_is_the_declared_one(student):
+    found = student.registry()
+    assert found["f"] == student.f != student.total
+    assert student.Net == found["Net"] != student.Bag
+    assert found["Net"] in (student.Bag, student.Net)
+    assert student.f not in (found["Net"], 3, len)
 
 
 def test_functions_and_classes_are_what_inspect_takes_them_for(student):

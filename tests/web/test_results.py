@@ -10,7 +10,7 @@ import pytest
 import tiny_course as tiny
 import web_course
 from databases import ON_POSTGRESQL
-from nbgrader.api import Gradebook
+from nbgrader.api import Grade, Gradebook, SubmittedNotebook
 from sqlalchemy import select
 from web_course import ORIGIN, STUBS, WRONG, Browser, until
 
@@ -353,6 +353,15 @@ def test_the_feedback_page_is_that_of_the_command_with_what_people_gave_and_said
         offering, said = offerings.by_name(session, "tiny"), {"en": "Look at it again."}
         explanations.write(session, offering, made.id, made.diagnosis.id, said, by_login(site, "ivan"))
     assert "Look at it again." in browser.get(f"{path}/feedback").text
+
+    with Gradebook(course_of.gradebook(site.course), "dl") as gradebook:  # a notebook that cannot be handed in here
+        other = gradebook.add_notebook("other", "tiny")
+        cell = gradebook.add_grade_cell("asked", "other", "tiny", max_score=4, cell_type="code")
+        row = SubmittedNotebook(assignment=gradebook.find_submission("tiny", student.login), notebook=other)
+        gradebook.db.add(Grade(cell=cell, notebook=row, auto_score=0))
+        gradebook.db.commit()
+    for shown in (path, f"{path}/feedback"):
+        assert "there is no other.ipynb, so none of its points are earned (4)" in browser.get(shown).text
 
 
 # -- the token ---------------------------------------------------------------------------------------------------------

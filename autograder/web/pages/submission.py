@@ -36,6 +36,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         said = explanations.at(session, found.offering, shown.report, shown.exercises, visit.language)
         earlier = results.earlier(visit, session, [shown])[found.id]
     is_last = attempts[-1] is shown
+    report = shown.report
     assignment = released_folder(visit, found.offering.assignment)
     work = shown.by_hand.work if is_last and shown.is_in_gradebook else None
     return visit.page(
@@ -52,6 +53,7 @@ def submission(visit: Visit, problem: Text | None = None) -> Response:
         tried_again_at=tried_again_at,
         for_people=ReleasedNotebook.of(assignment).for_people,
         in_gradebook=work,
+        noticed=[*(work.missing(visit.site.course) if work is not None else ()), *(report.problems if report else ())],
         by_people=[grade for grade in work.grades if grade.is_answer] if work is not None else [],
         feedback=_has_feedback(visit, shown, is_last=is_last),
         appealable=_appealable(visit, shown, is_last=is_last),
