@@ -22,7 +22,7 @@ from autograder.course import confused
 from autograder.course import submission as submissions
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import autograded, handed_in, plain_notebooks, released_notebook, repair
+from autograder.gradebook import autograded, handed_in, nbgrader_course, plain_notebooks, released_notebook, repair
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.handed_in import Reading
 from autograder.gradebook.imported import imported_by
@@ -41,10 +41,7 @@ RUN = "autograder_run"
 
 _REVISION = 3
 """Of what a run gives: after another one everything is run again."""
-_DONE_BY_US = frozenset(
-    ("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties", "CheckCellMetadata")
-)
-"""Running, scoring, and marks that need no check, since they are the gradebook's."""
+_DONE_BY_US = frozenset(("Execute", "ConfinedExecute", "SaveAutoGrades", "SaveScores", "AssignLatePenalties"))
 
 
 @dataclass(frozen=True)
@@ -95,7 +92,7 @@ class PlainAssignment:
             words = text("there are steps of your own, which only `nbgrader autograde {name}` takes", name=name)
             key = "c.Autograde.sanitize_preprocessors"
             raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
-        self._further_steps = [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
+        self._further_steps = _further(self.rules.steps)
         self._source = nbgrader.folder("source", ".", name)
         self.sources = self._load_sources(gradebook)
         for source in self.sources:
@@ -191,7 +188,7 @@ class PlainAssignment:
                     if one.path is not None or one.is_lost:
                         reading = handed_in.read(one)
                         notebooks[source.name] = self._execute(reading, source, folder, submission, runner, problems)
-        except (SandboxError, StudentError) as error:  # the latter before any of the student's cells
+        except (ConfigError, SandboxError, StudentError) as error:  # the last before any of the student's cells
             return Executed(submission, self._failed(submission, error.text), {}, notes)
         except OSError as error:  # such as a full disk: the others are graded all the same
             words = text("its files could not be copied: {reason}", reason=printable(str(error)))
@@ -246,7 +243,12 @@ class PlainAssignment:
         place = {"assignment": self.name, "notebook": source.name, "student": student}
         resources = {"nbgrader": place | {"db_url": self._nbgrader.folders.db_url}}
         for step in self._further_steps:
-            step(parent=self.rules.converter)(notebook, resources)
+            try:
+                step(parent=self.rules.converter)(notebook, resources)
+            except Exception as error:  # the step may be the course's own
+                reason = f"{type(error).__name__}: {nbgrader_course.reason(error)}"
+                words = text("the step {step} fails: {reason}", step=step.__name__, reason=reason)
+                raise ConfigError(words, path=self._nbgrader.root / CONFIG_FILE) from error
 
     # -- reports -------------------------------------------------------------------------------------------------------
 
@@ -308,3 +310,14 @@ class PlainAssignment:
         """Return the fields that every report on a submission has, whatever came of it."""
         named = {"student": submission.student, "assignment": self.name, "file": printable(str(submission.folder))}
         return {**named, "max_score": self.max_score, **self.provenance}
+
+
+def _further(steps: Sequence[type]) -> list[type]:
+    """Return the steps that are neither running nor scoring.
+
+    Marks are the gradebook's by then, and need a check only if a step of the course's own may have changed them.
+    """
+    further = [step for step in steps if step.__name__ not in _DONE_BY_US]
+    if all(step.__module__.startswith(("nbconvert.", "nbgrader.")) for step in further):
+        return [step for step in further if step.__name__ != "CheckCellMetadata"]
+    return further

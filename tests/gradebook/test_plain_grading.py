@@ -235,6 +235,24 @@ def test_an_answer_whose_cell_is_lost_waits_for_a_person_unless_there_is_nothing
     assert "may stand in another cell" in "".join(shown)
 
 
+def test_a_step_of_the_course_that_fails_stops_nobody_and_costs_no_points(course):
+    """A mark that it has spoiled is found by nbgrader's own check."""
+    (course.root / "spoiling.py").write_text(
+        "from nbconvert.preprocessors import Preprocessor\n"
+        "class Spoil(Preprocessor):\n    enabled = True\n    def preprocess(self, nb, resources):\n"
+        "        if resources['nbgrader']['student'] == 'ann':\n            nb.cells[0].metadata.nbgrader.extra = 1\n"
+        "        return nb, resources\n"
+    )
+    stock = [f"nbgrader.preprocessors.{name}" for name in ("Execute", "SaveAutoGrades", "CheckCellMetadata")]
+    with (course.root / CONFIG_FILE).open("a") as file:
+        file.write(f"\nc.Autograde.autograde_preprocessors = {[*stock[:1], 'spoiling.Spoil', *stock[1:]]}\n")
+    shutil.rmtree(course.submitted / "bob")  # whose loop has no end
+    reports, _ = grade(course)
+    assert [reports[student].status for student in ("ann", "cyd")] == ["error", "graded"]
+    assert "the step CheckCellMetadata fails: ValidationError: " in reports["ann"].problems[-1].text.en
+    assert scores(course, "ann", "a_0")[0] == 4
+
+
 def test_no_submission_stops_the_others(course):
     """A cell that no frame holds, an answer without a result, a name that is no text; and other runs begin and end."""
     hand_in(course, "big", a=RIGHT + "\n#" + "x" * (4 << 20), b=RIGHT)

@@ -16,8 +16,7 @@ from traitlets.config.loader import Config
 
 from autograder.course.configuration import configure
 from autograder.course.course import Course
-from autograder.gradebook import plain_grading, releasing, write
-from autograder.gradebook import disk_watch
+from autograder.gradebook import disk_watch, plain_grading, releasing, write
 from autograder.gradebook import plain_notebooks as runner
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
