@@ -91,7 +91,7 @@ def rows_of(content):
 def test_csv(exported):
     assert rows_of(score_tables.as_csv(exported)) == [
         ["student", "assignment", "status", "score", "max_score", "final", "double", "step"],
-        ["'=HYPERLINK(1)", "tiny", "unreadable", "0", "10", "yes", "0", "0"],
+        ["'=HYPERLINK(1)", "tiny", "unreadable", "0", "10", "no", "0", "0"],
         ["doejane_101", "tiny", "graded", "10", "10", "yes", "6", "4"],
         ["zhangwei_102", "tiny", "graded", "6", "10", "yes", "2", "4"],
     ]
