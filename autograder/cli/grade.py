@@ -80,7 +80,7 @@ def grade(
         found, language = Course.find(course), choose(lang)
         is_known = (found.root / CONFIG_FILE).is_file()  # to nbgrader, in whose gradebook the tests in notebooks count
         runs_tests = is_known and not no_gradebook
-        plain = _plain_handed_in(found, assignment, paths or []) if runs_tests else {}
+        plain = _plain_handed_in(found, assignment, paths or [], language) if runs_tests else {}
         rubrics = _with_rubric(found, assignment, is_needed=not plain)
         for one in rubrics:
             one.require_notebook()
@@ -133,14 +133,18 @@ def _with_rubric(course: Course, assignment: str | None, *, is_needed: bool) -> 
     return list(course.assignments().values())
 
 
-def _plain_handed_in(course: Course, assignment: str | None, paths: Sequence[Path]) -> dict[str, list[PlainSubmission]]:
-    """Return what was handed in to assignments without a rubric."""
+def _plain_handed_in(
+    course: Course, assignment: str | None, paths: Sequence[Path], language: Language
+) -> dict[str, list[PlainSubmission]]:
+    """Return what was handed in to assignments without a rubric, and name what nobody may follow."""
     names = [name for name in course.plain() if assignment in (None, name)]
     if not names:
         return {}
     from autograder.gradebook import plain_grading
 
     found = {name: plain_grading.find(course, name, paths) for name in names}
+    for words in filter(None, (plain_grading.links(course, name) for name in names)):
+        typer.echo(words.get(language), err=True)
     return {name: submissions for name, submissions in found.items() if submissions}
 
 

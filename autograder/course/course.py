@@ -76,6 +76,20 @@ class Assignment:
         settings = yaml_records.load(directory / "assignment.yaml", Settings, context=in_languages(languages))
         return cls(directory, settings, languages=languages)
 
+    @classmethod
+    def load_copy(cls, directory: Path) -> Self:
+        """Read a folder as students have it, without its course, whose languages only its words can tell.
+
+        Raises:
+            ConfigError: as for `load`.
+        """
+        assignment = cls.load(directory)
+        settings = assignment.settings
+        i18n.understand((settings.language, *dict(settings.title)))
+        if settings.is_in_one_language:
+            i18n.suppose(settings.language)
+        return assignment
+
     @cached_property
     def name(self) -> str:
         """The folder's name."""
@@ -193,9 +207,7 @@ def find_assignment(start: Path) -> Assignment:
     """
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
-            assignment = Assignment.load(folder)
-            i18n.understand((assignment.settings.language, *dict(assignment.settings.title)))
-            return assignment
+            return Assignment.load_copy(folder)
     refuse_plain(start)
     words = text(
         "{folder}: no assignment.yaml here or above; name your notebook, or go to the folder in which it lies",

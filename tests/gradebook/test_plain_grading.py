@@ -110,6 +110,8 @@ def test_every_submission_gets_a_report_and_a_row(made):
         "dan": ("unreadable", 0.0, 18.0),
     }
     assert outcome.written == 4
+    left_out = plain_grading.links(course, "hw").en
+    assert left_out == "hw: folders that are links, which could lead to another student's work, were left out: eve"
     problems = {
         student: [(p.kind, p.notebook, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()
     }
