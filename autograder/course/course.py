@@ -259,6 +259,15 @@ def tell_no_rubric(names: Sequence[str], source: Path) -> Text:
     )
 
 
+def speak_as_around(folder: Path) -> None:
+    """Speak the languages of the course, or of the student's copy, that a folder lies in: for an error that follows."""
+    with suppress(AutograderError):
+        _ = Course.find(folder).languages
+        return
+    with suppress(AutograderError):
+        find_assignment(folder.resolve())
+
+
 def find_notebook(path: Path) -> Path:
     """Return the file that a student means: the file itself, or the notebook of an assignment's folder.
 
@@ -266,6 +275,7 @@ def find_notebook(path: Path) -> Path:
         UsageError: there is no such file or folder, the folder does not hold its notebook, or it holds several.
     """
     if not path.exists():
+        speak_as_around(path.parent)
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
     if not path.is_dir():
         return path

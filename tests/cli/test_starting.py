@@ -9,6 +9,7 @@ from command_line import autograder
 
 from autograder.course.configuration import Folders
 from autograder.course.course import Course
+from autograder.course.skeletons import new_course
 from autograder.course.takeover import Plan, languages_in_use
 
 pytestmark = pytest.mark.slow
@@ -57,6 +58,20 @@ def test_a_new_quiz_is_proved(begun):
     root, _ = begun
     autograder("new", "quiz", "week_2", cwd=root)
     assert "2 of 2 proved" in autograder("quiz", "prove", "week_2", "--lang", "en", cwd=root)[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("quiz", "lint", "nope"), "nope: no such file, and no quiz of that name in quizzes; there are: "),
+        (("check", "solutions/nope.ipynb"), "solutions/nope.ipynb: there is no such file or folder"),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_courses_one_language(tmp_path, monkeypatch, command, words):
+    monkeypatch.delenv("AUTOGRADER_LANG", raising=False)
+    new_course(tmp_path, "Deep learning", ["en"])
+    _, said = autograder(*command, cwd=tmp_path, code=2)
+    assert said.startswith(f"autograder: {words}") and said.isascii()
 
 
 @pytest.mark.parametrize(
