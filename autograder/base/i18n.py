@@ -179,6 +179,12 @@ def understand(languages: Iterable[Language]) -> None:
             _others[language] = find_catalogue(language) or {}
 
 
+def suppose(language: Language) -> None:
+    """Say errors in this language alone, as a student's copy is in no other, unless the course itself is known."""
+    global _declared
+    _declared = _declared or (language,)
+
+
 def spoken() -> tuple[tuple[Language, ...], Mapping[Language, Catalogue]]:
     """Return what `speak` was told, for another process."""
     return _declared, _others

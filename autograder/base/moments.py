@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_core import PydanticCustomError
 
 from autograder.base.i18n import Text, same, text
 from autograder.base.yaml_records import mistake
@@ -13,12 +14,27 @@ from autograder.base.yaml_records import mistake
 
 def _with_zone(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        example = moment.astimezone().isoformat(" ", "minutes")
-        raise mistake(text("a time needs its time zone, since students may be in another: {example}", example=example))
+        raise _without_zone(moment)
     return moment
 
 
-Moment = Annotated[datetime, AfterValidator(_with_zone)]
+def _with_time(given: object) -> object:
+    """Refuse a date alone, which would be its first minute: who writes one means its end."""
+    try:
+        day = date.fromisoformat(given) if isinstance(given, str) else None
+    except ValueError:
+        return given
+    if day is not None:
+        raise _without_zone(datetime.combine(day, time(23, 59)))
+    return given
+
+
+def _without_zone(moment: datetime) -> PydanticCustomError:
+    example = moment.astimezone().isoformat(" ", "minutes")
+    return mistake(text("a time needs its time zone, since students may be in another: {example}", example=example))
+
+
+Moment = Annotated[datetime, AfterValidator(_with_zone), BeforeValidator(_with_time)]
 """A time in a file, such as ``2026-12-01 23:59+08:00``."""
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from autograder.grading.batch import Grade
     from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
+    from autograder.results.journal import Key
 
 
 def grade(
@@ -79,7 +80,7 @@ def grade(
         found, language = Course.find(course), choose(lang)
         is_known = (found.root / CONFIG_FILE).is_file()  # to nbgrader, in whose gradebook the tests in notebooks count
         runs_tests = is_known and not no_gradebook
-        plain = _plain_handed_in(found, assignment, paths or []) if runs_tests else {}
+        plain = _plain_handed_in(found, assignment, paths or [], language) if runs_tests else {}
         rubrics = _with_rubric(found, assignment, is_needed=not plain)
         for one in rubrics:
             one.require_notebook()
@@ -132,14 +133,18 @@ def _with_rubric(course: Course, assignment: str | None, *, is_needed: bool) -> 
     return list(course.assignments().values())
 
 
-def _plain_handed_in(course: Course, assignment: str | None, paths: Sequence[Path]) -> dict[str, list[PlainSubmission]]:
-    """Return what was handed in to assignments without a rubric."""
+def _plain_handed_in(
+    course: Course, assignment: str | None, paths: Sequence[Path], language: Language
+) -> dict[str, list[PlainSubmission]]:
+    """Return what was handed in to assignments without a rubric, and name what nobody may follow."""
     names = [name for name in course.plain() if assignment in (None, name)]
     if not names:
         return {}
     from autograder.gradebook import plain_grading
 
     found = {name: plain_grading.find(course, name, paths) for name in names}
+    for words in filter(None, (plain_grading.links(course, name) for name in names)):
+        typer.echo(words.get(language), err=True)
     return {name: submissions for name, submissions in found.items() if submissions}
 
 
@@ -195,6 +200,7 @@ def _grade_by_tests(
     from autograder.results.journal import Journal
 
     by_tests: list[GradeReport] = []
+    before: dict[Key, GradeReport] = {}
     by_rubrics = {(report.assignment, report.student): report for report in reports}
     count = sum(map(len, (*plain.values(), *rest.values())))
     with (
@@ -202,6 +208,7 @@ def _grade_by_tests(
         PlainGrading(course, journal, processes=processes or usable_cores()) as grading,
         progress(count, language, quiet=quiet) as advance,
     ):
+        before |= journal.reports
         for name, submissions in (plain | rest).items():
             try:
                 if name in rest:
@@ -216,6 +223,7 @@ def _grade_by_tests(
                 if len(plain) == 1 and not rest:
                     raise
                 grading.outcome.notes.append(same(f"{name}: ") + error.text)  # the others get their grades
+    _tell_judged_anew(before, by_tests, out, language)
     return list(by_rubrics.values()), by_tests, grading.outcome
 
 
@@ -283,13 +291,36 @@ def grade_all(
 
     reports = []
     with Journal(out) as journal, progress(len(jobs), language, quiet=quiet) as advance:
+        before = dict(journal.reports)
         todo = batch.grade_all(
             course, jobs, journal, processes=processes or usable_cores(), confined=confined, elsewhere=elsewhere
         )
         for report in todo:
             reports.append(report)
             advance()
+    _tell_judged_anew(before, reports, out, language)
     return reports
+
+
+def _tell_judged_anew(
+    before: Mapping[Key, GradeReport], after: Sequence[GradeReport], out: Path, language: Language
+) -> None:
+    """Say where a changed rubric, or changed tests, have judged again what had a score; the old reports are kept."""
+    from autograder.results.moves import compare, judged_anew
+
+    for name, reports in judged_anew(before, after).items():
+        from autograder.base.i18n import text
+        from autograder.grading.regrade import keep_old
+
+        words = text(
+            "{assignment}: what judges it has changed, so what was graded before was graded again: {count}; "
+            "who moves: {moved}; the old reports: {kept}",
+            assignment=name,
+            count=len(reports),
+            moved=sum(bool(move.difference) for move in compare(before, reports)),
+            kept=keep_old(before, name, out),
+        )
+        typer.echo(words.get(language), err=True)
 
 
 def _write(

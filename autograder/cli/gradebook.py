@@ -301,7 +301,11 @@ def _tell_moves(
         console().print(report.table(moves, language, counted))
     typer.echo(text("{moved} of {all} change", moved=len(moves), all=count).get(language))
     if not is_written:
-        typer.echo(text("nothing has been written; add --yes to let the new scores count").get(language))
+        typer.echo(
+            text(
+                "nothing has been written; the new scores count with --yes, or once you run `autograder grade` again"
+            ).get(language)
+        )
 
 
 def _regrade_by_tests(

@@ -76,6 +76,20 @@ class Assignment:
         settings = yaml_records.load(directory / "assignment.yaml", Settings, context=in_languages(languages))
         return cls(directory, settings, languages=languages)
 
+    @classmethod
+    def load_copy(cls, directory: Path) -> Self:
+        """Read a folder as students have it, without its course, whose languages only its words can tell.
+
+        Raises:
+            ConfigError: as for `load`.
+        """
+        assignment = cls.load(directory)
+        settings = assignment.settings
+        i18n.understand((settings.language, *dict(settings.title)))
+        if settings.is_in_one_language:
+            i18n.suppose(settings.language)
+        return assignment
+
     @cached_property
     def name(self) -> str:
         """The folder's name."""
@@ -193,9 +207,7 @@ def find_assignment(start: Path) -> Assignment:
     """
     for folder in (start, *start.parents):
         if (folder / "assignment.yaml").is_file():
-            assignment = Assignment.load(folder)
-            i18n.understand((assignment.settings.language, *dict(assignment.settings.title)))
-            return assignment
+            return Assignment.load_copy(folder)
     refuse_plain(start)
     words = text(
         "{folder}: no assignment.yaml here or above; name your notebook, or go to the folder in which it lies",
@@ -247,6 +259,15 @@ def tell_no_rubric(names: Sequence[str], source: Path) -> Text:
     )
 
 
+def speak_as_around(folder: Path) -> None:
+    """Speak the languages of the course, or of the student's copy, that a folder lies in: for an error that follows."""
+    with suppress(AutograderError):
+        _ = Course.find(folder).languages
+        return
+    with suppress(AutograderError):
+        find_assignment(folder.resolve())
+
+
 def find_notebook(path: Path) -> Path:
     """Return the file that a student means: the file itself, or the notebook of an assignment's folder.
 
@@ -254,6 +275,7 @@ def find_notebook(path: Path) -> Path:
         UsageError: there is no such file or folder, the folder does not hold its notebook, or it holds several.
     """
     if not path.exists():
+        speak_as_around(path.parent)
         raise UsageError(text("{path}: there is no such file or folder", path=path), for_students=True)
     if not path.is_dir():
         return path

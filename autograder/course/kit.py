@@ -124,7 +124,7 @@ class Kit:
         except OSError:  # nothing can be written there
             folder = Path(tempfile.mkdtemp(prefix="autograder-kit-")) / self.name
             self._write(folder)
-        return Assignment.load(folder)
+        return Assignment.load_copy(folder)
 
     def write_others(self, folder: Path) -> list[str]:
         """Put the files that the student's code may read where they are missing; return the names of these."""

@@ -189,6 +189,12 @@ class Settings(_Settings):
 
     _speak_the_courses_language = model_validator(mode="before")(speak_the_courses_language)
 
+    @property
+    def is_in_one_language(self) -> bool:
+        """Is no title said in a second language? A student's copy shows its course's languages by nothing else."""
+        titles = (self.title, *(exercise.title for exercise in self.exercises.values()))
+        return all(len({words for _, words in title}) == 1 for title in titles)
+
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = [f.name for exercise in self.exercises.values() for f in exercise.parsed]

@@ -86,7 +86,7 @@ class Example:
     @property
     def of_ones(self) -> float:
         """What the reference returns for tensors of ones."""
-        return float(sum(range(2, 2 + len(self.parameters))) or 1)
+        return float(sum(range(2, 2 + len(self.parameters))))
 
 
 def new_assignment(course: Course, name: str, signatures: Sequence[str], languages: Sequence[Language]) -> list[Path]:
@@ -106,7 +106,7 @@ def new_assignment(course: Course, name: str, signatures: Sequence[str], languag
     if folder.exists():
         raise UsageError(text("{path}: exists already; choose another name", path=folder))
     fill = _Filler(languages, {"functions": functions})
-    title = same(name.replace("_", " ").capitalize())
+    title, takes_parameters = same(name.replace("_", " ").capitalize()), any(f.parameters for f in functions)
     words = {
         "title": fill.words(title),
         "exercise": lambda f: fill.words(same(f.name)),
@@ -119,17 +119,18 @@ def new_assignment(course: Course, name: str, signatures: Sequence[str], languag
         ),
         "example_title": lambda f: fill.words(_example_title(f)),
         "example_hint": fill.words(text("Print what you return, and its shape.")),
-        "values_title": fill.words(text("right for random inputs")),
+        "values_title": lambda f: fill.words(_values_title(f)),
         "adds_up": fill.words(text("Everything is added up to one number; one number per element is asked.")),
+        "doubles": fill.words(text("Every number is doubled; ones are asked.")),
         "squares": lambda f: fill.words(text("{name} is squared; its double is asked.", name=f.parameters[0])),
     }
     return _write(
         {
             folder / "assignment.yaml": fill("assignment.yaml", words=words),
             folder / f"{name}.ipynb": _notebook(title, functions, languages),
-            folder / f"test_{name}.py": fill("visible.py", words=words),
+            folder / f"test_{name}.py": fill("visible.py", words=words, takes_parameters=takes_parameters),
             folder / "private" / f"test_{name}_hidden.py": fill(
-                "hidden.py", words=words, takes_parameters=any(f.parameters for f in functions)
+                "hidden.py", words=words, takes_parameters=takes_parameters
             ),
             folder / "private" / "mutants.yaml": fill("mutants.yaml", words=words),
         }
@@ -316,7 +317,11 @@ def _examples(signatures: Iterable[str]) -> tuple[Example, ...]:
 
 
 def _example_title(function: Example) -> Text:
-    return text("right for tensors of ones") if function.parameters else text("right shape and values")
+    return text("right for tensors of ones") if function.parameters else text("right shape")
+
+
+def _values_title(function: Example) -> Text:
+    return text("right for random inputs") if function.parameters else text("right values")
 
 
 def _notebook(title: Text, functions: Sequence[Example], languages: Sequence[Language]) -> str:

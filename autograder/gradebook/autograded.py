@@ -98,7 +98,7 @@ def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignm
     }
     notebook.metadata[MARK] = as_node(kept)
     is_unread = report.status == "unreadable"
-    return Autograded(notebook, scores, comments(notebook, source), is_unread)
+    return Autograded(notebook, scores, comments(notebook, source, is_unread=is_unread), is_unread)
 
 
 def write(file: Path, notebook: NotebookNode) -> None:
@@ -112,13 +112,14 @@ def write(file: Path, notebook: NotebookNode) -> None:
     file.write_bytes((content + "\n").encode(errors="replace"))
 
 
-def comments(notebook: NotebookNode, source: SourceNotebook) -> dict[str, str | None]:
-    """Return nbgrader's remark on each cell that students write in: whether they did."""
+def comments(notebook: NotebookNode, source: SourceNotebook, *, is_unread: bool) -> dict[str, str | None]:
+    """Return nbgrader's remark on each cell that students write in: whether they did; none if nobody can read that."""
     found = {}
     for cell in notebook.cells:
         known = source.cells.get(cell.metadata.get("nbgrader", {}).get("grade_id"))
         if known is not None and known.comment_id is not None:
-            found[known.name] = NO_RESPONSE if not known.task and is_untouched(cell) else None
+            is_empty = not (known.task or is_unread) and is_untouched(cell)
+            found[known.name] = NO_RESPONSE if is_empty else None
     return found
 
 

@@ -225,8 +225,9 @@ class PlainAssignment:
         repair.name_cells(notebook.cells)
         scores, notes = plain_notebooks.scores(notebook, source)
         problems += [self._in_notebook(source.name, problem) for problem in (*noticed, *notes)]
-        made = {"scores": scores, "comments": autograded.comments(notebook, source)}
-        notebook.metadata[RUN] = made | {"unread": reading.unread is not None}
+        is_unread = reading.unread is not None
+        remarks = autograded.comments(notebook, source, is_unread=is_unread)
+        notebook.metadata[RUN] = {"scores": scores, "comments": remarks, "unread": is_unread}
         return notebook
 
     def _of_other_assignment(self, reading: Reading) -> Problem | None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from autograder.base.files import FolderInPlace, replaced_together
+from autograder.base.i18n import Text, first_of, text
 from autograder.course.course import Course
 from autograder.course.jobs import student_of
 from autograder.gradebook import autograded, mixed, released_notebook, repair, source_check
@@ -52,11 +53,26 @@ def find(course: Course, name: str, paths: Sequence[Path] = ()) -> list[PlainSub
     for folder in sorted(course.submitted.glob(f"*/{name}")):
         place = folder.resolve()
         is_asked_for = not wanted or any(place.is_relative_to(path) or path.is_relative_to(place) for path in wanted)
-        is_link = folder.is_symlink() or folder.parent.is_symlink()  # it could lead to another student's work
-        if is_asked_for and folder.is_dir() and not is_link and not folder.parent.name.startswith("."):
+        if is_asked_for and folder.is_dir() and not _is_link(folder) and not folder.parent.name.startswith("."):
             student = student_of(folder.parent)
             found.setdefault(student, PlainSubmission(student, folder))
     return list(found.values())
+
+
+def links(course: Course, name: str) -> Text | None:
+    """Name those whose folder is a link and who are therefore graded by no test; None if there are none."""
+    students = [student_of(folder.parent) for folder in course.submitted.glob(f"*/{name}") if _is_link(folder)]
+    if not students:
+        return None
+    return text(
+        "{assignment}: folders that are links, which could lead to another student's work, were left out: {students}",
+        assignment=name,
+        students=first_of(sorted(students)),
+    )
+
+
+def _is_link(folder: Path) -> bool:
+    return folder.is_symlink() or folder.parent.is_symlink()
 
 
 class PlainGrading:

@@ -34,8 +34,8 @@ def reports_of(nbgrader: NbgraderCourse, assignment: str, graded: Iterable[Grade
         return []
     with nbgrader.open() as gradebook:
         found = submitted(gradebook.find_assignment(assignment))
-        noticed = {one.student: _noticed(one) for one in graded if one.assignment == assignment}
-        return [_report(nbgrader, assignment, one, noticed.get(one.student.id, ())) for one in found]
+        before = {one.student: one for one in graded if one.assignment == assignment}
+        return [_report(nbgrader, assignment, one, before.get(one.student.id)) for one in found]
 
 
 def _noticed(report: GradeReport) -> tuple[Problem, ...]:
@@ -44,7 +44,7 @@ def _noticed(report: GradeReport) -> tuple[Problem, ...]:
 
 
 def _report(
-    nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssignment, noticed: tuple[Problem, ...]
+    nbgrader: NbgraderCourse, assignment: str, submission: SubmittedAssignment, before: GradeReport | None
 ) -> GradeReport:
     notebooks = submission.notebooks
     grades = [(notebook.name, grade) for notebook in notebooks for grade in notebook.grades if grade.max_score]
@@ -54,15 +54,16 @@ def _report(
         if not grade.needs_manual_grade
     )
     penalty = sum(notebook.late_submission_penalty or 0.0 for notebook in notebooks)
-    student = submission.student.id
+    student, waiting = submission.student.id, len(grades) - len(exercises)
+    is_unreadable = before is not None and before.status == "unreadable" and waiting > 0
     return GradeReport(
         student=student,
         assignment=assignment,
-        status="graded",
+        status="unreadable" if is_unreadable else "graded",
         score=round(sum(exercise.score or 0.0 for exercise in exercises), 6),
         max_score=round(submission.max_score, 6),
         exercises=exercises,
-        problems=(*noticed, *_problems(len(grades) - len(exercises), penalty)),
+        problems=(*(_noticed(before) if before is not None else ()), *_problems(waiting, penalty)),
         file=str(nbgrader.folder("submitted", student, assignment)),
         submission_sha256="",
         rubric_sha256="",

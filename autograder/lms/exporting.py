@@ -208,5 +208,13 @@ def make_runner(to: ScoreFormat, course: Course, assignment: str, folder: Path) 
     """
     if to is ScoreFormat.gradescope_autograder:
         return runners.gradescope(course, assignment, folder)
+    if assignment.rstrip("/") in course.plain():
+        raise UsageError(
+            text(
+                "{assignment}: has no rubric, and a student's repository is judged by the visible criteria of one; of "
+                "the folders for other services only that of --to gradescope-autograder runs the tests in notebooks",
+                assignment=assignment,
+            )
+        )
     make = github.classroom50 if to is ScoreFormat.classroom50_autograder else github.template
     return make(course, course.assignment(assignment), folder)

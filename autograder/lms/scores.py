@@ -52,7 +52,7 @@ def of_reports(reports: Iterable[GradeReport], language: str = "en", by_hand: Co
             exercises={exercise.name: exercise.score for exercise in report.exercises},
             status=report.status,
             feedback=_feedback(report, language),
-            is_final=report.score is not None and report.assignment not in by_hand,
+            is_final=report.status == "graded" and not report.waits and report.assignment not in by_hand,
         )
         for report in sorted(reports, key=lambda r: (r.assignment, r.student))
     ]

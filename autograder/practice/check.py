@@ -35,6 +35,7 @@ from autograder.student.failures import frames_outside
 from autograder.student.functions import Student
 from autograder.student.local import LocalRunner
 from autograder.student.source_use import Source
+from autograder.student.unparsed import missing_in_kernel
 
 _PACKAGE = str(Path(__file__).parents[1])
 
@@ -77,14 +78,15 @@ def check(exercise: str | None = None, *, lang: Language | None = None) -> Check
     assignment = assignment_here(names)
     if exercise is not None:
         exercise = assignment.exercise_named(exercise)
-    judge = _visible_judge(assignment, exercise)
+    judge, cells = _visible_judge(assignment, exercise), cells_run(names)
     runner = LocalRunner(
         names.__getitem__,
         defined=lambda: [n for n, v in names.items() if callable(v)],
         failure=lambda e: frames_outside(e, _PACKAGE),
         names=lambda _: names,
+        missing=lambda name, defined: missing_in_kernel(name, cells, defined),
     )
-    source = Source(cells_run(names), assignment.exercise_of, {})
+    source = Source(cells, assignment.exercise_of, {})
     judge.begin(Student(assignment.functions, runner, source, variables=assignment.variables))
     with preserved_generators(), _one_thread():
         run_session(judge)

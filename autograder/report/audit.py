@@ -44,6 +44,9 @@ def tables(audit: Audit, language: Language) -> Group:
         parts.append(_summary(audit, language))
     elif audit.of("generated"):
         parts.append(_summary_of_asserts(audit, language))
+    if audit.judge == "rubric" and not audit.is_partial and not audit.faults:
+        words = text("{assignment}: the rubric passes its audit", assignment=audit.assignment)
+        parts.append(Styled(words.get(language), style="bold green"))
     return Group(*parts)
 
 

@@ -117,20 +117,29 @@ def summary(reports: Sequence[GradeReport], language: Language, counted: Mapping
         language: of the words.
         counted: what the gradebook counts, by student.
     """
-    totals = [_total(report, counted.get(report.student)) for report in reports]
+    judged = [report for report in reports if _is_judged(report, counted.get(report.student))]
+    totals = [_total(report, counted.get(report.student)) for report in judged]
     scores = [score for score in totals if score is not None]
     by_status = {status: sum(r.status == status for r in reports) for status in ("graded", "unreadable", "error")}
-    mean = sum(scores) / len(scores) if scores else 0
+    mean = sum(scores) / len(scores) if scores else None
     words = text(
-        "{graded} graded, {unreadable} unreadable, {error} could not be graded; mean {mean} of {maximum}",
+        "{graded} graded, {unreadable} unreadable, {error} could not be graded; "
+        "mean of those graded {mean} of {maximum}",
         **by_status,
-        mean=points(round(mean, 2)),
+        mean=points(round(mean, 2)) if mean is not None else "–",
         maximum=points(_maximum(reports, counted)),
     )
     shown = (counted[report.student] for report in reports if report.student in counted)
     if waiting := sum(cell.waits for one in shown for cell in one.cells.values()):
         words += text("; marked ?: ") + tell_waiting(waiting)
     return Styled(words.get(language))
+
+
+def _is_judged(report: GradeReport, counted: Counted | None) -> bool:
+    """Return whether a score tells how a student did: what cannot be read has 0 until a person has looked at it."""
+    if report.status != "unreadable":
+        return True
+    return counted is not None and not any(cell.waits for cell in counted.cells.values())
 
 
 def criteria(

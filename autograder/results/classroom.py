@@ -21,7 +21,7 @@ class ExerciseStatistics:
         name: its name in ``assignment.yaml``.
         title: its title, for readers.
         max_score: the points it is worth.
-        mean: the mean of all scores; None if there are none.
+        mean: the mean of the scores of what was graded; None if there are none.
         full: how many have full marks.
         judged: how many have a score.
     """
@@ -86,7 +86,7 @@ class Counts:
     """What some reports of one assignment add up to.
 
     Args:
-        scores: of all submissions that have one; unreadable ones have 0.
+        scores: of all submissions that were graded; what cannot be read waits for a person.
         max_score: the points that can be earned.
         statuses: the students whose report has each status.
         exercises: in the order of the assignment.
@@ -220,7 +220,7 @@ class Census:
         """Return what all reports add up to."""
         entries = [entry for _, entry in sorted(self._entries.items())]
         return Counts(
-            scores=[entry.score for entry in entries if entry.score is not None],
+            scores=[entry.score for entry in entries if entry.score is not None and entry.status == "graded"],
             max_score=max((entry.max_score for entry in entries), default=0.0),
             statuses=self._statuses(),
             exercises=tuple(self._of_exercises(entries)),
@@ -238,7 +238,7 @@ class Census:
         by_name: defaultdict[str, list[float | None]] = defaultdict(list)
         for entry in entries:
             for name, score in entry.scores:
-                by_name[name].append(score)
+                by_name[name].append(score if entry.status == "graded" else None)
         found = []
         for name in (name for name in self._exercises if name in by_name):
             title, max_score = self._exercises[name]

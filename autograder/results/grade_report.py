@@ -183,6 +183,11 @@ class GradeReport(Record):
     versions: dict[str, str]
     duration_s: float
 
+    @property
+    def waits(self) -> bool:
+        """Whether a person has yet to give points: for some cells, or for what cannot be read."""
+        return self.status == "unreadable" or any(problem.kind == "waiting" for problem in self.problems)
+
     @classmethod
     def from_json(cls, line: bytes | str) -> Self:
         """Return the report of one line of ``results.jsonl``, of this version or of version 1.

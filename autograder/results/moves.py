@@ -126,6 +126,18 @@ def compare(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> 
     return moves
 
 
+def judged_anew(before: Mapping[Key, GradeReport], after: Sequence[GradeReport]) -> dict[str, list[GradeReport]]:
+    """Return, by assignment, the new reports on files that had a score by another rubric, or by other tests."""
+    found: dict[str, list[GradeReport]] = {}
+    for report in after:
+        old = before.get((report.assignment, report.student))
+        if old is None or old.score is None or old.submission_sha256 != report.submission_sha256:
+            continue
+        if old.rubric_sha256 != report.rubric_sha256:
+            found.setdefault(report.assignment, []).append(report)
+    return found
+
+
 def _changes(before: GradeReport | None, after: GradeReport) -> list[Change]:
     old, new = (_verdicts(report) for report in (before, after))
     nothing = same(""), None

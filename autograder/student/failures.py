@@ -20,10 +20,22 @@ _LINES_OF_A_CAUSE = 2
 
 def missing_function(name: str, defined: Iterable[str]) -> NotDefined:
     """Return the error that a function is missing, with the name that may have been meant."""
+    words = text("`{name}` is not defined in this submission{hint}", name=name, hint=_renamed(name, defined))
+    return NotDefined(words)
+
+
+def missing_here(name: str, defined: Iterable[str]) -> NotDefined:
+    """Return the same where the notebook still runs: its cell may only have to be run."""
+    words = text(
+        "`{name}` is not defined here{hint}; run the cell that defines it", name=name, hint=_renamed(name, defined)
+    )
+    return NotDefined(words)
+
+
+def _renamed(name: str, defined: Iterable[str]) -> Text:
     others = {d.lower(): d for d in defined if d != name}
     close = [others[d] for d in difflib.get_close_matches(name.lower(), others, n=1, cutoff=0.7)]
-    hint = text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
-    return NotDefined(text("`{name}` is not defined in this submission{hint}", name=name, hint=hint))
+    return text("; `{found}` is: was it renamed?", found=close[0]) if close else same("")
 
 
 def unparsed_function(name: str, place: Text) -> NotDefined:

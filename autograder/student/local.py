@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from autograder.base.environment import overridden
-from autograder.base.errors import StudentException
+from autograder.base.errors import NotDefined, StudentException
 from autograder.course.course import Assignment
 from autograder.course.settings import Function
 from autograder.course.submission import Submission
@@ -72,6 +72,7 @@ class LocalRunner:
         defined: returns the defined names, to suggest one when the right name is missing.
         failure: describes an exception of the student's.
         names: returns the names that an exercise's tests find.
+        missing: describes why a name is missing, given those that are defined.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class LocalRunner:
         defined: Callable[[], Iterable[str]],
         failure: Callable[[BaseException], Failure],
         names: Callable[[str], Mapping[str, Any]],
+        missing: Callable[[str, Iterable[str]], NotDefined] = missing_function,
     ) -> None:
         self._find, self._defined, self._failure, self._names = find, defined, failure, names
+        self._tell_missing = missing
 
     @classmethod
     def of(cls, notebook: Notebook) -> Self:
@@ -101,7 +104,7 @@ class LocalRunner:
         try:
             target = self._find(function.name)
         except KeyError:
-            raise missing_function(function.name, self._defined()) from None
+            raise self._missing(function.name) from None
         shown = function.parameters if isinstance(target, type) else function.changes | looked_at
         given = self._given(function.parameters, arguments, shown)
         frozen = FrozenArguments(
@@ -180,11 +183,14 @@ class LocalRunner:
         """See `Runner`."""
         return self._look(function, lambda found: found is value) is True
 
+    def _missing(self, name: str) -> NotDefined:
+        return self._tell_missing(name, self._defined())
+
     def _look(self, function: Function, look: Callable[[Any], Any]) -> Any:
         try:
             target = self._find(function.name)
         except KeyError:
-            raise missing_function(function.name, self._defined()) from None
+            raise self._missing(function.name) from None
         try:
             return look(target)
         except Exception as error:  # noqa: BLE001 -- whatever the student raises is shown as theirs
@@ -206,7 +212,7 @@ class LocalRunner:
         """See `Reader`; where the notebook still runs, it is what it is now."""
         names = self._names(exercise)
         if name not in names:
-            raise missing_function(name, self._defined())
+            raise self._missing(name)
         return copied({name: names[name]})[name]
 
     def run_test(self, exercise: str, source: str) -> Ran:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterable
 
 from autograder.base.errors import NotDefined
 from autograder.base.i18n import Text, text
 from autograder.course.submission import Cell, tell_label
 from autograder.sandbox.failure import Failure
-from autograder.student.failures import is_stub, unparsed_function, unreached_function, unwritten_class
+from autograder.student.failures import is_stub, missing_here, unparsed_function, unreached_function, unwritten_class
 
 _SYNTAX = ("SyntaxError", "IndentationError", "TabError")
 _UNDEFINED = re.compile(r"name '(\w+)' is not defined")
@@ -66,6 +68,27 @@ class Unparsed:
     def is_first(self, position: int) -> bool:
         """Has this cell a syntax error?"""
         return position in self._first
+
+
+def missing_in_kernel(name: str, cells: Iterable[Cell], defined: Iterable[str]) -> NotDefined:
+    """Return the error that a name is missing in a notebook that still runs, by the cells that it has run."""
+    last = next((cell for cell in reversed([*cells]) if _binds(cell.source, name)), None)
+    if last is None:
+        return missing_here(name, defined)
+    if _is_class_stub(last.source, name):
+        return unwritten_class(name)
+    return unreached_function(name, tell_label(last.label))
+
+
+def _is_class_stub(source: str, name: str) -> bool:
+    """Does the body of a class raise what stubs raise, as soon as it is defined?"""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return False
+    bodies = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
+    raised = [line.exc for body in bodies for line in body if isinstance(line, ast.Raise) and line.exc]
+    return any(ast.unparse(one).partition("(")[0] == "NotImplementedError" for one in raised)
 
 
 def is_syntax_error(failure: Failure, cell: Cell) -> bool:

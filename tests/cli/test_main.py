@@ -51,7 +51,7 @@ def test_grade_prints_a_table(graded):
     assert ["ann", "6", "4", "10"] in lines
     assert ["bob", "2", "4", "6", "code", "cell", "2:", "ZeroDivisionError:", "division", "by", "zero"] in lines
     assert ["eve", "0", "0", "0", "tiny.ipynb", "is", "empty"] in lines
-    assert "2 graded, 1 unreadable, 0 could not be graded; mean 5.33 of 10" in graded[0]
+    assert "2 graded, 1 unreadable, 0 could not be graded; mean of those graded 8 of 10" in graded[0]
     assert "essay: has no rubric; its tests can be run once nbgrader knows the course" in graded[1]
 
 
@@ -81,6 +81,25 @@ def test_the_same_command_again_grades_only_what_changed(course, graded, tmp_pat
     assert other.exists()
     assert (after["ann"], after["eve"]) == (before["ann"], before["eve"])
     assert json.loads(after["bob"])["score"] == 10
+
+
+def test_what_another_rubric_has_graded_is_graded_again_and_said(course, graded, tmp_path):
+    out = tmp_path / "r.jsonl"
+    reports = {
+        r.student: r for r in map(GradeReport.from_json, (course.root / "results.jsonl").read_text().splitlines())
+    }
+    old = reports["bob"].model_copy(update={"rubric_sha256": "old"})
+    (double, step), given = old.exercises, 1.0
+    double = double.model_copy(update={"score": double.score - given})
+    old = old.model_copy(update={"score": old.score - given, "exercises": (double, step)})
+    before = "".join(one.to_json() + "\n" for one in (reports["ann"], old, reports["eve"]))
+    out.write_text(before)
+    _, notes = autograder("grade", "--out", out, cwd=course.root)
+    (kept,) = tmp_path.glob("r.tiny.*.jsonl")
+    assert f"graded again: 1; who moves: 1; the old reports: {kept}" in notes
+    assert kept.read_text() == before
+    _, notes = autograder("grade", "--out", out, cwd=course.root)
+    assert "graded again" not in notes
 
 
 def test_results_of_others_stay_in_the_file(course, graded, tmp_path):

@@ -9,6 +9,7 @@ from command_line import autograder
 
 from autograder.course.configuration import Folders
 from autograder.course.course import Course
+from autograder.course.skeletons import new_course
 from autograder.course.takeover import Plan, languages_in_use
 
 pytestmark = pytest.mark.slow
@@ -45,9 +46,11 @@ def test_every_command_works_on_a_new_course_at_once(begun):
 
 def test_a_new_assignment_takes_any_signatures_and_passes_its_audit(begun):
     root, _ = begun
-    autograder("new", "assignment", "ps2", "--functions", "f(), g(x), h(a, b, c=(1, 2))", cwd=root)
-    assert list(Course(root).assignment("ps2").functions) == ["f", "g", "h"]
-    autograder("audit", "ps2", cwd=root)
+    autograder("new", "assignment", "ps2", "--functions", "f(), g(x), h(a, b, c=(1, 2)), Mean()", cwd=root)
+    assert list(Course(root).assignment("ps2").functions) == ["f", "g", "h", "Mean"]
+    said, _ = autograder("audit", "ps2", "--lang", "en", cwd=root)
+    assert "write a mutant that should" not in said
+    assert said.splitlines()[-1] == "ps2: the rubric passes its audit"
     autograder("release", "ps2", cwd=root)
 
 
@@ -55,6 +58,20 @@ def test_a_new_quiz_is_proved(begun):
     root, _ = begun
     autograder("new", "quiz", "week_2", cwd=root)
     assert "2 of 2 proved" in autograder("quiz", "prove", "week_2", "--lang", "en", cwd=root)[0]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("quiz", "lint", "nope"), "nope: no such file, and no quiz of that name in quizzes; there are: "),
+        (("check", "solutions/nope.ipynb"), "solutions/nope.ipynb: there is no such file or folder"),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_courses_one_language(tmp_path, monkeypatch, command, words):
+    monkeypatch.delenv("AUTOGRADER_LANG", raising=False)
+    new_course(tmp_path, "Deep learning", ["en"])
+    _, said = autograder(*command, cwd=tmp_path, code=2)
+    assert said.startswith(f"autograder: {words}") and said.isascii()
 
 
 @pytest.mark.parametrize(

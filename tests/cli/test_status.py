@@ -81,11 +81,15 @@ def test_due_dates_are_in_the_readers_own_time(folder):
         assert shown in done.stdout, done.stdout + done.stderr
 
 
-def test_a_due_date_without_a_time_zone_is_refused_in_one_line(folder):
-    set_due(folder, "2026-12-01 23:30")
+@pytest.mark.parametrize(
+    ("due", "meant"), [("2026-12-01 23:30", "23:30"), ("2026-12-01", "23:59"), ('"2026-12-01"', "23:59")]
+)
+def test_a_due_date_without_a_time_zone_is_refused_in_one_line(folder, due, meant):
+    set_due(folder, due)
     done = CliRunner().invoke(app, ["status", str(folder), "--lang", "en"])
     assert done.exit_code == 2
     assert "assignment.yaml" in done.stderr and "needs its time zone" in done.stderr and ": due" in done.stderr
+    assert f"2026-12-01 {meant}" in done.stderr
 
 
 def test_quizzes_say_how_many_questions_are_answered(folder):

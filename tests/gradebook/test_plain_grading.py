@@ -110,6 +110,8 @@ def test_every_submission_gets_a_report_and_a_row(made):
         "dan": ("unreadable", 0.0, 18.0),
     }
     assert outcome.written == 4
+    left_out = plain_grading.links(course, "hw").en
+    assert left_out == "hw: folders that are links, which could lead to another student's work, were left out: eve"
     problems = {
         student: [(p.kind, p.notebook, p.cell, p.text.en) for p in one.problems] for student, one in reports.items()
     }
@@ -447,7 +449,7 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     assert {one.max_score for one in reports.values()} == {21} and reports["cyd"].status == "graded"
     assert [problem.notebook for problem in reports["cyd"].problems] == [None, "a", "a"]
     assert ["ann", "6", "4", "4", "4", "?", "?", "?", "18"] in [line.split()[:9] for line in said.splitlines()]
-    assert "mean 11 of 26; marked ?: " in said
+    assert "mean of those graded 11 of 26; marked ?: " in said
 
     _, errors = autograder("grade", "--no-gradebook", "--out", "o.jsonl", "--lang", "en", cwd=course.root)
     assert errors.splitlines()[-1].startswith("tiny: a.ipynb: not run, as the tests in them are counted")
@@ -485,7 +487,7 @@ def test_other_notebooks_beside_a_rubrics_count_as_in_the_gradebook(tmp_path, mo
     rows = {row[0]: row[1:] for line in screen.file.getvalue().splitlines() if (row := line.split())}
     assert rows["ann"][:8] == ["6", "3", "4", "4", "?", "1?", "2.5", "20.5"]
     assert rows["dan"][7:] == ["6.5", "there", "is", "no", "tiny.ipynb", "(and", "1", "more)"]
-    assert "mean 8.75 of 26; marked ?: " in screen.file.getvalue()
+    assert "mean of those graded 8.75 of 26; marked ?: " in screen.file.getvalue()
 
 
 def test_nbgrader_autograde_uses_the_process_that_the_command_has_started(course, tmp_path_factory):

@@ -125,6 +125,9 @@ def test_nothing_written_is_remarked_as_nbgrader_does(written):
     assert comments["dan", "essay"] == comments["fay", "step"] == "No response."
     assert comments["fay", "double"] is None
     assert comments["dan", "drawing"] is None
+    assert {comments[who, cell] for who in ("eve", "hal") for cell in ("double", "essay")} == {
+        None
+    }  # nobody could read it
 
 
 def test_the_time_of_submission_is_that_of_the_file(written):

@@ -55,6 +55,7 @@ def test_first_it_is_shown_then_it_counts(course):
     assert shown.splitlines()[0] == "double.gradient: 1 student, +1 (has the right gradient)"
     assert shown.count("has the right gradient") == 1
     assert "double.gradient ✗ 0/1 → ✓ 1/1" in shown and "1 of 2 change" in shown and "ann" not in shown
+    assert "the new scores count with --yes, or once you run `autograder grade` again" in shown
     assert (course.root / "results.jsonl").read_bytes() == before
     assert course_of.tables(course_of.gradebook(course)) == tables
 

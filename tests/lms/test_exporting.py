@@ -26,8 +26,9 @@ from autograder.course.course import Course
 from autograder.course.jobs import find_jobs
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.grading import batch
-from autograder.lms import classroom50, github, runners, score_tables, scores
+from autograder.lms import classroom50, exporting, github, runners, score_tables, scores
 from autograder.lms import reports as writing
+from autograder.lms.formats import ScoreFormat
 from autograder.results.grade_report import ExerciseResult, Problem
 from autograder.results.journal import Journal
 from autograder.sandbox import confine
@@ -91,7 +92,7 @@ def rows_of(content):
 def test_csv(exported):
     assert rows_of(score_tables.as_csv(exported)) == [
         ["student", "assignment", "status", "score", "max_score", "final", "double", "step"],
-        ["'=HYPERLINK(1)", "tiny", "unreadable", "0", "10", "yes", "0", "0"],
+        ["'=HYPERLINK(1)", "tiny", "unreadable", "0", "10", "no", "0", "0"],
         ["doejane_101", "tiny", "graded", "10", "10", "yes", "6", "4"],
         ["zhangwei_102", "tiny", "graded", "6", "10", "yes", "2", "4"],
     ]
@@ -292,6 +293,17 @@ def test_gradescopes_folder_grades_a_submission(course, graded, tmp_path):
     subprocess.run(["bash", "-n", str(root / "source" / "setup.sh")], check=True)
     needed = (root / "source" / "setup.sh").read_text(encoding="utf-8").split()[-3:]
     assert needed[0] == "-c" and all((root / "source" / path).exists() for path in needed[1:])
+
+
+@pytest.mark.parametrize("to", [ScoreFormat.github, ScoreFormat.classroom50_autograder])
+def test_what_a_repository_is_judged_by_is_a_rubric(tmp_path, to):
+    (tmp_path / "solutions" / "hw").mkdir(parents=True)
+    (tmp_path / "solutions" / "hw" / "p.ipynb").write_text(json.dumps(tiny.notebook()))
+    with pytest.raises(
+        UsageError, match=r"hw: has no rubric, .* only that of --to gradescope-autograder runs the tests"
+    ):
+        exporting.make_runner(to, Course(tmp_path), "hw", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.slow

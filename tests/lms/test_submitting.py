@@ -118,6 +118,11 @@ def test_what_is_no_assignment_is_told(fetched, tmp_path):
     assert "your notebook must have this name" in told and "你的笔记本应当叫这个名字" not in told
     told = submit(cwd=fetched, code=2, AUTOGRADER_LANG="").stderr  # nobody has chosen a language
     assert "your notebook must have this name" in told and "你的笔记本应当叫这个名字" in told and told.count("\n") == 1
+    settings = fetched / "assignment.yaml"
+    words = re.sub(r"\{zh: [^,{}]*, en: ([^{}]*)\}", r"\1", settings.read_text(encoding="utf-8"))
+    settings.write_text(words.replace("schema: 1", "schema: 1\nlanguage: en"), encoding="utf-8")
+    told = submit(cwd=fetched, code=2, AUTOGRADER_LANG="").stderr  # a copy in one language says so of its course
+    assert "your notebook must have this name" in told and "你的笔记本应当叫这个名字" not in told
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # nbgrader leaves files open

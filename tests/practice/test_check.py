@@ -48,6 +48,22 @@ def test_check_of_everything_names_what_is_missing(folder):
     assert [e.name for e in result.exercises] == ["double", "step"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ([], "`double` is not defined here; run the cell that defines it"),
+        (
+            ["1 / 0\ndef double(x):\n    return x"],
+            "`double` is not defined: code cell 1 stopped with an error before it",
+        ),
+        (["class double:\n    # your code here\n    raise NotImplementedError()"], "`double` is not written yet"),
+    ],
+)
+def test_what_a_notebook_has_not_defined_is_said_by_the_cells_it_has_run(folder, cells, words):
+    shown = eval("check('double', lang='en')", {"In": ["", *cells], "check": check})
+    assert words in repr(shown)
+
+
 def test_check_leaves_random_numbers_and_threads_as_they_were(folder):
     import random
 

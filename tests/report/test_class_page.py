@@ -59,14 +59,25 @@ def classroom(reports):
 def test_what_is_counted(classroom):
     assert len(classroom.reports) == 5
     assert classroom.missing == ("fay",)
-    assert sorted(classroom.scores) == [0, 5, 6, 6, 10]
-    assert classroom.mean == pytest.approx(5.4)
+    assert sorted(classroom.scores) == [5, 6, 6, 10]  # what cannot be read waits, and is in no mean
+    assert classroom.mean == pytest.approx(6.75)
     assert classroom.median == 6
     double, step = classroom.exercises
-    assert (double.full, double.judged, step.full) == (1, 5, 4)
+    assert (double.full, double.judged, step.full) == (1, 4, 4)
     outcomes = {criterion.id: dict(criterion.outcomes) for criterion in classroom.criteria}
     assert outcomes["double.shape"] == {"passed": 3, "failed": 1, "skipped": 1}
     assert outcomes["double.values"] == {"passed": 1, "failed": 2, "skipped": 2}
+
+
+def test_points_that_wait_for_a_person_are_marked(reports, classroom):
+    assert page(classroom, "en").count("0?</td>") == 3  # eve's total and both exercises
+    first = reports[0].model_copy(update={"problems": ()})
+    waiting = first.model_copy(
+        update={"problems": (Problem.of("waiting", text("one cell waits for a person to grade it")),)}
+    )
+    for report, mark in ((first, False), (waiting, True)):
+        shown = page(summarise([report], title=TITLE), "en")
+        assert (f"{report.score:g}?</td>" in shown) is ("a person has yet to give" in shown) is mark
 
 
 def test_an_exercise_that_is_called_like_its_title_is_named_once(reports):
@@ -199,7 +210,7 @@ def test_a_table_is_sorted_and_the_language_switched_in_a_browser(classroom, tmp
         path.as_uri(),
     ]
     shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
-    assert json.loads(re.search("<title>(.*?)</title>", shown)[1]) == ["en", ["10", "6", "6", "5", "0"]]
+    assert json.loads(re.search("<title>(.*?)</title>", shown)[1]) == ["en", ["10", "6", "6", "5", "0?"]]
 
 
 def test_the_command(course, reports):

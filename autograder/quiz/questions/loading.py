@@ -11,7 +11,7 @@ from autograder.base import yaml_records
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import OURS, Language, same, text
 from autograder.base.words import in_languages
-from autograder.course.course import Course
+from autograder.course.course import Course, speak_as_around
 from autograder.quiz.questions.models import Quiz
 
 SCHEMA_NAME = "quiz.schema.json"
@@ -51,6 +51,7 @@ def find(name: Path, course: Path = Path()) -> Path:
     for suffix in (".yaml", ".yml"):
         if (found := folder / f"{name}{suffix}").is_file():
             return found
+    speak_as_around(course)
     words = text(
         "no such file, and no quiz of that name in {folder}; there are: {names}",
         folder=folder,
