@@ -16,7 +16,7 @@ from traitlets.config.loader import Config
 
 from autograder.course.configuration import configure
 from autograder.course.course import Course
-from autograder.gradebook import plain_grading, releasing, write
+from autograder.gradebook import disk_watch, plain_grading, releasing, write
 from autograder.gradebook import plain_notebooks as runner
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
@@ -258,7 +258,7 @@ def test_a_failure_names_cell_and_line(handed_in):
 
 @pytest.mark.slow
 def test_code_that_fills_the_disk_costs_its_own_cell(tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_MAX_FOLDER", 1 << 20)
+    monkeypatch.setattr(disk_watch, "_MAX_FOLDER", 1 << 20)
     fills = "n = 0\nwhile True:\n    open(str(n % 100), 'w').write('x' * 100_000)\n    n += 1"
     notebook = from_dict(tiny.notebook(fills, "import os, time\ntime.sleep(1)\nos.listdir()"))
     with runner.NotebookRunner(60) as ours:
