@@ -105,11 +105,6 @@ def content(session: Session, submission: Submission) -> bytes:
     return kept.content
 
 
-def has_report(session: Session, number: int) -> bool:
-    """Return whether a submission has been graded."""
-    return bool(session.scalar(select(exists().where(Report.submission_id == number))))
-
-
 def graded(session: Session, numbers: Collection[int]) -> Sequence[int]:
     """Return which of some submissions have been graded."""
     return session.scalars(select(Report.submission_id).where(Report.submission_id.in_(numbers))).all()
