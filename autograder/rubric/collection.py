@@ -129,7 +129,7 @@ def _may_change(assignment: Assignment) -> frozenset[Looked]:
     return frozenset(
         (function.name, place)
         for function in assignment.functions.values()
-        for number, name in enumerate(function.parameters)
+        for number, name in enumerate((*function.parameters, function.more, function.others))
         if name in function.changes
         for place in (number, name, None)
     )
