@@ -97,7 +97,10 @@ class Effects:
             encoder: of the answer.
             encode: returns the tree of a result, with those of what is in it and known over there.
         """
-        self._refilled = [self._places[i] for i in sorted(self._changed_before.union(self._containers.changed()))]
+        changed = self._containers.changed()
+        if self._changed_before:
+            changed = sorted(self._changed_before.union(changed))
+        self._refilled = [self._places[i] for i in changed]
         self._differ.update(place for place in self._refilled if place not in self._given_back)
         beside = self._given_back if any(place in self._given_back for place in self._refilled) else ()
         contents = [self._containers.values[self._places.index(place)] for place in beside]
@@ -129,20 +132,26 @@ class Effects:
 
     def kept(self, lists: HeldLists) -> list[list[Any]]:
         """Return path and number of the lists, dicts and sets that the code has kept, which are known from now on."""
-        if not self._watched or self.goes_on:
+        if not self._watched:
             return []
         now = list(map(sys.getrefcount, self._watched))
         kept = [one for one, count, before in zip(self._watched, now, self._references, strict=True) if count > before]
         if not kept:
             return []
-        inside, before = aliases.all_in(kept), self._containers.before()
+        inside = aliases.all_in(kept)
         if inside is None:
             return []
         return [
             [list(path), lists.adopt_theirs(held)]
-            for path, held in {id(held): (path, held) for path, held in before.items()}.values()
-            if path and id(held) in inside and self._places[path[0]] not in self._differ and not lists.has(held)
+            for path, held in self._fresh(inside, lists)
+            if self._places[path[0]] not in self._differ
         ]
+
+    def _fresh(self, inside: Collection[int], lists: HeldLists) -> list[tuple[tuple[int, ...], Any]]:
+        """Return path and list of those of which `id` says one of these; the path is one where it may change, if so."""
+        found = [(path, held) for path, held in self._containers.before().items() if path and id(held) in inside]
+        found.sort(key=lambda each: self._places[each[0][0]] in self._given_back)
+        return [each for each in {id(each[1]): each for each in found}.values() if not lists.has(each[1])]
 
     def hand_over(self, inside: Collection[int], lists: HeldLists) -> list[list[Any]]:
         """Return path and number of lists, dicts and sets that a function of the rubric's gets, which are known then.
@@ -151,9 +160,12 @@ class Effects:
             inside: what `id` says of all that it gets.
             lists: those that are one on both sides.
         """
-        found = {id(held): (path, held) for path, held in self._containers.before().items() if id(held) in inside}
-        fresh = [(path, held) for path, held in found.values() if path and not lists.has(held)]
-        given = [(path, lists.adopt_theirs(held, self._containers.held_before(held))) for path, held in fresh]
+        if not self._watched:
+            return []
+        given = [
+            (path, lists.adopt_theirs(held, self._containers.held_before(held)))
+            for path, held in self._fresh(inside, lists)
+        ]
         self._handed = [*self._handed, *((number, path[0]) for path, number in given)]
         if self._handed:
             self._changed_before = self._changed_before.union(self._containers.changed())
@@ -163,6 +175,11 @@ class Effects:
         """Note that what a function of the rubric's has got is the same on both sides now, whoever has changed it."""
         for place in {place for _, place in self._handed}:
             self._containers.settle(place)
+
+    def settle(self) -> None:
+        """Note that lists and the like are the same on both sides now, where the rubric's are told to this one."""
+        if self._places:
+            self._containers = Containers(self._containers.values)
 
     def take_handed(self) -> list[int]:
         """Return the numbers of those that functions have got, which are two from now on."""

@@ -323,7 +323,7 @@ class _Refill:
             return old if is_parameter and id(new) not in self._ours else new
         if isinstance(new, tuple):
             inner = self._all(new, path)
-            return new if all(a is b for a, b in zip(inner, new, strict=True)) else _tuple_like(new, inner)
+            return new if all(a is b for a, b in zip(inner, new, strict=True)) else tuple_like(new, inner)
         if not isinstance(new, _CONTAINERS):
             return new
         target = old if type(old) is type(new) and _fits(old, new) else new
@@ -364,7 +364,8 @@ def _fits(container: Any, content: Any) -> bool:
     return (container.shape, container.dtype) == (content.shape, content.dtype)
 
 
-def _tuple_like(model: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+def tuple_like(model: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+    """Return a tuple of the same type, with other values."""
     return tuple(values) if type(model) is tuple else type(model)(*values)
 
 

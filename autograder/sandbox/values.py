@@ -149,7 +149,7 @@ class Encoder:
         self._shared = {**before, **dict.fromkeys(inside, aliases.MANY), **self._told, **known}
         self._number = number
         tree = self.encode(value)
-        self._told |= {key: self._shared[key] for key in inside if type(self._shared[key]) is dict}
+        self._told |= {key: self._shared[key] for key in inside if type(self._shared[key]) is dict and key not in known}
         self._shared = {key: before[key] if key in known else self._shared[key] for key in before}
         self._number = None
         return tree

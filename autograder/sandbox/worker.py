@@ -212,7 +212,7 @@ class Worker(Answering):
             effects.compare()
             return effects.take_first(result, message["most"]) if "most" in message and is_iterator(result) else result
 
-        if "containers" in message:
+        if has_passed := bool(self._passed):
             result, failed = self._handed.during(effects, lambda: self._tried(run, effects))
             self._free(effects.take_handed())
         else:
@@ -220,7 +220,6 @@ class Worker(Answering):
         whole = [result]
         result = None  # or it would hold what it consists of
         held = still_held(whole, effects.given)
-        has_passed = bool(self._passed)
         if has_passed:
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
@@ -358,6 +357,8 @@ class Worker(Answering):
         news = News(begin, end, reader.decode(message["content"]))
         numbered = reader.numbered
         lists = self._lists.fill(message["object"], news, [numbered[i + 1] for i in range(message["lists"])])
+        for effects in self._effects.values():  # an iterator has not done this
+            effects.settle()
         kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
         self._send_values(CallReply(result=None, kept=kept, kept_lists=lists), Encoder())
 

@@ -174,7 +174,7 @@ class Arriving:
             if effects is None:
                 raise WireError("malformed list of an object")
             for number, own in effects.kept_lists(message):
-                effects.handed.append(self.host.held.adopt_list(number, own))
+                effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
         if "lists" in message:
@@ -242,18 +242,23 @@ class Arriving:
         except RuntimeError as error:  # its graph is no longer there
             return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
-    def _arguments(self, message: CallbackRequest, reader: ArrivingReader) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments of an untrusted callback, and note which lists have come with them."""
+    def _arguments(
+        self, message: CallbackRequest, tensors: list[torch.Tensor], origin: str
+    ) -> tuple[tuple[Any, ...], dict[str, Any], ArrivingReader]:
+        """Return the arguments of an untrusted callback and what has read them; note which lists have come."""
+        reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
         reader.is_live, held = True, self.host.held
         known = held.numbers_of_lists()
         positional, keywords = reader.decode(message.get("args")), reader.decode(message.get("kwargs"))
         if not isinstance(positional, tuple) or not isinstance(keywords, dict):
             raise WireError("malformed callback")
+        if held.own_lists and held.keep_back((positional, *keywords.values())):
+            return self._arguments(message, tensors, origin)
         if reader.brings_lists:
             held.check_lists()
             for number in held.numbers_of_lists() - known:
                 held.later.came(number)
-        return positional, keywords
+        return positional, keywords, reader
 
     def _call_back(
         self,
@@ -265,8 +270,7 @@ class Arriving:
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         records, tensors = message.get("grad_enabled") is True, tensors_of(received)
         leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
-        decoder = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
-        positional, keywords = self._arguments(message, decoder)
+        positional, keywords, decoder = self._arguments(message, tensors, origin)
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []

@@ -6,7 +6,7 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,9 @@ class Effects:
         trained: the indices of those tensors that are of networks and optimisers.
     """
 
+    handed: Sequence[int] = ()
+    """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
+
     def __init__(
         self,
         request: CallRequest,
@@ -56,8 +59,6 @@ class Effects:
         self._named = 0  # values in the lists that an answer has named
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
-        self.handed: list[int] = []
-        """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
 
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""
@@ -125,7 +126,8 @@ class Effects:
             if type(own) not in CHANGEABLE:
                 raise WireError("malformed path")
             name = self._names[self._containers[path[0]]]
-            found.append((number, OwnList(own, name, (name,) if self._given.shows(name) else later, later.note)))
+            may_change = (name,) if self._given.shows(name) else later
+            found.append((number, OwnList(own, name, may_change, later.note, later.gives_on)))
         return found
 
     def note_all(self, names: list[str]) -> None:

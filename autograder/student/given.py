@@ -13,7 +13,7 @@ class Changes:
 
     Args:
         place: the declared function that its object came from, and how it was reached from there.
-        found: place and argument of everything that the reference has changed.
+        found: place and argument of everything that the reference has changed, or has given on.
         is_learning: whether everything may be changed, and is remembered.
     """
 
@@ -27,6 +27,16 @@ class Changes:
         """Note that an argument, which may be, was changed."""
         if self._is_learning:
             self._found.add((self.place, argument))
+
+    def gives_on(self, argument: str) -> bool:
+        """Return whether a function of the rubric's may get an argument itself, as it does of the reference's code.
+
+        Elsewhere the code could let what changes it do so before the right answer is calculated from it.
+        """
+        key = (self.place, f"{argument} is given on")
+        if self._is_learning:
+            self._found.add(key)
+        return key in self._found
 
 
 def names_of(positional: Sequence[Any], keywords: Mapping[str, Any]) -> list[str]:

@@ -21,7 +21,7 @@ from autograder.sandbox.lists import CHANGEABLE, News, is_as_before, items_of
 from autograder.sandbox.protocol import Request
 from autograder.sandbox.trees import Tree
 from autograder.student.callbacks import Callbacks
-from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, keep, refresh
+from autograder.student.kept import HELD_BY_NOBODY, Kept, Live, copied, keep, refresh
 from autograder.student.later_changes import LaterChanges
 from autograder.student.linked import LinkedParameters
 from autograder.student.own_lists import MAX_OWN, OwnList, merged_with
@@ -225,6 +225,26 @@ class Held:
             if self._lists.pop(number, None) is not None:  # what the code had changed of it and may not
                 del self._counts[number]
 
+    def keep_back(self, values: tuple[Any, ...]) -> bool:
+        """Let lists of the rubric's that a function of its own may not get from the code be others there.
+
+        Args:
+            values: what it would get.
+
+        Returns:
+            Whether there are any.
+        """
+        inside, others = aliases.all_in(values), dict[int, Any]()
+        for own in self.own_lists.values():
+            is_given = (inside is None or id(own.value) in inside) and not own.has_parted
+            if is_given and not own.is_given_on():
+                copied(own.value, others)
+        for number, own in list(self.own_lists.items()) if others else ():
+            if id(own.value) in others and not own.has_parted:
+                del self.own_lists[number]
+                self.adopt_live(number, others[id(own.value)])
+        return bool(others)
+
     def adopt_list(self, number: object, own: OwnList) -> int:
         """Know a list, dict or set of the rubric's by a number, which is returned: the student's code has kept it.
 
@@ -286,9 +306,9 @@ class Held:
 
     def _release_lists(self) -> None:
         """Let go of those that nobody else refers to; what was done to them before has been told."""
-        alone = [
-            n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY and n not in self.own_lists
-        ]
+        alone = [n for n, held in self._lists.items() if held.references() == HELD_BY_NOBODY]
+        if self.own_lists:
+            alone = [n for n in alone if n not in self.own_lists]  # that has parted: the code's has this number still
         lately = [n for n in alone if self._lists[n].was_changed_here][-_RECENT:]
         for number in lately:
             self._lists[number].place = None

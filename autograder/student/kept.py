@@ -11,10 +11,12 @@ import copy
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
+from operator import is_
 from typing import Any, NoReturn
 from weakref import WeakValueDictionary
 
 from autograder.sandbox.frames import WireError
+from autograder.sandbox.frozen import tuple_like
 from autograder.sandbox.lists import CHANGEABLE, News, fill, is_plain, items_of, like, news_of
 
 
@@ -198,3 +200,20 @@ def plain(value: Any) -> Any:
     if not isinstance(value, Kept) and type(value) not in CHANGEABLE:
         return value
     return like(value, _each(value, plain), _PLAIN.get(type(value)))
+
+
+def copied(value: Any, found: dict[int, Any]) -> Any:
+    """Return a copy of a list, dict or set of the rubric's, with copies of those inside it; other values as they are.
+
+    Args:
+        value: it.
+        found: the copies, by what `id` says of the original.
+    """
+    if isinstance(value, tuple):
+        inside = [copied(inner, found) for inner in value]
+        return value if all(map(is_, inside, value)) else tuple_like(value, inside)
+    if type(value) not in CHANGEABLE:
+        return value
+    if id(value) not in found:
+        found[id(value)] = like(value, _each(value, lambda inner: copied(inner, found)))
+    return found[id(value)]

@@ -30,13 +30,21 @@ class OwnList:
         name: the parameter or argument that it was passed as.
         may_change: has this name, if the code may change it.
         note: is told the name where it was changed and may be.
+        gives_on: returns of the name whether a function of the rubric's may get it from the code.
     """
 
     tensors = 0
     """How many that the rubric has put into it are one on both sides."""
 
-    def __init__(self, value: Any, name: str, may_change: Container[str], note: Callable[[str], None]) -> None:
-        self.value, self.name, self._may_change, self._note = value, name, may_change, note
+    def __init__(
+        self,
+        value: Any,
+        name: str,
+        may_change: Container[str],
+        note: Callable[[str], None],
+        gives_on: Callable[[str], bool],
+    ) -> None:
+        self.value, self.name, self._may_change, self._note, self._gives_on = value, name, may_change, note, gives_on
         self.has_parted = False
         self.settle()
 
@@ -50,7 +58,11 @@ class OwnList:
 
     def with_inside(self, value: Any) -> OwnList:
         """Return one that the rubric has put into it."""
-        return OwnList(value, self.name, self._may_change, self._note)
+        return OwnList(value, self.name, self._may_change, self._note, self._gives_on)
+
+    def is_given_on(self) -> bool:
+        """Return whether a function of the rubric's may get it from the code."""
+        return self._gives_on(self.name)
 
     def news(self) -> News | None:
         """Return what the rubric has made of it since, which the other side knows from now on."""

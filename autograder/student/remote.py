@@ -384,7 +384,7 @@ class RemoteRunner(Filling):
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         if effects.handed:
             self.host.held.part_with(effects.handed)
-            effects.handed.clear()
+            effects.handed = ()
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, sent.origin)
@@ -419,6 +419,10 @@ class RemoteRunner(Filling):
             effects.take(answer, received)
             whole = self._results(answer, received, effects.inputs, target.origin, effects, leaves, is_held=is_held)
             value = effects.refill(answer, whole)
+            if "refilled" in answer:
+                self.host.held.settle_lists()
+            if self.host.held.changed_although:
+                effects.note_all(self.host.held.changed_although)
         if "attributes" in answer:
             self.accept_attributes(answer, received, target.origin)
         return value

@@ -40,6 +40,7 @@ class Trainer:
             self.state[i] = i
             self.f(self, self.state)
         return self.state
+def pass_on(trainer): trainer.f(trainer, trainer.state)
 KEPT = []
 def keep(f):
     KEPT.append([0])
@@ -54,6 +55,19 @@ def student(request):
     if request.param == "here":
         return request.getfixturevalue("open_local")(SOURCE, declare=DECLARED)
     return request.getfixturevalue("open_student")(SOURCE, declare=DECLARED, instances=Instances({"Trainer"}))
+
+
+@pytest.fixture
+def judged(open_student):
+    """A reference, then a submission."""
+
+    def judged():
+        instances = Instances({"Trainer"})
+        yield open_student(SOURCE, declare=DECLARED, instances=instances)
+        instances.is_learning = False
+        yield open_student(SOURCE, declare=DECLARED, instances=instances)
+
+    return judged()
 
 
 def _theirs(student):
@@ -131,12 +145,32 @@ def test_it_is_one(student, ask, expected):
         (_until_it_raises, ({"a": 1}, {"a": 1})),
     ],
 )
-def test_one_of_ours_is_it_during_the_call(open_student, ask, expected):
-    assert ask(open_student(SOURCE, declare=DECLARED)) == expected
+def test_one_of_ours_is_it_during_the_call(judged, ask, expected):
+    for student in judged:
+        assert ask(student) == expected
+
+
+def test_it_is_another_one_where_the_reference_gives_none_of_ours(open_student):
+    """What changes it could be called before the right answer is calculated from it."""
+    student, rows, seen = open_student(SOURCE, declare=DECLARED), [[3], [1]], []
+
+    def f(given):
+        seen.append(given)
+        given.sort()
+        given[0].append(2)
+
+    with criterion_scope(hidden=False):
+        student.each(f, rows)
+        assert (last_call().changed, rows) == ([], [[3], [1]])
+    assert (seen[0], all(one is seen[0] for one in seen)) == ([[1, 2, 2, 2], [3]], True)
+    seen.clear()
+    trainer = student.Trainer(lambda trainer, given: f(given), kept := [[3], [1]])
+    student.pass_on(trainer)
+    assert (kept, seen) == ([[3], [1]], [[[1, 2], [3]]])
 
 
 def test_what_a_function_of_ours_does_to_it_is_not_held_against_the_code(open_student):
-    student, state = open_student(SOURCE, declare=DECLARED), {}
+    student, state = open_student(SOURCE, declare=DECLARED, instances=Instances()), {}
     with criterion_scope(hidden=False):
         student.each(lambda given: given.update(a=1), state)
         assert (last_call().changed, state) == ([], {"a": 1})
@@ -150,12 +184,12 @@ def test_what_the_code_does_to_ours_and_may_not_is_done_to_another_one(open_stud
     with criterion_scope(hidden=False):
         student.changes(lambda given: seen.append(dict(given)), state)
         assert (last_call().changed, state, seen) == (["state"], {}, [{"i": 0}, {"i": 1}, {"i": 2}])
-    student.each(seen.append, state)
-    assert seen[-1] is state
 
 
 def test_where_it_may_the_function_sees_it(open_student):
-    student, state, seen = open_student(SOURCE, declare=DECLARED, changes={"changes": ["state"]}), {}, []
+    instances = Instances()
+    student = open_student(SOURCE, declare=DECLARED, changes={"changes": ["state"]}, instances=instances)
+    state, seen = {}, []
     student.changes(lambda given: seen.append((given is state, dict(state))), state)
     assert (state, seen) == ({"i": 2}, [(True, {"i": i}) for i in range(3)])
 

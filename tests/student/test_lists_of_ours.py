@@ -10,7 +10,7 @@ from autograder.base.errors import StudentError
 from autograder.course.settings import Function
 from autograder.rubric import checks
 from autograder.rubric.check_failures import CheckFailed
-from autograder.student.calls import criterion_scope
+from autograder.student.calls import criterion_scope, last_call
 from autograder.student.instances import Instances
 
 SOURCE = """
@@ -47,6 +47,14 @@ def closure(items):
     return add
 def hook(seen): return lambda layer, given, out: seen.append(tuple(out.shape))
 def sees(items): return list(items)
+def reads(items):
+    for item in items: yield item
+def sizes(items):
+    for _ in range(3): yield len(items[0]), len(items)
+def grows(items):
+    for item in list(items):
+        items.append(item)
+        yield len(items)
 """
 COPIES = SOURCE.replace("self.items = items", "self.items = list(items)")
 DECLARED = ("Stack(items)", "Trainer(config, callbacks, log)")
@@ -230,3 +238,37 @@ def test_one_that_was_only_read_has_not_been_changed(open_student, items):
     items["new"] = 2
     assert stack.items is items
     assert items["new"] == 2
+
+
+def test_a_generator_reads_what_the_rubric_has_made_of_it(open_student):
+    student = open_student(SOURCE, declare=DECLARED)
+    with criterion_scope(hidden=False):
+        items = [1]
+        read = student.reads(items)
+        items.append(2)
+        assert next(read) == 1
+        items.append(3)
+        assert (list(read), last_call().changed) == ([2, 3], [])
+        rows = [[]]
+        sizes = student.sizes(rows)
+        assert next(sizes) == (0, 1)
+        rows[0].append(1)
+        assert next(sizes) == (1, 1)
+        rows[:] = [[1, 2], []]
+        assert (next(sizes), last_call().changed) == ((2, 2), [])
+
+
+@pytest.mark.parametrize("may_change", [True, False])
+def test_a_generator_that_changes_it_and_the_rubric_as_well(open_student, may_change):
+    student = open_student(SOURCE, declare=DECLARED, changes={"grows": ["items"]} if may_change else {})
+    with criterion_scope(hidden=False):
+        items = [1, 2]
+        grows = student.grows(items)
+        items.append(3)
+        assert next(grows) == 4
+        assert (items, last_call().changed) == (([1, 2, 3, 1], []) if may_change else ([1, 2, 3], ["items"]))
+        if may_change:
+            items.append(0)
+            assert (list(grows), items) == ([6, 7], [1, 2, 3, 1, 0, 2, 3])
+        else:
+            assert list(grows) == [5, 6]
