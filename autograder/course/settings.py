@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -46,6 +47,8 @@ class Function:
         changes: those whose arguments it may change.
         defaults: what the declaration writes for the others; empty of those by name that have none either.
         by_name: how many of them, the last ones, are passed by name only.
+        more: what takes further arguments in order, `xs` of ``*xs``; empty where nothing does.
+        others: likewise by name, `options` of ``**options``.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Function:
     changes: frozenset[str] = frozenset()
     defaults: tuple[str, ...] = ()
     by_name: int = 0
+    more: str = ""
+    others: str = ""
 
     @classmethod
     def parse(cls, signature: str, changes: tuple[str, ...] = ()) -> Self:
@@ -65,7 +70,7 @@ class Function:
         ('params', 'lr', 'momentum')
 
         Raises:
-            ValueError: it is not a signature of plain parameters.
+            ValueError: it is no signature.
         """
         try:
             source = f"def {signature}: ..."
@@ -76,26 +81,51 @@ class Function:
             raise mistake(words) from None
         assert isinstance(definition, ast.FunctionDef)
         arguments = definition.args
-        if arguments.vararg or arguments.kwarg or arguments.posonlyargs:
-            words = text(
-                "{signature!r}: only plain parameters can be declared; let one of them be a list", signature=signature
-            )
-            raise mistake(words)
+        in_order = [*arguments.posonlyargs, *arguments.args]
+        more, others = (found.arg if found else "" for found in (arguments.vararg, arguments.kwarg))
         by_name = sorted(zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True), key=lambda pair: bool(pair[1]))
-        names = tuple(argument.arg for argument in (*arguments.args, *(argument for argument, _ in by_name)))
-        if unknown := set(changes) - set(names):
+        names = tuple(argument.arg for argument in (*in_order, *(argument for argument, _ in by_name)))
+        if unknown := set(changes) - {*names, more, others}:
             words = text("{name} has no parameter {parameter!r}", name=definition.name, parameter=min(unknown))
             raise mistake(words)
-        without = [None] * (len(arguments.args) - len(arguments.defaults))
+        without = [None] * (len(in_order) - len(arguments.defaults))
         written = [*without, *arguments.defaults, *(default for _, default in by_name)]
         required = next((place for place, default in enumerate(written) if default is not None), len(names))
         defaults = tuple("" if default is None else ast.unparse(default) for default in written[required:])
-        return cls(definition.name, names, required, frozenset(changes), defaults, len(by_name))
+        return cls(definition.name, names, required, frozenset(changes), defaults, len(by_name), more, others)
 
     @property
     def in_order(self) -> tuple[str, ...]:
         """The parameters that are passed in order."""
         return self.parameters[: len(self.parameters) - self.by_name]
+
+    def called_with(self, count: int, names: Collection[str]) -> Self:
+        """Return the declaration of a call, with a parameter for each of the further arguments that it may take.
+
+        >>> Function.parse("mix(x, *more, by=1, **options)").called_with(3, ["by", "k"]).parameters
+        ('x', 'more[0]', 'more[1]', 'by', 'k')
+
+        Args:
+            count: how many arguments are passed in order.
+            names: those of the arguments that are passed by name.
+        """
+        first, last = self.in_order, self.parameters[len(self.in_order) :]
+        more = tuple(f"{self.more}[{i}]" for i in range(count - len(first))) if self.more else ()
+        others = tuple(name for name in names if name not in self.parameters) if self.others else ()
+        if not more and not others:
+            return self
+        written = [*[""] * self.required, *self.defaults]
+        written[len(first) : len(first)] = [""] * len(more)
+        required = self.required + len(more) * (self.required > len(first))
+        may_change = (*more * (self.more in self.changes), *others * (self.others in self.changes))
+        return replace(
+            self,
+            parameters=(*first, *more, *last, *others),
+            required=required,
+            defaults=(*written[required:], *[""] * len(others)),
+            by_name=len(last) + len(others),
+            changes=self.changes.union(may_change),
+        )
 
     def split(self, arguments: list[Any]) -> tuple[list[Any], dict[str, Any]]:
         """Divide arguments for the first parameters into those that are passed in order and by name.
@@ -135,7 +165,8 @@ class Function:
         return UndeclaredCall(words)
 
     def __str__(self) -> str:
-        names = [*self.in_order, *("*",) * bool(self.by_name), *self.parameters[len(self.in_order) :]]
+        names = [*self.in_order, *(f"*{self.more}",) * bool(self.by_name or self.more)]
+        names += [*self.parameters[len(self.in_order) :], *(f"**{self.others}",) * bool(self.others)]
         return f"{self.name}({', '.join(names)})"
 
 

@@ -129,7 +129,7 @@ def _may_change(assignment: Assignment) -> frozenset[Looked]:
     return frozenset(
         (function.name, place)
         for function in assignment.functions.values()
-        for number, name in enumerate(function.parameters)
+        for number, name in enumerate((*function.parameters, function.more, function.others))
         if name in function.changes
         for place in (number, name, None)
     )
@@ -194,6 +194,12 @@ def _check_fixtures(judged: Criterion, item: pytest.Item, place: Mapping[str, An
     unknown = next((n for n in found.names_closure if n not in given and n not in found.name2fixturedefs), None)
     if unknown is None:
         return
+    if unknown == "caplog":
+        words = text(
+            "what the student's code logs stays in its process, so there is no caplog; pass it a logger of yours, such"
+            " as `mock.Mock()`, and look at its calls"
+        )
+        raise ConfigError(words, **place)
     ours = [name for name in _fixtures_in(fixtures) if name != "reference" or not judged.visible]
     own = [name for holder in (item.module, *_conftests(item.config)) for name in _fixtures_in(holder)]
     pytests = [

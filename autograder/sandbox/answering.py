@@ -81,6 +81,7 @@ class Answering(NotebookWorker):
         self._kept_classes: frozenset[type] = frozenset()  # of dicts, sets and tuples that the assignment declares
         self._last_inputs: list[torch.Tensor] = []  # of the last call of an object, which may keep what came of it
         self._passed = Passed(self._back.call_back)
+        self._is_recording = True  # in the last context that was entered
 
     def _answer(self, message: Request, tensors: list[Received]) -> None:
         if "free" in message:

@@ -513,6 +513,7 @@ class CallReply(_EffectsReply):
         kept: index and number of the arguments that the student's code has kept, which are linked from now on.
         kept_lists: path and number of lists, dicts and sets among them that it has kept, which are one on both sides.
         graph: the number of the call's graph, where the result has one.
+        grad_enabled: of ``__enter__``, whether gradients are recorded in the block.
         retained: indices of tensors in it that keep their gradients.
         grads: as in a `ValueReply`.
         linked: likewise, of an object's answer.
@@ -524,6 +525,7 @@ class CallReply(_EffectsReply):
     kept: NotRequired[object]
     kept_lists: NotRequired[object]
     graph: NotRequired[object]
+    grad_enabled: NotRequired[object]
     retained: NotRequired[object]
     grads: NotRequired[object]
     linked: NotRequired[object]

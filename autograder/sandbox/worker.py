@@ -183,6 +183,8 @@ class Worker(Answering):
 
     def _call(self, message: CallRequest, tensors: list[Received]) -> None:
         answer, encoder, graph_inputs, given = self._run(message, tensors)
+        if message.get("operation") == "__enter__":
+            answer["grad_enabled"] = self._is_recording
         kept = [[one.index, number] for one in given if (number := self._links.adopt_kept(one)) is not None]
         if kept:
             answer["kept"] = [*cast("list[Any]", answer.get("kept", [])), *kept]
@@ -392,7 +394,15 @@ class Worker(Answering):
             return OPERATIONS[message["operation"]] if "operation" in message else found
         owner, view = self._objects[message["object"]]
         self._notebook.enter(view)
+        if message.get("operation") == "__enter__":
+            return self._enter
         return OPERATIONS[message["operation"]] if "operation" in message else owner
+
+    def _enter(self, manager: Any) -> Any:
+        """Enter a context, and note whether a graph is recorded in it."""
+        entered = OPERATIONS["__enter__"](manager)
+        self._is_recording = torch.is_grad_enabled()
+        return entered
 
 
 def _have_gradients(tensors: list[torch.Tensor]) -> bool:

@@ -241,17 +241,21 @@ class StudentFunction:
             return self._declared_signature()
 
     def _declared_signature(self) -> Signature:
-        in_order, required = len(self.function.in_order), self.function.required
-        return Signature(
-            [
-                Parameter(
-                    name,
-                    Parameter.POSITIONAL_OR_KEYWORD if place < in_order else Parameter.KEYWORD_ONLY,
-                    default=Parameter.empty if place < required else ...,
-                )
-                for place, name in enumerate(self.function.parameters)
-            ]
-        )
+        function = self.function
+        in_order = len(function.in_order)
+        made = [
+            Parameter(
+                name,
+                Parameter.POSITIONAL_OR_KEYWORD if place < in_order else Parameter.KEYWORD_ONLY,
+                default=Parameter.empty if place < function.required else ...,
+            )
+            for place, name in enumerate(function.parameters)
+        ]
+        if function.more:
+            made.insert(in_order, Parameter(function.more, Parameter.VAR_POSITIONAL))
+        if function.others:
+            made.append(Parameter(function.others, Parameter.VAR_KEYWORD))
+        return Signature(made)
 
     def __getattr__(self, name: str) -> Any:
         """Return an attribute of the student's class: a constant, a class method."""
@@ -437,6 +441,9 @@ def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, 
     names = function.parameters
     if not named and len(positional) == len(names) and not function.by_name:  # as most calls are
         return function, list(positional)
+    if function.more or function.others:
+        function = function.called_with(len(positional), named)
+        names = function.parameters
     given = dict(zip(function.in_order, positional, strict=False))
     if len(positional) > len(function.in_order) or given.keys() & named.keys() or named.keys() - set(names):
         how = text("called with {count} arguments and {names}", count=len(positional), names=sorted(named))

@@ -38,6 +38,10 @@ def _let_go(tensor: torch.Tensor) -> None:
     pass
 
 
+def _nothing() -> None:
+    """Return what torch saves of a tensor besides its values: nothing of what links it."""
+
+
 def _differ(tensor: torch.Tensor, other: torch.Tensor) -> bool:
     return not identical(tensor.detach(), other)
 
@@ -144,6 +148,7 @@ class LinkedParameters:
             return tensor
         shown: Any = shown_in(held, tensor, *place) if place else held.detach()
         shown._whole = held  # which stays one with the worker's as long as this is there
+        shown.__getstate__ = _nothing
         return shown  # type: ignore[no-any-return]
 
     def adopt(self, number: object, tensor: torch.Tensor, fixed: str | None) -> None:
@@ -177,6 +182,7 @@ class LinkedParameters:
     def _hold(self, number: int, tensor: torch.Tensor) -> None:
         self._tensors[number], self._states[number] = tensor, State(tensor)
         tensor._is_linked = True  # type: ignore[attr-defined]  # so that going back to it asks the worker
+        tensor.__getstate__ = _nothing  # type: ignore[method-assign]
         self._held.append(tensor)
         if tensor.nbytes <= _MAX_RECENT:
             self._recent.append(tensor)

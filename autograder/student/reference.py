@@ -6,6 +6,8 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import torch
+
 from autograder.base.errors import BadReply
 from autograder.base.i18n import text
 from autograder.sandbox import known_classes, tables
@@ -101,6 +103,7 @@ class Reference:
         """The name of the attribute that it was last; empty where it was several."""
         self.given = self.items = 0
         """Bytes and items that it has yielded."""
+        self._modes: list[bool] = []  # whether gradients were recorded before each `with` of it
         self._generation = runner.host.generation
         runner.host.held.watch(self, number)
 
@@ -146,6 +149,17 @@ class Reference:
         """Carry out one of `operations`; the object itself is among the operands."""
         place = self.place_after(f".{operation}")
         return self.runner.call_remote(self.origin, operands, {}, target=self, operation=operation, place=place)[0]
+
+    def enter(self, grad_enabled: object) -> None:
+        """Record gradients within its block, or none, as an untrusted answer says that its code has left it."""
+        self._modes.append(torch.is_grad_enabled())
+        if type(grad_enabled) is bool:
+            torch.set_grad_enabled(grad_enabled)
+
+    def leave(self) -> None:
+        """Record gradients as before its block."""
+        if self._modes:
+            torch.set_grad_enabled(self._modes.pop())
 
     def combine(self, operation: str, *operands: Any) -> Any:
         """Carry out an operation whose result is again an instance of the student's class, or the object itself."""

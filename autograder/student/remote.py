@@ -357,6 +357,8 @@ class RemoteRunner(Filling):
             except StudentException as error:
                 error.changed_arguments = effects.changed
                 raise
+        if target is not None and operation == "__enter__":
+            target.enter(answer.get("grad_enabled"))
         if target is not None and operation is None and "graph" in answer:
             self._last_leaves = [tensor for tensor in inputs if tensor.requires_grad]
         return self.host.checked(lambda: self._accept(answer, received, effects, sent)), effects.changed

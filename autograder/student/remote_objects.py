@@ -174,11 +174,14 @@ class RemoteObject(Remote):
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
         """Leave the context; what the rubric raised in it goes on, whatever the object says or raises."""
-        if kind is None:
-            self._reference.operate("__exit__", self, None)
-            return
-        with suppress(StudentError):  # one in its place could be what a `pytest.raises` around it waits for
-            self._reference.operate("__exit__", self, kind.__name__)
+        try:
+            if kind is None:
+                self._reference.operate("__exit__", self, None)
+                return
+            with suppress(StudentError):  # one in its place could be what a `pytest.raises` around it waits for
+                self._reference.operate("__exit__", self, kind.__name__)
+        finally:
+            self._reference.leave()
 
     def __deepcopy__(self, memo: object) -> Any:
         answer = self._reference.operate("__deepcopy__", self)

@@ -269,6 +269,8 @@ SEEN_BY_READING = [
      "test_tiny.py:5: test_shape: the name of a criterion of 'double' must start with 'test_double_'; rename the test"),
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, rgn)")},
      "test_tiny.py:5: double.shape: there is no fixture 'rgn'; did you mean rng? there are: student, variables, rng"),
+    ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, rng, caplog)")},
+     "test_tiny.py:5: double.shape: what the student's code logs stays in its process"),
     ({"hidden": tiny.HIDDEN.replace("double_gradient(student, reference, rng)", "double_gradient(student, refrence, rng)")},
      "double.gradient: there is no fixture 'refrence'; did you mean reference? there are: student, variables, reference, rng"),
     ({"visible": tiny.VISIBLE.replace("double_shape(student, rng)", "double_shape(student, bathc, rng)").replace(

@@ -1,6 +1,8 @@
 """What a rubric gives an object of the student's stays one thing on both sides: parameters, hooks, closures, seeds."""
 
+import io
 import itertools
+import pickle
 import random
 
 import numpy as np
@@ -298,6 +300,15 @@ def test_what_ours_does_to_parameters_in_a_callback_or_in_passing_is_done(studen
     assert net.q.weight is weight
     net(torch.randn(3, 2)).square().sum().backward()
     assert weight.grad is not None
+
+
+def test_what_they_hold_can_be_saved(student):
+    layer, file = student.Layer(), io.BytesIO()
+    torch.save({"w": layer.w, "b": layer.params["b"], "rows": list(layer.params["b"].view(2, 1))}, file)
+    file.seek(0)
+    loaded = torch.load(file, weights_only=True)
+    assert (loaded["w"].tolist(), loaded["b"].tolist(), loaded["w"].requires_grad) == ([1, 1], [1, 1], True)
+    assert pickle.loads(pickle.dumps(layer.w)).tolist() == [1, 1]
 
 
 def test_an_attribute_that_was_calculated_has_its_gradient(student):

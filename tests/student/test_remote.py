@@ -980,6 +980,37 @@ def g(x=2, *, y): return x, y
     assert (xs, last_call().changed) == ([1, 2], ["xs"])
 
 
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_any_number_of_arguments_may_be_declared(request, runner):
+    from autograder.student.calls import last_call
+
+    source = """
+def f(x, /, *xs, by=1, **options):
+    for one in xs: one.append(x)
+    options.get("seen", []).append(by)
+    return x, len(xs), by, sorted(options)
+class Solver:
+    def __init__(self, *sizes, **options):
+        if options.keys() - {"rate"}: raise ValueError(f"unknown {sorted(options)}")
+        self.sizes, self.rate = list(sizes), options.get("rate", 0.1)
+"""
+    declare = ["f(x, /, *xs, by=1, **options)", "Solver(*sizes, **options)"]
+    student = request.getfixturevalue(runner)(source, declare=declare, changes={"f": ["xs", "options"]})
+    first, second, seen = [], [], []
+    assert student.f(3) == (3, 0, 1, [])
+    assert student.f(3, first, second, by=2, seen=seen, k=0) == (3, 2, 2, ["k", "seen"])
+    assert (first, second, seen) == ([3], [3], [2])
+    assert student.f(4, first, seen=seen) == (4, 1, 1, ["seen"])
+    solver = student.Solver(1, 2, rate=5)
+    assert (solver.sizes, solver.rate, student.Solver().sizes) == ([1, 2], 5, [])
+    with pytest.raises(ValueError, match="unknown"):
+        student.Solver(1, speed=2)
+    with pytest.raises(UndeclaredCall, match=r"f\(x, \*xs, by, \*\*options\): called without x"):
+        student.f(by=2)
+    request.getfixturevalue(runner)(source, declare=declare, changes={"f": ["options"]}).f(3, first, second)
+    assert (first, second, last_call().changed) == ([3, 4], [3], ["xs[0]", "xs[1]"])
+
+
 def test_functions_are_those_of_their_grade_cell(open_student):
     student = open_student(
         "def data_iter(): return 'mine'",

@@ -1176,6 +1176,9 @@ import contextlib
 def logged(log):
     yield
     log.append("left")
+@contextlib.contextmanager
+def recording(mode):
+    with torch.set_grad_enabled(mode): yield
 def watch(layer, seen): layer.register_forward_hook(lambda layer, given, out: seen.append(tuple(out.shape)))
 class Countdown:
     def __init__(self, n): self.n = n
@@ -1195,6 +1198,18 @@ def test_what_is_more_than_an_iterator_is_asked_for_the_rest(request, runner):
         assert torch.equal(torch.load(student.save(net))["weight"], net.weight)
     down = student.countdown(3)
     assert (next(down), down.n, list(down), down.n) == (2, 2, [1, 0], -1)
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_a_block_of_theirs_says_whether_gradients_are_recorded_in_it(request, runner):
+    student, x = request.getfixturevalue(runner)(ADVANCED), torch.ones(1, requires_grad=True)
+    with pytest.raises(ZeroDivisionError), student.recording(False):
+        assert not (2 * x).requires_grad
+        with student.recording(True):
+            assert (2 * x).requires_grad
+        assert not torch.is_grad_enabled()
+        _ = 1 / 0
+    assert torch.is_grad_enabled()
 
 
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])
