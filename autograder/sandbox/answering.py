@@ -96,6 +96,7 @@ class Answering(NotebookWorker):
             self._last_inputs = []
         if "parameters" in message:
             self._links.take(message["parameters"], tensors_of(tensors))
+            self._settle()
         if "networks" in message:
             self._refresh(message["networks"], tensors_of(tensors))
         super()._answer(message, tensors)
@@ -110,6 +111,11 @@ class Answering(NotebookWorker):
             self._effects.pop(handle, None)
             self._links.free(handle)
             self._lists.free(handle)
+
+    def _settle(self) -> None:
+        """Let nothing that the other side has done to what it had passed seem to be done by iterators of calls."""
+        for effects in self._effects.values():
+            effects.settle()
 
     def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
         """Put into a request what the student's code has done to what is one on both sides."""

@@ -141,10 +141,12 @@ class Effects:
         inside = aliases.all_in(kept)
         if inside is None:
             return []
+        # what an iterator may change comes back item by item, and no other call may change that
+        apart = self._differ.union(self._given_back) if self.goes_on else self._differ
         return [
             [list(path), lists.adopt_theirs(held)]
             for path, held in self._fresh(inside, lists)
-            if self._places[path[0]] not in self._differ
+            if self._places[path[0]] not in apart
         ]
 
     def _fresh(self, inside: Collection[int], lists: HeldLists) -> list[tuple[tuple[int, ...], Any]]:
@@ -177,7 +179,8 @@ class Effects:
             self._containers.settle(place)
 
     def settle(self) -> None:
-        """Note that lists and the like are the same on both sides now, where the rubric's are told to this one."""
+        """Note that what the rubric has done since was none of the call's."""
+        self._frozen.settle()
         if self._places:
             self._containers = Containers(self._containers.values)
 

@@ -63,6 +63,10 @@ class Frozen:
             pairs = zip(self._tensors, self._before, now, strict=True)
             self._changed.update(i for i, old, new in pairs if old != new)
 
+    def settle(self) -> None:
+        """Watch all of them from now on."""
+        self._before = list(map(_content, self._tensors.values()))
+
     def compare_after_item(self) -> None:
         """Compare all of them, unless torch has counted no change since the item before."""
         counted = [change_count(tensor) for tensor in self._tensors.values()]
