@@ -57,7 +57,7 @@ class Autograded:
 
 
 def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
-    """Return the autograded notebook of a submission.
+    """Return the autograded notebook of a submission: its own with the report in it, restored to what was released.
 
     Args:
         path: what was handed in; None if there was nothing to read.
@@ -69,15 +69,6 @@ def make(path: Path | None, report: GradeReport, source: SourceNotebook, assignm
         GradebookError: the gradebook has other points for a cell than the rubric.
     """
     notebook = read(path)
-    return annotate(notebook, report, source, assignment)
-
-
-def annotate(notebook: NotebookNode, report: GradeReport, source: SourceNotebook, assignment: Assignment) -> Autograded:
-    """Put a report into a notebook in place, and restore what may have changed since the release.
-
-    Raises:
-        GradebookError: the gradebook has other points for a cell than the rubric.
-    """
     _check_points(report, source, assignment)
     code_cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     restore(notebook, source)
@@ -195,7 +186,7 @@ def read(path: Path | None) -> NotebookNode:
 
     if path is not None and path.suffix != ".py":
         with suppress(SubmissionError, ValueError):
-            return repair.parse(submissions.decode(submissions.read_bytes(path))[0])
+            return repair.parse(submissions.decode(submissions.read_bytes(path))[0])[0]
     return v4.new_notebook(cells=[v4.new_code_cell(source, id=f"cell-{n}") for n, source in enumerate(_sources(path))])
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from autograder.course.course import Course
-from autograder.gradebook import scores
+from autograder.gradebook import nbgrader_tables, scores
 from autograder.results.counted import Counted, CountedCell
 
 
@@ -23,16 +21,10 @@ def counted(course: Course, name: str, students: Collection[str]) -> dict[str, C
         ConfigError: the course's configuration is broken.
         GradebookError: the gradebook cannot be read.
     """
-    if not scores.is_there(course.root):
+    if not nbgrader_tables.is_there(course.root):
         return {}
-    engine = scores.engine(course.root, scores.address(course.root))
-    try:
-        with engine.connect() as connection:
-            grades, taken_off = scores.of_everybody(connection, name)
-    except SQLAlchemyError as error:
-        raise scores.unreadable(error) from error
-    finally:
-        engine.dispose()
+    with nbgrader_tables.reading(course.root, nbgrader_tables.address(course.root)) as connection:
+        grades, taken_off = scores.of_everybody(connection, name)
     exercises = course.assignment(name).grade_ids if course.has_rubric(name) else {}
     is_one_notebook = len(list((course.source / name).glob("*.ipynb"))) == 1
     found: dict[str, dict[str, CountedCell]] = {}

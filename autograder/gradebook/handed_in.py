@@ -120,7 +120,7 @@ def read(one: HandedIn) -> Reading:
         return _unread(file, error.text)
     try:
         content, of_encoding = submissions.decode(read)
-        notebook, of_format = repair.parse_with_problems(content)
+        notebook, of_format = repair.parse(content)
     except (SubmissionError, ValueError) as error:
         return _unread(file, repair.tell_unreadable(file, error))
     return Reading(notebook, file, (*of_encoding, *of_format))

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, select
 
 from autograder.gradebook import scores
-from autograder.gradebook.scores import ASSIGNMENTS, COMMENTS, GRADES, Comment, Grade
+from autograder.gradebook.nbgrader_tables import ASSIGNMENTS, COMMENTS, GRADES
+from autograder.gradebook.scores import Comment, Grade
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def give(connection: Connection, grade: str, cells: Sequence[str], seen: Mark, n
     found = scores.grade(connection, grade)
     if found is None:
         return Mark()
-    comment = scores.Work(comments=scores.comments_on(connection, found)).comment(*cells)
+    comment = scores.Work(comments=scores.comments_on(connection, found)).comment(found.notebook, *cells)
     current = Mark.of(found, comment)
     if comment is None:  # such a cell has no place for words
         seen, new = (Mark(one.score, one.extra) for one in (seen, new))

@@ -88,10 +88,10 @@ def write(course: Course, overrides: Sequence[Override]) -> list[Outcome]:
 
 def _write(connection: Connection, override: Override) -> Outcome:
     work = scores.of_student(connection, override.student, override.assignment)
-    grade = None if work is None else work.grade(override.cell)
+    grade = None if work is None else work.grade(override.assignment, override.cell)
     if work is None or grade is None:
         return Outcome.unknown
-    comment = work.comment(override.cell, *override.beside)
+    comment = work.comment(override.assignment, override.cell, *override.beside)
     words = "" if comment is None else comment.manual
     is_there = grade.manual == override.points
     if override.was_written and not is_there and (grade.manual is not None or override.reason in words):

@@ -92,7 +92,7 @@ class PlainAssignment:
             words = text("there are steps of your own, which only `nbgrader autograde {name}` takes", name=name)
             key = "c.Autograde.sanitize_preprocessors"
             raise ConfigError(words, path=nbgrader.root / CONFIG_FILE, key=key)
-        self._further_steps = self._load_further_steps()
+        self._further_steps = [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
         self._source = nbgrader.folder("source", ".", name)
         self.sources = self._load_sources(gradebook)
         for source in self.sources:
@@ -238,10 +238,6 @@ class PlainAssignment:
     def _in_notebook(self, name: str, problem: Problem) -> Problem:
         """Return a problem that names its notebook, if there are several."""
         return problem if self.is_one_notebook else problem.of_notebook(name)
-
-    def _load_further_steps(self) -> list[type]:
-        """Return the steps of the course's autograding that are neither running nor scoring."""
-        return [step for step in self.rules.steps if step.__name__ not in _DONE_BY_US]
 
     def _do_further_steps(self, notebook: NotebookNode, source: SourceNotebook, student: str) -> None:
         place = {"assignment": self.name, "notebook": source.name, "student": student}

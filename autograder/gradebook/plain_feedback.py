@@ -13,13 +13,11 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from autograder.base.errors import GradebookError
 from autograder.base.i18n import text
 from autograder.course import configuration
 from autograder.course.course import Course
-from autograder.gradebook import handed_in, scores
+from autograder.gradebook import handed_in, nbgrader_tables, scores
 from autograder.gradebook.extensions import submitted
 from autograder.gradebook.feedback import Written, bring_along
 from autograder.gradebook.nbgrader_course import NbgraderCourse, as_node, set_for_a_while
@@ -101,14 +99,8 @@ def say_what_counts(notebook: NotebookNode, place: Mapping[str, Any], root: Path
     Raises:
         GradebookError: the gradebook cannot be read.
     """
-    engine = scores.engine(root, place["db_url"])
-    try:
-        with engine.connect() as connection:
-            work = scores.of_student(connection, place["student"], place["assignment"]) or scores.Work()
-    except SQLAlchemyError as error:
-        raise scores.unreadable(error) from error
-    finally:
-        engine.dispose()
+    with nbgrader_tables.reading(root, place["db_url"]) as connection:
+        work = scores.of_student(connection, place["student"], place["assignment"]) or scores.Work()
     waiting = {
         one.cell for one in work.grades if one.notebook == place["notebook"] and one.waits and one.manual is None
     }

@@ -13,8 +13,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -28,7 +27,7 @@ from autograder.gradebook.plain_notebooks import UNDONE
 from autograder.gradebook.plain_runners import Runners
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
-from autograder.gradebook.write import BATCH, WriteOutcome, until_written
+from autograder.gradebook.write import BATCH, WriteOutcome
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Journal
 
@@ -96,7 +95,7 @@ class PlainGrading:
             SandboxError: this machine cannot run submissions.
         """
         assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
-        for executed in self._written(assignment, submissions):
+        for executed in self._executed(assignment, submissions):
             if not executed.is_shown:
                 self._journal.add(executed.report)
             yield executed.report
@@ -104,7 +103,8 @@ class PlainGrading:
 
     def preview(self, name: str, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
         """Yield the reports that `grade` would, and raise what it would; write nothing."""
-        yield from self._previewed(PlainAssignment(self._nbgrader, self._gradebook, name), submissions)
+        assignment = PlainAssignment(self._nbgrader, self._gradebook, name)
+        yield from (one.report for one in self._executed(assignment, submissions, is_preview=True))
 
     def grade_rest(
         self,
@@ -126,7 +126,7 @@ class PlainGrading:
         """
         assignment = PlainAssignment(self._nbgrader, self._gradebook, name, judged=name)
         rest = {}
-        for executed in self._written(assignment, submissions):
+        for executed in self._executed(assignment, submissions):
             rest[executed.submission.student] = executed.report
             advance()
         found = _completed(reports, rest, assignment)
@@ -141,36 +141,30 @@ class PlainGrading:
     ) -> list[GradeReport]:
         """Return the reports that `grade_rest` would; write nothing."""
         assignment = PlainAssignment(self._nbgrader, self._gradebook, name, judged=name)
-        rest = {report.student: report for report in self._previewed(assignment, submissions)}
-        return _completed(reports, rest, assignment)
+        executed = self._executed(assignment, submissions, is_preview=True)
+        return _completed(reports, {one.submission.student: one.report for one in executed}, assignment)
 
-    def _written(self, assignment: PlainAssignment, submissions: Sequence[PlainSubmission]) -> Iterator[Executed]:
-        """Run what has changed and write everything; yield each submission once it is written."""
+    def _executed(
+        self, assignment: PlainAssignment, submissions: Sequence[PlainSubmission], *, is_preview: bool = False
+    ) -> Iterator[Executed]:
+        """Run what has changed; yield each submission once it is written, unless nothing is to be."""
         if not assignment.sources:
             return
         self.outcome.notes += source_check.not_released(assignment)
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
         unchanged = self._unchanged(writer, submissions)
-        writer.write(list(unchanged.values()))
-        yield from unchanged.values()
         todo = [one for one in submissions if one.student not in unchanged]
         with Runners(self._processes, assignment.start_runner) as runners:
-            done = runners.each(assignment.run, todo)
-            while batch := [executed for _, executed in islice(done, BATCH)]:
+            done = (executed for _, executed in runners.each(assignment.run, todo))
+            if is_preview:
+                yield from chain(unchanged.values(), done)
+                return
+            writer.write(list(unchanged.values()))
+            yield from unchanged.values()
+            while batch := list(islice(done, BATCH)):
                 writer.write(batch)
                 yield from batch
             self.outcome.notes += source_check.warnings(assignment, self._nbgrader.root, runners.started)
-
-    def _previewed(self, assignment: PlainAssignment, submissions: Sequence[PlainSubmission]) -> Iterator[GradeReport]:
-        if not assignment.sources:
-            return
-        self.outcome.notes += source_check.not_released(assignment)
-        writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
-        unchanged = self._unchanged(writer, submissions)
-        yield from (executed.report for executed in unchanged.values())
-        with Runners(self._processes, assignment.start_runner) as runners:
-            for _, executed in runners.each(assignment.run, [s for s in submissions if s.student not in unchanged]):
-                yield executed.report
 
     def _unchanged(self, writer: _Writer, submissions: Sequence[PlainSubmission]) -> dict[str, Executed]:
         """Return what has been run already, by student."""
@@ -249,11 +243,7 @@ class _Writer:
         for executed in batch:
             executed.is_shown = executed.is_shown or self._has_nothing_to_show(executed)
         judged = [executed for executed in batch if executed.report.status != "error"]
-        for start in range(0, len(judged), BATCH):
-            part = judged[start : start + BATCH]
-            written = until_written(partial(self._write_batch, part))
-            self._outcome.written += written
-            self._outcome.unchanged += len(part) - written
+        self._outcome.write(judged, self._write_batch)
 
     def _has_nothing_to_show(self, executed: Executed) -> bool:
         """Whether none of the notebooks beside a rubric's was handed in, and the folder says nothing else."""

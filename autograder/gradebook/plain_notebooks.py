@@ -6,25 +6,24 @@ process. What comes back is treated as text and pictures, never as markup.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import secrets
 import shutil
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from autograder.base.errors import SandboxError, StudentCrash, StudentError, StudentTimeout
 from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.gradebook import autograded
 from autograder.gradebook.cell_outputs import CellOutputs, error_output
+from autograder.gradebook.disk_watch import DiskWatch, empty
 from autograder.gradebook.failing_cells import FailingCells
 from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.results.grade_report import Problem
@@ -41,13 +40,8 @@ if TYPE_CHECKING:
 
 MAX_WORKERS = 12
 _MEMORY_MB, _OUTPUT_KB, _CPU_S = 4096, 4096, 3600
-_MAX_FOLDER = 512 << 20
-_MAX_FILES, _MAX_DEPTH = 20_000, 32
-_WATCH_S = 0.2
 _MOST_TIMES = 50
 """A notebook may take so many times as long as a cell may: others are waiting."""
-_RESERVE = 1 << 30
-"""Bytes of the disk that code of ours leaves to everybody else."""
 _TEMPORARY, _WORK = "tmp", "work"
 UNDONE = "autograder_undone"
 """In a cell's metadata once it has run: it asked for a program, which was not started."""
@@ -138,7 +132,7 @@ class NotebookRunner:
         """End the processes and remove the folder."""
         self.interrupt()
         with suppress(OSError):  # what another user's process has made unreadable stays until the system clears it
-            _empty(self._base)
+            empty(self._base)
         self._made.close()
 
     def __enter__(self) -> Self:
@@ -172,7 +166,7 @@ class NotebookRunner:
         outputs, failing = CellOutputs(Room(_MEMORY_MB, has_files=True), self._late), FailingCells()
         worker = self._zygote.spawn()
         try:
-            with _Watch(self._base, worker):
+            with DiskWatch(self._base, worker):
                 self._ask(worker, StartRequest(op="start", seed=_seed(cells), functions={}, module="__main__"))
                 temporary = str(self._base / _TEMPORARY)
                 environment = {"NBGRADER_EXECUTION": "autograde", "TMPDIR": temporary, "HOME": temporary}
@@ -227,7 +221,7 @@ class NotebookRunner:
 
     def _fill(self, folder: Path, handed_in: Path | None) -> None:
         """Copy a notebook's files for the code to read, to a folder of the same name; what the one before left goes."""
-        _empty(self._base)
+        empty(self._base)
         self._folder = self._base / _WORK / folder.name
         for made in (self._base / _TEMPORARY, self._base / _WORK, self._folder):
             made.mkdir()
@@ -329,103 +323,3 @@ def tell_other_language(notebook: str, language: object) -> Text:
         notebook=notebook,
         language=language,
     )
-
-
-class _Watch:
-    """Ends a worker that fills the disk; a context manager.
-
-    Args:
-        folder: where it may write.
-        worker: it.
-    """
-
-    def __init__(self, folder: Path, worker: WorkerProcess) -> None:
-        self._folder, self._worker = folder, worker
-        self._done, self._thread = threading.Event(), threading.Thread(target=self._look, daemon=True)
-        self._brought = _Room(0, 0)
-        self._free = _free(folder)
-        self._is_crowded = False
-
-    def __enter__(self) -> None:
-        self._brought = _taken(self._folder, _Room(sys.maxsize, sys.maxsize)) or self._brought
-        self._thread.start()
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-        if self._is_crowded:
-            raise SandboxError(text("the disk was almost full, so what ran just then was ended"))
-
-    def _look(self) -> None:
-        most = _Room(self._brought.size + _MAX_FOLDER, self._brought.files + _MAX_FILES)
-        while not self._done.wait(_WATCH_S):
-            # a file that is removed while it is open takes room, too, but nobody can see it
-            free = _free(self._folder)
-            self._is_crowded = free < _RESERVE and free < self._free - _MAX_FOLDER
-            if self._is_crowded or _taken(self._folder, most) is None:
-                self._worker.end()
-                return
-
-
-class _Room(NamedTuple):
-    """Bytes, and files and folders."""
-
-    size: int
-    files: int
-
-
-def _free(folder: Path) -> int:
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
-
-
-def _taken(folder: Path, most: _Room) -> _Room | None:
-    """Return the room that the files of a folder take while code writes and removes them; None if it is too much.
-
-    Folders inside each other count as well: below a path that is too long for the kernel nothing could be seen, nor in
-    a folder that its owner may not list.
-    """
-    size, count, pending = 0, 0, [(str(folder), 0)]
-    while pending:
-        parent, depth = pending.pop()
-        try:
-            with os.scandir(parent) as entries:
-                for entry in entries:
-                    count += 1
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append((entry.path, depth + 1))
-                    else:
-                        with suppress(OSError):
-                            size += entry.stat(follow_symlinks=False).st_size
-                    if size > most.size or count > most.files:
-                        return None
-        except OSError as error:
-            if error.errno in (errno.ENAMETOOLONG, errno.EACCES):
-                return None  # else it has just been removed
-        if depth > _MAX_DEPTH:
-            return None
-    return _Room(size, count)
-
-
-def _empty(folder: Path) -> None:
-    """Remove everything in a folder, however deep folders lie in each other: each is moved up before it is emptied."""
-    pending, count = [folder], 0
-    while pending:
-        parent = pending.pop()
-        with os.scandir(parent) as entries:
-            found = list(entries)
-        for entry in found:
-            if not entry.is_dir(follow_symlinks=False):
-                Path(entry.path).unlink()
-                continue
-            count += 1
-            raised = folder / f".removed-{count}"
-            while raised.exists():
-                count += 1
-                raised = folder / f".removed-{count}"
-            with suppress(PermissionError):  # another user's may be listed and moved by root only, who needs no right
-                Path(entry.path).chmod(0o700)
-            Path(entry.path).rename(raised)
-            pending.append(raised)
-        if parent != folder:
-            parent.rmdir()

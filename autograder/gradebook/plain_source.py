@@ -163,7 +163,7 @@ class PlainSource:
         with tempfile.TemporaryDirectory(prefix="autograder-audit-") as place:
             folder = releasing.with_solutions(nbgrader, name, Path(place))
             notebooks = {
-                file.stem: repair.parse(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.ipynb"))
+                file.stem: repair.parse(file.read_text(encoding="utf-8"))[0] for file in sorted(folder.glob("*.ipynb"))
             }
         reader = _Reader(nbgrader, own, numbers)
         found = [cell for each, notebook in notebooks.items() for cell in reader.cells(each, notebook)]

@@ -54,17 +54,17 @@ def write(root: Path, quiz: Quiz, outcomes: Sequence[SheetOutcome], language: La
         _register(gradebook, quiz)
         source = released_notebook.load(gradebook, name_of(quiz), name_of(quiz))
         gradebook.db.rollback()
-        for start in range(0, len(sheets), _BATCH):
-            batch = sheets[start : start + _BATCH]
+
+        def write_batch(batch: Sequence[SheetOutcome]) -> int:
             with transaction(gradebook, name_of(quiz)) as row:
                 rows = Rows(gradebook, row, source, [sheet.student for sheet in batch])
-                for sheet in batch:
-                    record = _record(sheet, language)
-                    if rows.holds(record, _no_penalty):
-                        outcome.unchanged += 1
-                    else:
-                        rows.write(record, _no_penalty)
-                        outcome.written += 1
+                records = [_record(sheet, language) for sheet in batch]
+                new = [record for record in records if not rows.holds(record, _no_penalty)]
+                for record in new:
+                    rows.write(record, _no_penalty)
+            return len(new)
+
+        outcome.write(sheets, write_batch, size=_BATCH)
     return outcome
 
 

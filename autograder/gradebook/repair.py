@@ -77,8 +77,8 @@ _MARK: dict[str, Check] = {
 }
 
 
-def parse(content: str) -> NotebookNode:
-    """Return a notebook as a well-formed one, whatever version of the format it has.
+def parse(content: str) -> tuple[NotebookNode, tuple[Problem, ...]]:
+    """Return a notebook as a well-formed one, whatever version of the format it has, and what to know of its format.
 
     Args:
         content: the text of an ``.ipynb`` file.
@@ -87,11 +87,6 @@ def parse(content: str) -> NotebookNode:
         ValueError: it is not JSON, or has no list of cells.
         SubmissionError: it is of a newer format than can be read.
     """
-    return parse_with_problems(content)[0]
-
-
-def parse_with_problems(content: str) -> tuple[NotebookNode, tuple[Problem, ...]]:
-    """Return the same, and what its author should know of its format; raise the same."""
     try:
         with without_collections():
             values = json.loads(content)

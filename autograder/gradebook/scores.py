@@ -1,4 +1,4 @@
-"""What nbgrader's gradebook holds of scores, read from its tables without nbgrader, which takes seconds to load.
+"""What nbgrader's gradebook holds of scores.
 
 A score is what nbgrader makes of it: the manual score or else the automatic one, with extra credit; of a submission the
 sum of these, less what was taken off for being late.
@@ -13,59 +13,24 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    Float,
-    MetaData,
-    Select,
-    String,
-    Table,
-    and_,
-    case,
-    create_engine,
-    exists,
-    func,
-    select,
-)
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import Connection, Select, and_, case, exists, func, select
 
-from autograder.base.errors import ConfigError, GradebookError
-from autograder.base.i18n import same, text
-from autograder.course import configuration
-from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook.rows import PATIENCE_MS
+from autograder.gradebook.nbgrader_tables import (
+    ASSIGNMENTS,
+    CELLS,
+    COMMENTS,
+    GRADE_CELLS,
+    GRADES,
+    NOTEBOOKS,
+    SOURCE_CELLS,
+    STUDENTS,
+    SUBMISSIONS,
+    SUBMITTED,
+    TASK_CELLS,
+)
 from autograder.results.counted import tell_missing
 from autograder.results.grade_report import Problem
-
-_TABLES = MetaData()
-
-
-def _table(name: str, /, **columns: Any) -> Table:
-    return Table(name, _TABLES, *(Column(column, kind) for column, kind in columns.items()))
-
-
-_ID = String(32)
-ASSIGNMENTS = _table("assignment", id=_ID, name=String)
-NOTEBOOKS = _table("notebook", id=_ID, name=String, assignment_id=_ID)
-CELLS = _table("base_cell", id=_ID, name=String, type=String, notebook_id=_ID)
-GRADE_CELLS = _table("grade_cells", id=_ID, max_score=Float, cell_type=String)
-TASK_CELLS = _table("task_cells", id=_ID, max_score=Float, cell_type=String)
-SOURCE_CELLS = _table("source_cell", id=_ID, name=String, source=String, notebook_id=_ID)
-STUDENTS = _table("student", id=String, first_name=String, last_name=String)
-SUBMISSIONS = _table("submitted_assignment", id=_ID, student_id=String, assignment_id=_ID, timestamp=DateTime)
-SUBMITTED = _table("submitted_notebook", id=_ID, assignment_id=_ID, notebook_id=_ID, late_submission_penalty=Float)
-GRADES = _table(
-    "grade", id=_ID, cell_id=_ID, notebook_id=_ID, auto_score=Float, manual_score=Float, extra_credit=Float,
-    needs_manual_grade=Boolean,
-)  # fmt: skip
-COMMENTS = _table("comment", id=_ID, cell_id=_ID, notebook_id=_ID, auto_comment=String, manual_comment=String)
-"""nbgrader's tables, with the columns that we need of them."""
 
 _POINTS = func.coalesce(GRADES.c.manual_score, GRADES.c.auto_score) + func.coalesce(GRADES.c.extra_credit, 0.0)
 _MAXIMUM = func.coalesce(GRADE_CELLS.c.max_score, TASK_CELLS.c.max_score, 0.0)
@@ -171,6 +136,7 @@ class Comment:
     """A remark on a cell: what a person has said, or else what the autograder has."""
 
     id: str
+    notebook: str
     cell: str
     auto: str
     manual: str
@@ -213,67 +179,19 @@ class Work:
                 found.append(Problem.of("missing", words).of_notebook(name))
         return found
 
-    def grade(self, cell: str) -> Grade | None:
-        """Return what there is for a cell."""
-        return next((grade for grade in self.grades if grade.cell == cell), None)
+    def grade(self, notebook: str, cell: str) -> Grade | None:
+        """Return what there is for a cell; a cell of another notebook may have its name."""
+        return next((one for one in self.grades if (one.notebook, one.cell) == (notebook, cell)), None)
 
-    def comment(self, *cells: str) -> Comment | None:
-        """Return the remark on the first of these cells that can have one."""
-        found = {comment.cell: comment for comment in self.comments}
+    def comment(self, notebook: str, *cells: str) -> Comment | None:
+        """Return the remark on the first of these cells of a notebook that can have one."""
+        found = {comment.cell: comment for comment in self.comments if comment.notebook == notebook}
         return next((found[cell] for cell in cells if cell in found), None)
 
 
 def _is_in(course: Course, file: Path) -> bool:
     """Whether a notebook was handed in under its own name, or graded, when it has its own."""
     return any((course.root / step / file).is_file() for step in (course.folders.submitted, course.folders.autograded))
-
-
-def address(root: Path) -> str:
-    """Return the address of a course's gradebook, as nbgrader knows it.
-
-    Raises:
-        ConfigError: the course's ``nbgrader_config.py`` is broken.
-    """
-    section = configuration.load(root).get("CourseDirectory", {})
-    return str(section.get("db_url") or f"sqlite:///{root.resolve() / 'gradebook.db'}")
-
-
-def is_there(root: Path) -> bool:
-    """Return whether a course has a gradebook that can be read; that of a server is taken to be there.
-
-    Raises:
-        ConfigError: the course's ``nbgrader_config.py`` is broken.
-    """
-    if not (root / CONFIG_FILE).is_file():
-        return False
-    kind, _, place = address(root).partition("://")
-    return kind != "sqlite" or place.startswith("/file:") or Path(place.removeprefix("/")).is_file()
-
-
-def engine(root: Path, where: str) -> Engine:
-    """Return what connects to the gradebook at an address.
-
-    Args:
-        root: the course's folder.
-        where: the address.
-
-    Raises:
-        ConfigError: the address cannot be used.
-    """
-    try:
-        url = make_url(where)
-        if url.get_backend_name() == "sqlite":
-            return create_engine(url, connect_args={"timeout": PATIENCE_MS / 1000, "check_same_thread": False})
-        return create_engine(url, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        words = text("{reason}; write an address such as sqlite:////folder/gradebook.db", reason=str(error))
-        raise ConfigError(words, path=root / CONFIG_FILE, key="c.CourseDirectory.db_url") from error
-
-
-def unreadable(error: SQLAlchemyError) -> GradebookError:
-    """Return what to say of a gradebook that cannot be read or written."""
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines() or [type(error).__name__]
-    return GradebookError(text("the gradebook: {reason}", reason=same(reason[0][:300])))
 
 
 # -- all of it ---------------------------------------------------------------------------------------------------------
@@ -528,9 +446,13 @@ def _grade(*values: Any) -> Grade:
 def _comments(connection: Connection, notebooks: Sequence[str], cells: Sequence[str]) -> tuple[Comment, ...]:
     """Return the remarks on some cells; the tables have indices by cell, and none by notebook alone."""
     rows = (
-        select(COMMENTS.c.id, CELLS.c.name, COMMENTS.c.auto_comment, COMMENTS.c.manual_comment)
+        select(COMMENTS.c.id, NOTEBOOKS.c.name, CELLS.c.name, COMMENTS.c.auto_comment, COMMENTS.c.manual_comment)
         .join(CELLS, CELLS.c.id == COMMENTS.c.cell_id)
+        .join(NOTEBOOKS, NOTEBOOKS.c.id == CELLS.c.notebook_id)
         .where(COMMENTS.c.cell_id.in_(cells), COMMENTS.c.notebook_id.in_(notebooks))
         .order_by(CELLS.c.name)
     )
-    return tuple(Comment(one, cell, auto or "", manual or "") for one, cell, auto, manual in connection.execute(rows))
+    return tuple(
+        Comment(one, notebook, cell, auto or "", manual or "")
+        for one, notebook, cell, auto, manual in connection.execute(rows)
+    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.base.i18n import Text, same, text
@@ -29,6 +29,8 @@ from autograder.results.journal import Key
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
+
+Item = TypeVar("Item")
 
 BATCH = 20
 """Submissions in one transaction: nobody else who writes to the gradebook waits longer than these take."""
@@ -64,6 +66,20 @@ class WriteOutcome:
         if note and (words := same(f"{student}: ") + note) not in self.notes:
             self.notes.append(words)
         return timestamp
+
+    def write(self, items: Sequence[Item], write_batch: Callable[[Sequence[Item]], int], *, size: int = BATCH) -> None:
+        """Write in batches, and count what was written.
+
+        Args:
+            items: everything, some of which may be in the gradebook already.
+            write_batch: writes some of them in one transaction; returns how many were not.
+            size: how many.
+        """
+        for start in range(0, len(items), size):
+            batch = items[start : start + size]
+            written = _until_written(partial(write_batch, batch))
+            self.written += written
+            self.unchanged += len(batch) - written
 
     @property
     def summary(self) -> Text:
@@ -117,7 +133,7 @@ def write(course: Course, paths: Sequence[Path], reports: Sequence[GradeReport])
     return outcome
 
 
-def until_written(write: Callable[[], int]) -> int:
+def _until_written(write: Callable[[], int]) -> int:
     """Write a batch; try again if another grader was faster with one of its rows."""
     from sqlalchemy.exc import IntegrityError, OperationalError
 
@@ -178,11 +194,7 @@ class _AssignmentWriter:
     def write(self, entries: Sequence[SubmissionInTree]) -> None:
         """Write some submissions, batch by batch."""
         entries = [replace(one, report=mixed.own_part(one.report, self._others)) for one in entries]
-        for start in range(0, len(entries), BATCH):
-            batch = entries[start : start + BATCH]
-            written = until_written(partial(self._write_batch, batch))
-            self._outcome.written += written
-            self._outcome.unchanged += len(batch) - written
+        self._outcome.write(entries, self._write_batch)
         name, students = self._assignment.name, {entry.report.student for entry in entries}
         taken = late_policy.penalties(self._gradebook, name, students)
         self._gradebook.db.rollback()

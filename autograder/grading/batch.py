@@ -74,11 +74,11 @@ def _with_other_assignment(course: Course, report: GradeReport, path: Path | Non
     """Return a report that says so in one sentence, if what lacks functions is the notebook of another assignment."""
     if path is None or all(problem.kind != "missing" for problem in report.problems):
         return report
-    words = confused.problem_of(course, report.assignment, path.name, confused.cells_of(path))
-    if words is None:
+    other = confused.problem_of(course, report.assignment, path.name, confused.cells_of(path))
+    if other is None:
         return report
     rest = (problem for problem in report.problems if problem.kind not in ("missing", "cell-error"))
-    return report.model_copy(update={"problems": (words, *rest)})
+    return report.model_copy(update={"problems": (other, *rest)})
 
 
 def _still_holds(report: GradeReport, job: Job, provenance: Provenance) -> bool:

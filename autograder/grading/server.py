@@ -135,7 +135,7 @@ class Session:
             self._known_mistakes.deadly = frozenset(message.get("deadly", ()))
             job = Job.of_message(message)
             try:
-                for report in self._grade_with_other_keys(job, zygote):
+                for report in self._grade_with_other_keys(job):
                     _send(channel, {"report": report.to_dict(), "more": True})
                 if job.live:
                     self._grade_live(job, zygote, channel)
@@ -208,7 +208,7 @@ class Session:
             _send(channel, {"report": report.to_dict(), "more": True})
         _send(channel, {"looked": [one.model_dump() for things in shown for one in things]})
 
-    def _grade_with_other_keys(self, job: Job, zygote: Zygote) -> Iterator[GradeReport]:
+    def _grade_with_other_keys(self, job: Job) -> Iterator[GradeReport]:
         """Judge one version of the author's with each of the other keys that the job names, and look for no causes.
 
         A worker and its messages take ten times as long as most criteria, so they are tried in this process.

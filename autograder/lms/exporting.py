@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Language, text
 from autograder.course.course import Course
-from autograder.gradebook import scores as gradebook_scores
+from autograder.gradebook import nbgrader_tables
 from autograder.lms import classroom50, filling, github, rosters, runners, score_tables, scores
 from autograder.lms import reports as writing
 from autograder.lms.filling import Filled
@@ -57,7 +57,7 @@ def is_only_in_gradebook(start: Path, results: Path, assignment: str | None) -> 
 def has_gradebook(start: Path) -> bool:
     """Return whether a folder lies in a course with a gradebook, whose scores are those that count."""
     with suppress(UsageError):
-        return gradebook_scores.is_there(Course.find(start).root)
+        return nbgrader_tables.is_there(Course.find(start).root)
     return False
 
 

@@ -7,6 +7,7 @@ pytest, `autograder.rubric.pytest_session` in a student's notebook and in the gr
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -20,6 +21,9 @@ from autograder.rubric.judge import Judge
 from autograder.rubric.verdicts import record, tried
 
 __all__ = ["reference", "rng", "run_criteria", "student", "variables"]  # pytest finds the fixtures here
+
+_PARTS = pytest.StashKey[list[BaseException]]()
+"""Failures of the subtests of the criterion that is running."""
 
 # -- hooks -------------------------------------------------------------------------------------------------------------
 
@@ -66,10 +70,26 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     from autograder.student.calls import criterion_scope
 
-    with criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at) as watched:
+    with (
+        criterion_scope(hidden=not judged.visible, looks_at=judged.looks_at) as watched,
+        _failing_with_its_parts(item),
+    ):
         result = yield
         item.config.stash[JUDGE].hold_changes_against(judged, watched)
         return result
+
+
+@contextmanager
+def _failing_with_its_parts(item: pytest.Item) -> Iterator[None]:
+    """Raise the first failure of a criterion's subtests, or what `unittest` has caught: pytest goes on after these."""
+    item.stash[_PARTS] = failures = list[BaseException]()
+    try:
+        yield
+    finally:
+        del item.stash[_PARTS]
+        failures += [caught.value for caught in vars(item).pop("_excinfo", None) or ()]
+    if failures:
+        raise failures[0]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,7 +109,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if judged is None:
         return None
     judge = item.config.stash[JUDGE]
-    if call.excinfo is None:
+    if (failures := item.stash.get(_PARTS, None)) is not None:  # of a subtest, while the criterion goes on
+        if call.excinfo is not None and not isinstance(call.excinfo.value, pytest.skip.Exception):
+            failures.append(call.excinfo.value)
+    elif call.excinfo is None:
         if call.when == "call":
             record(judge, judged, None)
     elif not (isinstance(call.excinfo.value, pytest.skip.Exception) and judged.id in judge.results):

@@ -71,7 +71,6 @@ def run_session(judge: Judge, *, loop: Callable[[pytest.Session], None] = run_cr
         "no:junitxml",
         "no:faulthandler",
         "no:warnings",
-        "no:unittest",
         "no:pastebin",
         "no:stepwise",
         "no:setuponly",

@@ -94,6 +94,8 @@ class Answering(NotebookWorker):
             self._lists.clear()
             self._passed.clear()
             self._last_inputs = []
+        for graph, index in message.get("retain", ()):
+            self._graphs[graph][1][index].retain_grad()
         if "parameters" in message:
             self._links.take(message["parameters"], tensors_of(tensors))
             self._settle()
@@ -395,9 +397,9 @@ class Answering(NotebookWorker):
         self._reply_values(message, encoder)
 
     def _reply_values(self, message: ValueReply | CallReply | VjpReply, encoder: Encoder) -> None:
-        leaves = [(i, t) for i, t in enumerate(encoder.tensors) if t.is_leaf and t.grad is not None]
-        if leaves:
-            message["grads"] = [[i, encoder.add(cast("torch.Tensor", t.grad))] for i, t in leaves]
+        own = [(i, t) for i, t in enumerate(encoder.tensors) if (t.is_leaf or t.retains_grad) and t.grad is not None]
+        if own:
+            message["grads"] = [[i, encoder.add(cast("torch.Tensor", t.grad))] for i, t in own]
         self._send_values(message, encoder)
 
     def _send_values(self, message: Result, encoder: Encoder) -> None:

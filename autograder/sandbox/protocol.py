@@ -30,6 +30,7 @@ class _Request(TypedDict):
         seed: what the student's random number generators start from.
         seeds: what those of single libraries start from, since the rubric has seeded its own of these.
         forget: let go of every handle and graph.
+        retain: graph and index of each result that the rubric has told to keep its gradient.
         parameters: what has been done to linked parameters, see `links`.
         networks: number and tree of each passed network that the rubric has changed otherwise, and index and number of
             the linked tensors in it.
@@ -42,6 +43,7 @@ class _Request(TypedDict):
     seed: NotRequired[int]
     seeds: NotRequired[dict[str, int]]
     forget: NotRequired[bool]
+    retain: NotRequired[list[tuple[int, int]]]
     parameters: NotRequired[list[object]]
     networks: NotRequired[list[list[object]]]
     heard: NotRequired[bool]

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from autograder.sandbox import data_sets, tables
+from autograder.sandbox import tables
 from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.generator_states import with_state
 from autograder.sandbox.networks import Passed
@@ -38,8 +38,8 @@ class Reader(Decoder):
         if tag == "T":
             return tables.put_together(self.decode(inner))
         if tag == "D":
-            kind, *parts = inner
-            return data_sets.make(kind, *map(self.decode, parts))
+            number, kind, *parts = inner
+            return self._passed.data_set(number, kind, map(self.decode, parts))
         if tag in ("M", "O", "S"):
             (number, tree), passed = inner, self._passed
             find: Any = {"M": passed.network, "O": passed.optimiser, "S": passed.scheduler}[tag]

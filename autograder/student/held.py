@@ -51,6 +51,9 @@ class Held:
         self.parameters = LinkedParameters(self._released_one, self._retain, self.later)
         self.callbacks = Callbacks()
         """What of ours the worker may call, in this criterion."""
+        self.looked_at: list[tuple[int, int, torch.Tensor]] = []
+        """Graph, index and tensor of attributes that have come since the last message: `x.out.retain_grad()` is told
+        with the next one, though nobody holds `x.out` by then."""
 
     def begin(self) -> None:
         """Forget what the last worker had."""
@@ -70,6 +73,7 @@ class Held:
 
     def forget(self) -> None:
         """Forget everything, as the worker does."""
+        self.looked_at.clear()
         self.parameters.clear()
         if self.own_lists:
             self.own_lists.clear()
@@ -195,6 +199,10 @@ class Held:
             request["free"], self._released = self._released, []
         if self._leaving:
             self._leaving.clear()
+        if self.looked_at:
+            if retain := [(graph, index) for graph, index, tensor in self.looked_at if tensor.retains_grad]:
+                request["retain"] = retain
+            self.looked_at.clear()
         if self.parameters and (changes := self.parameters.changes(tensors)):
             request["parameters"] = changes
         ours = self.callbacks.networks

@@ -101,7 +101,10 @@ def asked_of(value: object) -> Described | None:
     if cls in _USUAL:
         return None
     if cls.__module__ == _MOCKS:  # such as a model that counts how often it is asked
-        return Described((), ("__call__",) if callable(value) else ())
+        told: Any = value  # what it answers besides calls, `mock.__len__.return_value` has said
+        return Described(
+            (), (*("__call__",) * callable(value), *(name for name in SPECIAL if name in told._mock_children))
+        )
     if memory_files.is_file(value):
         return FILE
     if isinstance(value, Iterator) and not is_own(cls):
@@ -235,7 +238,7 @@ def asked(value: Any, what: object, name: object) -> Callable[..., Any]:
         raise WireError("malformed question about an object")
     if found is FILE and name in found.methods:
         return memory_files.method(value, name)
-    if name in found.methods:
+    if name in found.methods or (name != "__call__" and type(value).__module__ == _MOCKS):
         return getattr(value, name)  # type: ignore[no-any-return]
     special = getattr(type(value), name)
     if name == "__iter__":  # item by item, even of a generator: it may have no end

@@ -466,7 +466,7 @@ class RemoteRunner(Filling):
         if "views" in answer:
             show_memory(as_list(answer["views"]), received, tensors, inputs)
         if ends and torch.is_grad_enabled():
-            attach(self.host, answer, ends, tensors, inputs if leaves is None else leaves, origin)
+            attach(self.host, answer, ends, tensors, inputs if leaves is None else leaves, origin, is_held=is_held)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin, effects))
         reader.ours, reader.is_live = ours, True
         return self._read(tree, lists, reader, is_held=is_held)
@@ -496,14 +496,14 @@ class RemoteRunner(Filling):
         *,
         is_held: bool,
     ) -> set[int]:
-        """Give leaves of the student's their gradients, and keep one tensor for each parameter of an object.
+        """Give tensors of the student's their gradients, and keep one tensor for each parameter of an object.
 
         Returns:
             The indices of those that were here before, which may be the rubric's own.
         """
         for pair in as_list(answer.get("grads", [])):
             leaf, gradient = (index_of(i, tensors) for i in pair)
-            if leaf not in aliases and received[leaf].is_leaf:
+            if leaf not in aliases:
                 tensors[leaf].grad = received[gradient].tensor  # never one of our own, which it would add to
         held, before = self.host.held, set[int]()
         elsewhere = trees.used_tensors(answer["lists"]) if "linked" in answer and "lists" in answer else ()

@@ -26,6 +26,8 @@ def attach(
     tensors: list[torch.Tensor],
     inputs: Sequence[torch.Tensor],
     origin: str,
+    *,
+    is_held: bool,
 ) -> None:
     """Let results of an untrusted answer have a gradient here.
 
@@ -36,6 +38,7 @@ def attach(
         tensors: those of the answer, in which the results are replaced.
         inputs: what was passed.
         origin: the declared function that was called.
+        is_held: whether they are what an object holds.
     """
     graph = answer.get("graph")
     if type(graph) is not int:
@@ -47,6 +50,8 @@ def attach(
         tensors[i] = result
         if i in retained:
             result.retain_grad()
+        elif is_held:
+            host.held.looked_at.append((graph, i, result))
 
 
 class RemoteGraph(torch.autograd.Function):

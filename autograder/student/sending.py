@@ -183,7 +183,7 @@ class Sent(Encoder):
             return [self.encode(batch) for batch in value]
         if isinstance(value, Dataset):
             kind, parts = data_sets.parts_of(value)
-            return {"D": [kind, *map(self.encode, parts)]}
+            return {"D": [self._callbacks.number(value), kind, *map(self.encode, parts)]}
         if isinstance(value, KINDS):
             return {"G": self.encode(state_of(hand_over(value)))}
         return None

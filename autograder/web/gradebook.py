@@ -19,7 +19,7 @@ from autograder.base.errors import AutograderError, GradebookError
 from autograder.base.files import version
 from autograder.base.i18n import Text
 from autograder.course.configuration import CONFIG_FILE
-from autograder.gradebook import marks, quizzes, scores
+from autograder.gradebook import marks, nbgrader_tables, quizzes, scores
 from autograder.gradebook.scores import AssignmentScores, Overview, Work
 from autograder.web.data.models import Kind, Offering
 from autograder.web.quizzes import Quizzes
@@ -111,7 +111,7 @@ class CourseGradebook:
             with engine.connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise scores.unreadable(error) from error
+            raise nbgrader_tables.unreadable(error) from error
 
     @contextmanager
     def writing(self, assignment: str) -> Iterator[Connection]:
@@ -126,7 +126,7 @@ class CourseGradebook:
             with marks.writing(engine, assignment) as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise scores.unreadable(error) from error
+            raise nbgrader_tables.unreadable(error) from error
 
     def close(self) -> None:
         """Close all connections."""
@@ -138,17 +138,17 @@ class CourseGradebook:
         if not (self._root / CONFIG_FILE).is_file():
             return None
         if self._engine is None:
-            found = scores.engine(self._root, scores.address(self._root))
+            found = nbgrader_tables.engine(self._root, nbgrader_tables.address(self._root))
             try:
                 file = _file_of(found)
                 if file is not None and self.elsewhere is not None:  # a gradebook on a server is the same for all
                     raise GradebookError(self.elsewhere)
                 if file is not None and not file.exists():
                     return None
-                if not inspect(found).has_table(scores.GRADES.name):
+                if not inspect(found).has_table(nbgrader_tables.GRADES.name):
                     return None
             except SQLAlchemyError as error:
-                raise scores.unreadable(error) from error
+                raise nbgrader_tables.unreadable(error) from error
             self._engine = found
         file = _file_of(self._engine)
         return self._engine if file is None or file.exists() else None

@@ -237,7 +237,7 @@ def test_an_answer_whose_cell_is_lost_waits_for_a_person_unless_there_is_nothing
 
 def test_no_submission_stops_the_others(course):
     """A cell that no frame holds, an answer without a result, a name that is no text; and other runs begin and end."""
-    hand_in(course, "big", a=RIGHT + "\n#" + "x" * (1 << 20), b=RIGHT)
+    hand_in(course, "big", a=RIGHT + "\n#" + "x" * (4 << 20), b=RIGHT)
     hand_in(course, "fay", a=FORGED + RIGHT, b=RIGHT)
     odd = hand_in(course, "odd", b=RIGHT)
     (odd / os.fsdecode("作业.csv".encode("gbk"))).write_text("named on another system")

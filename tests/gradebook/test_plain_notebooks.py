@@ -17,7 +17,7 @@ import tiny_course as tiny
 from nbformat import from_dict
 
 from autograder.base.errors import SandboxError
-from autograder.gradebook import cell_outputs
+from autograder.gradebook import cell_outputs, disk_watch
 from autograder.gradebook import plain_notebooks as runner
 from autograder.sandbox import confine
 
@@ -334,12 +334,12 @@ def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
         with contextlib.suppress(BaseException):
             if os.getuid() == 0:
                 os.setuid(65534)
-            folder, most = open_folder / "folder", runner._Room(1 << 20, 100)
+            folder, most = open_folder / "folder", disk_watch._Taken(1 << 20, 100)
             (folder / "locked" / "inner").mkdir(parents=True)
-            assert runner._taken(folder, most) is not None
+            assert disk_watch._taken(folder, most) is not None
             (folder / "locked" / "file").write_text("hidden")
             (folder / "locked").chmod(0o300)
-            assert runner._taken(folder, most) is None
+            assert disk_watch._taken(folder, most) is None
             (folder / "locked").chmod(0)
             runner._empty(folder)
             assert not any(folder.iterdir())
@@ -350,7 +350,7 @@ def test_a_folder_that_may_not_be_listed_hides_nothing(open_folder):
 
 def test_only_what_code_adds_to_its_folder_counts(outcome, monkeypatch):
     """A course may bring along more data than code may write."""
-    monkeypatch.setattr(runner, "_MAX_FOLDER", 1000)
+    monkeypatch.setattr(disk_watch, "_MAX_FOLDER", 1000)
     waits, adds = "import time\ntime.sleep(0.5)\n", "open('x', 'w').write('x' * 1001)\n"
     (ended,) = errors(outcome(waits, adds + waits, data="#" * 2000))
     assert "killed" in ended
@@ -395,8 +395,8 @@ def test_nobody_else_on_the_machine_finds_the_folder(outcome):
 
 def test_what_ends_on_a_full_disk_is_nobodys_zero(ours, tmp_path, monkeypatch):
     """Somebody may have filled it with files that have no name any more."""
-    monkeypatch.setattr(runner, "_RESERVE", 1 << 60)
-    monkeypatch.setattr(runner, "_MAX_FOLDER", -(1 << 60))
+    monkeypatch.setattr(disk_watch, "_RESERVE", 1 << 60)
+    monkeypatch.setattr(disk_watch, "_MAX_FOLDER", -(1 << 60))
     with pytest.raises(SandboxError, match="almost full"):
         ours.run(from_dict(tiny.notebook("while True:\n    pass")), tmp_path)
 

@@ -9,7 +9,7 @@ import nbgrader_course  # noqa: F401 -- lets nbgrader start alembic once
 import pytest
 from nbgrader import api
 
-from autograder.gradebook import marks, scores
+from autograder.gradebook import marks, nbgrader_tables, scores
 from autograder.gradebook.marks import Mark
 from autograder.gradebook.scores import AssignmentScores
 
@@ -33,14 +33,14 @@ def filled(tmp_path_factory):
 @pytest.fixture
 def opened(filled, tmp_path):
     address = f"sqlite:///{shutil.copy(filled, tmp_path)}"
-    engine = scores.engine(tmp_path, address)
+    engine = nbgrader_tables.engine(tmp_path, address)
     with api.Gradebook(address) as gradebook:
         yield gradebook, engine
     engine.dispose()
 
 
 def test_the_columns_are_nbgraders():
-    for name, table in scores._TABLES.tables.items():
+    for name, table in nbgrader_tables._TABLES.tables.items():
         assert set(table.c.keys()) <= set(api.Base.metadata.tables[name].c.keys()), name
 
 
@@ -70,6 +70,21 @@ def test_totals_are_those_of_nbgrader(opened):
                 expected[submission.student.id, name] = (score, bool(submission.needs_manual_grade))
     assert {key: (one.score, one.waits) for key, one in found.totals.items()} == expected
     assert {key: one.score for key, one in work.items()} == {key: score for key, (score, _) in expected.items()}
+
+
+def test_a_cell_of_another_notebook_may_have_the_same_name(opened):
+    gradebook, engine = opened
+    notebook = gradebook.add_notebook("a", "one")
+    cell = gradebook.add_grade_cell("test_0", "a", "one", max_score=2, cell_type="code")
+    written = gradebook.add_solution_cell("test_0", "a", "one")
+    row = api.SubmittedNotebook(assignment=gradebook.find_submission("one", "eve"), notebook=notebook)
+    gradebook.db.add_all([row, api.Grade(cell=cell, notebook=row, auto_score=1)])
+    gradebook.db.add(api.Comment(cell=written, notebook=row, manual_comment="of the other"))
+    gradebook.db.commit()
+    with engine.connect() as connection:
+        work = scores.of_student(connection, "eve", "one")
+    assert [work.grade(name, "test_0").maximum for name in ("one", "a")] == [4, 2]
+    assert [work.comment(name, "test_0").manual for name in ("one", "a")] == ["", "of the other"]
 
 
 @pytest.mark.parametrize(

@@ -289,6 +289,45 @@ WITH_SETUP = {
 }
 
 
+SHAPE = tiny.VISIBLE[
+    tiny.VISIBLE.index("def test_double_shape") : tiny.VISIBLE.index('\n\n\n@criterion("double", points=3')
+]
+SUBTESTS = """def test_double_shape(student, subtests):
+    for n in (3, 2, 1):
+        with subtests.test(n=n):
+            assert student.double(torch.ones(n, 2)).shape == (n, 2)"""
+IN_A_TEST_CASE = """def test_double_shape(self):
+    {}
+
+
+import pytest, unittest
+class TestDouble(unittest.TestCase):
+    test_double_shape = test_double_shape
+    @pytest.fixture(autouse=True)
+    def given(self, student): self.student = student
+del test_double_shape"""
+WITH_PARTS = {
+    "subtests": SUBTESTS,
+    "a test case": IN_A_TEST_CASE.format("self.assertEqual(self.student.double(torch.ones(2, 2)).shape, (2, 2))"),
+    "subtests of a test case": IN_A_TEST_CASE.format(
+        """for n in (3, 2, 1):
+        with self.subTest(n=n):
+            self.assertEqual(self.student.double(torch.ones(n, 2)).shape, (n, 2))"""
+    ),
+}
+
+
+@pytest.mark.parametrize("test", WITH_PARTS.values(), ids=WITH_PARTS)
+def test_a_criterion_fails_with_one_of_its_parts(tmp_path, test):
+    course = tiny.make(tmp_path, visible=tiny.VISIBLE.replace(SHAPE, test))
+    assert thrice(course) == [["passed"] * 4] * 3
+    judge, verdicts = begun(course, {"double": lambda x: x[:1] if len(x) == 2 else 2 * x, "step": step}), []
+    judge.on_verdict = verdicts.append
+    run_session(judge)
+    assert [verdict.outcome for verdict in verdicts if verdict.id == "double.shape"] == ["failed"]
+    assert "[1, 2]" in str(verdicts[0].message)
+
+
 def test_criteria_that_ask_for_our_fixtures_only_are_called_as_they_are(course):
     judge = judged(course, {"double": double, "step": step})
     assert set(judge.plain_tests) == {c.id for c in judge.criteria}

@@ -18,12 +18,17 @@ class Net(torch.nn.Linear):
     def both(self, x):
         h = self(x)
         return h, h.sum()
+class Layer:
+    def __call__(self, w, x):
+        self.out, _ = forward(w, x)
+        self.squares = [self.out ** 2]
+        return self.squares[0].sum()
 """
 
 
 @pytest.fixture(params=["open_student", "open_local"])
 def student(request):
-    return request.getfixturevalue(request.param)(SOURCE, declare=["Net(n, m)"])
+    return request.getfixturevalue(request.param)(SOURCE, declare=["Net(n, m)", "Layer()"])
 
 
 @pytest.fixture
@@ -53,6 +58,17 @@ def test_its_gradients_are_added_up(student, w):
     for _ in range(2):
         (loss + h.sum()).backward(retain_graph=True)
     assert h.grad.tolist() == [6, 6]
+
+
+def test_what_an_object_holds_keeps_it_for_whoever_asks_next(student, w):
+    layer = student.Layer()
+    loss = layer(w, torch.full((2,), 3.0))
+    layer.out.retain_grad()
+    layer.squares[0].retain_grad()
+    loss.backward(retain_graph=True)
+    assert (layer.out.grad.tolist(), layer.squares[0].grad.tolist(), w.grad.tolist()) == ([6, 6], [1, 1], [18, 18])
+    layer.out.sum().backward()
+    assert layer.out.grad.tolist() == [7, 7]
 
 
 def test_where_the_gradient_is_differentiated_in_turn(student, w):
@@ -91,7 +107,7 @@ def test_a_hook_that_sees_all_of_it_runs(student, w):
 
 
 def test_one_that_would_not_is_refused(open_student, w):
-    h, loss = open_student(SOURCE, declare=["Net(n, m)"]).forward(w, torch.ones(2))
+    h, loss = open_student(SOURCE, declare=["Net(n, m)", "Layer()"]).forward(w, torch.ones(2))
     h.register_hook(print)
     with pytest.raises(StudentError, match=r"hook on a tensor that `forward` returned.* `retain_grad\(\)`"):
         loss.backward()

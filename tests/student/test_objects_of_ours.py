@@ -76,6 +76,7 @@ def through(file):
 def fill(file):
     file.seek(1 << 26)
     file.write(b"x")
+def sized(m, i): return len(m), m[i]
 def model(m): return m.predict([1, 2]), m.name, m.score(3)
 def call(f, x): return f(x)
 def guarded(manager):
@@ -438,6 +439,9 @@ def test_mocks_count_how_often_they_are_asked(student):
     assert student.model(model) == (2, "net", 0.5)
     model.predict.assert_called_once_with([1, 2])
     model.score.assert_called_with(3)
+    model.__len__.return_value, model.__getitem__.side_effect = 7, lambda i: [i]
+    assert student.sized(model, 4) == (7, [4])
+    model.__getitem__.assert_called_once_with(4)
     step = mock.Mock(side_effect=lambda x: x + 1)
     assert [student.call(step, 1), student.call(step, 2)] == [2, 3]
     assert step.call_args_list == [mock.call(1), mock.call(2)]

@@ -1156,6 +1156,8 @@ def test_a_data_set_of_ours_is_one_for_their_code(runner, request):
     assert (is_ours, is_one, [int(x) for x, _ in samples]) == (True, True, [0, 1])
     assert student.about(Squares())[1:] == (True, [(torch.tensor(i), i * i) for i in range(3)])
     assert student.streamed(Letters()) == (True, ["a", "b"])
+    for ours in (Squares(), TensorDataset(torch.arange(3))):
+        assert student.rest(ours).dataset is ours
     rest = student.rest(Squares())
     assert isinstance(rest, Dataset)
     assert [square for _, square in DataLoader(rest, batch_size=None)] == [1, 4]

@@ -119,7 +119,7 @@ def _task(visit: Visit) -> Task:
         if connection is None or grade is None:
             raise Refused(404, text("there is nothing to mark under this address"))
         cells = (grade.cell, *overriding.cells_beside(visit.site.course, grade.assignment, grade.cell))
-        comment = scores.Work(comments=scores.comments_on(connection, grade)).comment(*cells)
+        comment = scores.Work(comments=scores.comments_on(connection, grade)).comment(grade.notebook, *cells)
         everybody, waiting = scores.waiting(connection, grade.cell_id)
         return Task(grade, comment, cells, scores.question(connection, grade), everybody, waiting)
 

@@ -248,8 +248,8 @@ def by_hand(visit: Visit, session: Session, last: Submission, dates: Dates) -> B
     course, name, work = visit.site.course, last.offering.assignment, _work(visit, last)
     found: dict[str, Given] = {}
     for cell, exercise in overriding.exercises_of(course, name).items():
-        grade = work.grade(cell) if work is not None else None
-        comment = work.comment(cell, *overriding.cells_beside(course, name, cell)) if work is not None else None
+        grade = work.grade(name, cell) if work is not None else None
+        comment = work.comment(name, cell, *overriding.cells_beside(course, name, cell)) if work is not None else None
         said = comment.manual if comment is not None else ""
         manual = overrides.manual(history, cell, None if grade is None else grade.manual)
         if (given := _given(last, current.get(cell), grade, manual, said)) is not None:
@@ -288,7 +288,7 @@ def manual_score(visit: Visit, session: Session, last: Submission, cell: str) ->
     history = overrides.of(session, last.offering, last.person)
     override = overrides.current(history).get(cell)
     work = _work(visit, last)
-    grade = work.grade(cell) if work is not None else None
+    grade = work.grade(last.offering.assignment, cell) if work is not None else None
     known = grade.manual if grade is not None else override.points if override is not None else None
     return overrides.manual(history, cell, known)
 

@@ -220,7 +220,7 @@ def _items(
             grade=grade,
             cell=name,
             maximum=maximum,
-            comment=work.comment(name, *overriding.cells_beside(visit.site.course, found.name, name)),
+            comment=work.comment(found.name, name, *overriding.cells_beside(visit.site.course, found.name, name)),
             exercise=exercise,
             override=given,
             history=[one for one in history if one.cell == name],
