@@ -169,8 +169,11 @@ class Answering(NotebookWorker):
         whether it has operators of its own, its special methods and, if there are any, the fields of its dataclass and
         the declared name of its class.
         """
-        if self._passed and (number := self._passed.number_of(value)) is not None:
-            return {"B": number}
+        if self._passed:
+            if (number := self._passed.number_of(value)) is not None:
+                return {"B": number}
+            if (layer := self._passed.layer_of(value)) is not None:
+                return {"B": layer}
         if effects is not None and rubric_objects.is_record(value):
             effects.check_record(value)
         if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:

@@ -125,7 +125,9 @@ class Arriving:
         return self.decode_handle("h", [handle, kind, False, None, False], origin)
 
     def _ours(self, number: object) -> Any:
-        """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
+        """Return a function, network or layer of ours that comes back, which was given in this criterion."""
+        if type(number) is list:
+            return self.host.held.callbacks.networks.layer(*number)
         callbacks = self.host.held.callbacks
         if type(number) is not int or number not in callbacks:
             raise WireError("malformed number of a function")

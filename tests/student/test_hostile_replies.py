@@ -490,6 +490,7 @@ def test_what_is_said_of_hooks_while_a_network_of_ours_is_called_is_checked(open
         *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
         *({"kept": [[0, 7]], "shared": [[0, 7, *lie]]} for lie in ([0], [0, [2, 2], [2, 2]], [1, [2, 2], [2, 1]])),
         *({"kept": [[0, 7]], "shared": [[0, 7, *lie]]} for lie in ([-1, [2, 2], [2, 1]], [0, [2, 2], [-2, 1]])),
+        *({"result": {"B": lie}} for lie in ([0], [0, 1], [0, -1], [0, "0"], [9, 0], [0, [0]], [[0], 0], [0, 0, 0])),
         *({"attributes": lie} for lie in (3, [[]], [[9, 0, "best", 1]], [["0", 0, "best", 1]], [[0, 9, "best", 1]])),
         *({"attributes": [[0, 0, lie, 1]]} for lie in ("_hooks", "__class__", "a b", "x" * 81, 3, "")),
         *({"attributes": [[0, 0, "best", lie]]} for lie in ({"t": 9}, {"L": [1]}, {"L": 77}, {"zz": 1})),
