@@ -224,12 +224,15 @@ class Answering(NotebookWorker):
             self._answer(cast("Request", message), received)
             message, received = self._receive()
         answer = cast("CallbackReply", message)
+        going_on, are_tensors_changed = self._handed.effects, "changed" in answer or "parameters" in answer
+        if going_on is not None and are_tensors_changed:
+            going_on.compare()
         if "parameters" in answer:
             self._links.take(answer["parameters"], tensors_of(received))
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
-        if self._handed.effects is not None:
-            self._handed.effects.settle_handed()
+        if going_on is not None:
+            going_on.settle_handed(are_tensors_changed=are_tensors_changed)
         if "error" in answer:
             raised = self._objects[answer["raised"]][0] if "raised" in answer else None
             self._free(answer.get("free", []))

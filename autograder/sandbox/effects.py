@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -51,6 +52,8 @@ class Effects:
         """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
 
+    arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
+    """The tensors of arrays among the arguments, by what `id` says of the array."""
     _handed: Sequence[tuple[int, int]] = ()
     """Number and place of lists and the like that a function of the rubric's has got during the call."""
     _changed_before: frozenset[int] = frozenset()
@@ -70,6 +73,11 @@ class Effects:
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
+
+    def take_arrays(self, arrays: Mapping[int, Any]) -> list[Any]:
+        """Note which of the tensors are arrays to the code, by what `id` says of the tensor; return what it has got."""
+        self.arrays = {id(arrays[id(tensor)]): tensor for tensor in self.inputs if id(tensor) in arrays}
+        return [arrays.get(id(tensor), tensor) for tensor in self.inputs]
 
     def given(self) -> set[int]:
         """Return what `id` says of the tensors and lists among the arguments, and `memory_of` of the tensors."""
@@ -173,8 +181,17 @@ class Effects:
             self._changed_before = self._changed_before.union(self._containers.changed())
         return [[list(path), number] for path, number in given]
 
-    def settle_handed(self) -> None:
+    def given_on(self, encoder: Encoder) -> list[list[int]]:
+        """Return which of the tensors that a function of the rubric's gets are arguments, as they came."""
+        if not encoder.has_any(self.inputs):
+            return []
+        self._frozen.compare()
+        return [[out, i] for out, i in self._aliases(encoder) if not self.inputs[i].requires_grad]
+
+    def settle_handed(self, *, are_tensors_changed: bool) -> None:
         """Note that what a function of the rubric's has got is the same on both sides now, whoever has changed it."""
+        if are_tensors_changed:
+            self._frozen.settle()
         for place in {place for _, place in self._handed}:
             self._containers.settle(place)
 

@@ -208,7 +208,7 @@ class Worker(Answering):
         function, inputs = self._target(message), values[: message["inputs"]]
         effects = Effects(message, [*positional, *keywords.values()], inputs)
         arrays = reader.arrays
-        own = inputs if arrays is None else [arrays.get(id(tensor), tensor) for tensor in inputs]
+        own = inputs if arrays is None else effects.take_arrays(arrays)
         references = list(map(_references, own))
 
         def run() -> Any:
@@ -230,8 +230,7 @@ class Worker(Answering):
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
         if arrays:
-            passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
-            encoder.known_arrays = {**encoder.known_arrays, **passed}
+            encoder.known_arrays = {**encoder.known_arrays, **effects.arrays}
         answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
         shared = effects.tell_shared(answer, encoder)
@@ -254,9 +253,8 @@ class Worker(Answering):
         # a graph holds what the call got, so that only networks and the like count as kept
         has_more = not has_graph and list(map(_references, own)) != references
         if may_keep or has_more or (has_passed and not has_graph):
-            given = self._given(
-                message, effects, arrays or {}, _held_by_more(own, references, encoder), has_graph=has_graph
-            )
+            more = _held_by_more(own, references, encoder) if has_more else ()
+            given = self._given(message, effects, arrays or {}, more, has_graph=has_graph)
         return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:

@@ -130,6 +130,19 @@ class Effects:
             found.append((number, OwnList(own, name, may_change, later.note, later.gives_on)))
         return found
 
+    def given_on(self, pairs: object, tensors: list[torch.Tensor]) -> None:
+        """Let tensors that a function of the rubric's gets be the arguments that an untrusted message says they are.
+
+        They stay copies where the reference's code gives it none of them.
+        """
+        for out, i in as_list(pairs):
+            place, own = index_of(out, tensors), self.inputs[index_of(i, self.inputs)]
+            new = tensors[place]
+            if new.requires_grad or own.requires_grad or (new.shape, new.dtype) != (own.shape, own.dtype):
+                raise WireError("malformed argument of a function")
+            if self._later().gives_on(self._owners.get(i, "")):
+                tensors[place] = own
+
     def note_all(self, names: list[str]) -> None:
         """Note what was changed of arguments of earlier calls although it may not; each is noted once."""
         while names:

@@ -1,5 +1,6 @@
 """A list, dict or set that the code gives a function of the rubric's again and again is one on both sides."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -177,6 +178,27 @@ def test_what_a_function_of_ours_does_to_it_is_not_held_against_the_code(open_st
         student.fill(state.update)
         student.each(lambda given: None, state)
         assert (last_call().changed, state) == ([], {"a": 1})
+
+
+@pytest.mark.parametrize("make", [torch.zeros, np.zeros])
+def test_a_tensor_or_array_of_ours_is_it_during_the_call(judged, make):
+    for student in judged:
+        x, are_same = make(2), []
+
+        def f(given, x=x, are_same=are_same):
+            are_same.append(given is x)
+            given += 1
+
+        with criterion_scope(hidden=False):
+            student.each(f, x)
+            assert (are_same, x.tolist(), last_call().changed) == ([True] * 3, [3, 3], [])
+
+
+def test_it_is_a_copy_where_the_reference_gives_none_of_ours(open_student):
+    student, x = open_student(SOURCE, declare=DECLARED), torch.ones(2)
+    with criterion_scope(hidden=False):
+        student.each(torch.Tensor.zero_, x)
+        assert (x.tolist(), last_call().changed) == ([1, 1], [])
 
 
 def test_what_the_code_does_to_ours_and_may_not_is_done_to_another_one(open_student):
