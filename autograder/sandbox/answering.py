@@ -225,14 +225,15 @@ class Answering(NotebookWorker):
             message, received = self._receive()
         answer = cast("CallbackReply", message)
         going_on, are_tensors_changed = self._handed.effects, "changed" in answer or "parameters" in answer
-        if going_on is not None and are_tensors_changed:
-            going_on.compare()
+        before = going_on.tensors_now() if going_on is not None and are_tensors_changed else None
         if "parameters" in answer:
             self._links.take(answer["parameters"], tensors_of(received))
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
         if going_on is not None:
-            going_on.settle_handed(are_tensors_changed=are_tensors_changed)
+            going_on.settle_handed()
+            if before is not None:
+                going_on.settle_tensors(before)
         if "error" in answer:
             raised = self._objects[answer["raised"]][0] if "raised" in answer else None
             self._free(answer.get("free", []))

@@ -56,6 +56,8 @@ class Effects:
     """The tensors of arrays among the arguments, by what `id` says of the array."""
     _handed: Sequence[tuple[int, int]] = ()
     """Number and place of lists and the like that a function of the rubric's has got during the call."""
+    _meanwhile: Mapping[int, Any] = MappingProxyType({})
+    """What each of these places held when the function got it."""
     _changed_before: frozenset[int] = frozenset()
     """Places in which something had been changed before that."""
 
@@ -177,27 +179,37 @@ class Effects:
             for path, held in self._fresh(inside, lists)
         ]
         self._handed = [*self._handed, *((number, path[0]) for path, number in given)]
-        if self._handed:
-            self._changed_before = self._changed_before.union(self._containers.changed())
+        self._meanwhile = {place: self._containers.now(place) for place in {place for _, place in self._handed}}
+        for place, now in self._meanwhile.items():  # what may change is told, and is the same on both sides then
+            if self._places[place] in self._given_back and self._containers.take(place, now):
+                self._changed_before |= {place}
         return [[list(path), number] for path, number in given]
 
     def given_on(self, encoder: Encoder) -> list[list[int]]:
         """Return which of the tensors that a function of the rubric's gets are arguments, as they came."""
         if not encoder.has_any(self.inputs):
             return []
-        self._frozen.compare()
-        return [[out, i] for out, i in self._aliases(encoder) if not self.inputs[i].requires_grad]
+        changed = self._frozen.changed_now()
+        return [[out, i] for out, i in self._aliases(encoder) if i not in changed and not self.inputs[i].requires_grad]
 
-    def settle_handed(self, *, are_tensors_changed: bool) -> None:
-        """Note that what a function of the rubric's has got is the same on both sides now, whoever has changed it."""
-        if are_tensors_changed:
-            self._frozen.settle()
-        for place in {place for _, place in self._handed}:
-            self._containers.settle(place)
+    def tensors_now(self) -> Any:
+        """Return what the tensors hold that must stay, for `settle_tensors`."""
+        return self._frozen.now()
+
+    def settle_tensors(self, meanwhile: Any) -> None:
+        """Note that what has been done to them since `tensors_now` was done by the rubric."""
+        self._frozen.settle(meanwhile)
+
+    def settle_handed(self) -> None:
+        """Note that what a function of the rubric's has done to lists it has done to the rubric's own as well."""
+        for place, before in self._meanwhile.items():
+            if self._containers.settle(place, before):
+                self._changed_before |= {place}
+        self._meanwhile = {}
 
     def settle(self) -> None:
         """Note that what the rubric has done since was none of the call's."""
-        self._frozen.settle()
+        self._frozen.settle(None)
         if self._places:
             self._containers = Containers(self._containers.values)
 

@@ -175,7 +175,7 @@ class Arriving:
         if "kept_lists" in message:
             if effects is None:
                 raise WireError("malformed list of an object")
-            for number, own in effects.kept_lists(message):
+            for number, own in effects.kept_lists(message, is_over=False):
                 effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))

@@ -24,6 +24,13 @@ def each(f, state, n=3):
     for _ in range(n): f(state)
 def inside(f, state, n=3):
     for i in range(n): f({"state": state, "i": i})
+def slopes(f, x):
+    found, before = [], f(x)
+    for i in range(len(x)):
+        old, x[i] = x[i] + 0, x[i] + 1
+        found.append(f(x) - before)
+        x[i] = old
+    return found
 def changes(f, state):
     for i in range(3):
         state["i"] = i
@@ -237,3 +244,14 @@ def test_what_nobody_has_any_more_costs_nothing(open_student):
     student.fill(lambda state: None)
     student.each(lambda state: None, {})
     assert not held.has_lists
+
+
+def test_what_is_as_it_was_by_the_end_has_not_been_changed(judged):
+    for student in judged:
+        x, xs = torch.zeros(2), [0, 0]
+        with criterion_scope(hidden=False):
+            assert student.slopes(lambda x: float(x[0]) + float(x[1]), x) == [1, 1]
+            assert (last_call().changed, x.tolist()) == ([], [0, 0])
+            assert student.slopes(sum, xs) == [1, 1]
+            assert last_call().changed == []
+        assert xs == [0, 0]
