@@ -251,9 +251,9 @@ class Worker(Answering):
             self._last_inputs = graph_inputs
         given: list[Given] = []
         # a graph holds what the call got, so that only networks and the like count as kept
-        has_more = not has_graph and list(map(_references, own)) != references
-        if may_keep or has_more or (has_passed and not has_graph):
-            more = _held_by_more(own, references, encoder) if has_more else ()
+        is_let_go_of = has_graph or list(map(_references, own)) == references
+        more = [] if is_let_go_of else _held_by_more(own, references, encoder)
+        if may_keep or more or (has_passed and not has_graph):
             given = self._given(message, effects, arrays or {}, more, has_graph=has_graph)
         return answer, encoder, graph_inputs if has_graph else None, given
 
