@@ -99,6 +99,7 @@ class Answering(NotebookWorker):
             self._graphs[graph][1][index].retain_grad()
         if "parameters" in message:
             self._links.take(message["parameters"], tensors_of(tensors))
+            self._settle()
         if "networks" in message:
             self._refresh(message["networks"], tensors_of(tensors))
         super()._answer(message, tensors)
@@ -113,6 +114,11 @@ class Answering(NotebookWorker):
             self._effects.pop(handle, None)
             self._links.free(handle)
             self._lists.free(handle)
+
+    def _settle(self) -> None:
+        """Let nothing that the other side has done to what it had passed seem to be done by iterators of calls."""
+        for effects in self._effects.values():
+            effects.settle()
 
     def _add_changes(self, request: CallbackRequest | BackwardRequest, tensors: list[torch.Tensor]) -> None:
         """Put into a request what the student's code has done to what is one on both sides."""
@@ -164,8 +170,11 @@ class Answering(NotebookWorker):
         whether it has operators of its own, its special methods and, if there are any, the fields of its dataclass and
         the declared name of its class.
         """
-        if self._passed and (number := self._passed.number_of(value)) is not None:
-            return {"B": number}
+        if self._passed:
+            if (number := self._passed.number_of(value)) is not None:
+                return {"B": number}
+            if (layer := self._passed.layer_of(value)) is not None:
+                return {"B": layer}
         if effects is not None and rubric_objects.is_record(value):
             effects.check_record(value)
         if isinstance(value, type) and (name := known_classes.name_of_class(value)) is not None:
@@ -216,12 +225,16 @@ class Answering(NotebookWorker):
             self._answer(cast("Request", message), received)
             message, received = self._receive()
         answer = cast("CallbackReply", message)
+        going_on, are_tensors_changed = self._handed.effects, "changed" in answer or "parameters" in answer
+        before = going_on.tensors_now() if going_on is not None and are_tensors_changed else None
         if "parameters" in answer:
             self._links.take(answer["parameters"], tensors_of(received))
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
-        if self._handed.effects is not None:
-            self._handed.effects.settle_handed()
+        if going_on is not None:
+            going_on.settle_handed()
+            if before is not None:
+                going_on.settle_tensors(before)
         if "error" in answer:
             raised = self._objects[answer["raised"]][0] if "raised" in answer else None
             self._free(answer.get("free", []))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -51,8 +52,12 @@ class Effects:
         """Whether an iterator came of the call, which has its arguments for as long as it is there."""
         self._refilled: list[int] = []
 
+    arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
+    """The tensors of arrays among the arguments, by what `id` says of the array."""
     _handed: Sequence[tuple[int, int]] = ()
     """Number and place of lists and the like that a function of the rubric's has got during the call."""
+    _meanwhile: Mapping[int, Any] = MappingProxyType({})
+    """What each of these places held when the function got it."""
     _changed_before: frozenset[int] = frozenset()
     """Places in which something had been changed before that."""
 
@@ -70,6 +75,11 @@ class Effects:
 
     def __bool__(self) -> bool:
         return bool(self._frozen or self._places or self._changes or self._slopes)
+
+    def take_arrays(self, arrays: Mapping[int, Any]) -> list[Any]:
+        """Note which of the tensors are arrays to the code, by what `id` says of the tensor; return what it has got."""
+        self.arrays = {id(arrays[id(tensor)]): tensor for tensor in self.inputs if id(tensor) in arrays}
+        return [arrays.get(id(tensor), tensor) for tensor in self.inputs]
 
     def given(self) -> set[int]:
         """Return what `id` says of the tensors and lists among the arguments, and `memory_of` of the tensors."""
@@ -141,10 +151,12 @@ class Effects:
         inside = aliases.all_in(kept)
         if inside is None:
             return []
+        # what an iterator may change comes back item by item, and no other call may change that
+        apart = self._differ.union(self._given_back) if self.goes_on else self._differ
         return [
             [list(path), lists.adopt_theirs(held)]
             for path, held in self._fresh(inside, lists)
-            if self._places[path[0]] not in self._differ
+            if self._places[path[0]] not in apart
         ]
 
     def _fresh(self, inside: Collection[int], lists: HeldLists) -> list[tuple[tuple[int, ...], Any]]:
@@ -167,17 +179,37 @@ class Effects:
             for path, held in self._fresh(inside, lists)
         ]
         self._handed = [*self._handed, *((number, path[0]) for path, number in given)]
-        if self._handed:
-            self._changed_before = self._changed_before.union(self._containers.changed())
+        self._meanwhile = {place: self._containers.now(place) for place in {place for _, place in self._handed}}
+        for place, now in self._meanwhile.items():  # what may change is told, and is the same on both sides then
+            if self._places[place] in self._given_back and self._containers.take(place, now):
+                self._changed_before |= {place}
         return [[list(path), number] for path, number in given]
 
+    def given_on(self, encoder: Encoder) -> list[list[int]]:
+        """Return which of the tensors that a function of the rubric's gets are arguments, as they came."""
+        if not encoder.has_any(self.inputs):
+            return []
+        changed = self._frozen.changed_now()
+        return [[out, i] for out, i in self._aliases(encoder) if i not in changed and not self.inputs[i].requires_grad]
+
+    def tensors_now(self) -> Any:
+        """Return what the tensors hold that must stay, for `settle_tensors`."""
+        return self._frozen.now()
+
+    def settle_tensors(self, meanwhile: Any) -> None:
+        """Note that what has been done to them since `tensors_now` was done by the rubric."""
+        self._frozen.settle(meanwhile)
+
     def settle_handed(self) -> None:
-        """Note that what a function of the rubric's has got is the same on both sides now, whoever has changed it."""
-        for place in {place for _, place in self._handed}:
-            self._containers.settle(place)
+        """Note that what a function of the rubric's has done to lists it has done to the rubric's own as well."""
+        for place, before in self._meanwhile.items():
+            if self._containers.settle(place, before):
+                self._changed_before |= {place}
+        self._meanwhile = {}
 
     def settle(self) -> None:
-        """Note that lists and the like are the same on both sides now, where the rubric's are told to this one."""
+        """Note that what the rubric has done since was none of the call's."""
+        self._frozen.settle(None)
         if self._places:
             self._containers = Containers(self._containers.values)
 

@@ -63,6 +63,23 @@ class Frozen:
             pairs = zip(self._tensors, self._before, now, strict=True)
             self._changed.update(i for i, old, new in pairs if old != new)
 
+    def now(self) -> list[_Content]:
+        """Return what all of them hold."""
+        return list(map(_content, self._tensors.values()))
+
+    def changed_now(self) -> set[int]:
+        """Return the indices of those that are not as they were; they may be so again by the end."""
+        return {i for i, old, new in zip(self._tensors, self._before, self.now(), strict=True) if old != new}
+
+    def settle(self, meanwhile: list[_Content] | None) -> None:
+        """Note that somebody else has done to them what has been done since they held this, or since they were seen."""
+        now = self.now()
+        for place, (i, then, new) in enumerate(zip(self._tensors, meanwhile or self._before, now, strict=True)):
+            if then != new:
+                if then != self._before[place]:
+                    self._changed.add(i)
+                self._before[place] = new
+
     def compare_after_item(self) -> None:
         """Compare all of them, unless torch has counted no change since the item before."""
         counted = [change_count(tensor) for tensor in self._tensors.values()]
@@ -100,9 +117,27 @@ class Containers:
         """Return what a list, dict or set of them held, as `items_of` says it."""
         return next(items for kept in self._kept for one, items in kept if one is container)
 
-    def settle(self, place: int) -> None:
-        """Watch what is in a value from now on."""
-        self._kept[place] = _contents(self.values[place])
+    def now(self, place: int) -> list[tuple[Any, list[Any]]]:
+        """Return what is in a value."""
+        return _contents(self.values[place])
+
+    def take(self, place: int, now: list[tuple[Any, list[Any]]]) -> bool:
+        """Watch from now on what is in a value; return whether that is something else than before."""
+        before, self._kept[place] = self._kept[place], now
+        return not _is_same(now, before)
+
+    def settle(self, place: int, meanwhile: list[tuple[Any, list[Any]]]) -> bool:
+        """Note that somebody else has done to a value what has been done since it held this; it may be nothing.
+
+        Returns:
+            Whether it had been changed before that.
+        """
+        now = self.now(place)
+        if _is_same(now, meanwhile):
+            return False
+        was_changed = not _is_same(meanwhile, self._kept[place])
+        self._kept[place] = now
+        return was_changed
 
     def put_back(self, place: int) -> None:
         """Let the lists, dicts and sets in a value hold what they held before."""
@@ -149,6 +184,13 @@ def _contents(value: Any) -> list[tuple[Any, list[Any]]]:
         return [(value, _items(value))]
     _collect(value, found)
     return found
+
+
+def _is_same(contents: list[tuple[Any, list[Any]]], others: list[tuple[Any, list[Any]]]) -> bool:
+    return len(contents) == len(others) and all(
+        one is other and len(items) == len(held) and all(map(_is_still, items, held))
+        for (one, items), (other, held) in zip(contents, others, strict=True)
+    )
 
 
 def _collect(value: Any, found: list[tuple[Any, list[Any]]]) -> None:

@@ -1,7 +1,8 @@
 """Lists, dicts and sets that the student's code gives a function of the rubric's: each is one on both sides.
 
 Those among the arguments of the call that is going on are the rubric's own until it is over. Of others, those that the
-code still has are known by number, since it may give them again. Where tensors or arrays lie inside, it is a copy.
+code still has are known by number, since it may give them again. A list is a copy where tensors or arrays lie in it;
+these are the rubric's own as well where they are arguments themselves.
 """
 
 from __future__ import annotations
@@ -42,6 +43,15 @@ class HandedLists:
         self, positional: tuple[Any, ...], keywords: dict[str, Any], encoder: Encoder, request: CallbackRequest
     ) -> None:
         """Put the arguments of a call of the rubric's function into a request."""
+        if self.effects is not None:
+            encoder.known_arrays = self.effects.arrays
+        self._encode(positional, keywords, encoder, request)
+        if self.effects is not None and encoder.tensors and (own := self.effects.given_on(encoder)):
+            request["aliases"] = own
+
+    def _encode(
+        self, positional: tuple[Any, ...], keywords: dict[str, Any], encoder: Encoder, request: CallbackRequest
+    ) -> None:
         values = [*positional, *keywords.values()]
         encoder.look_through(values)
         each, held = ({}, set()) if WALKED.isdisjoint(map(type, values)) else lists_handed(values, _BY_A_CALL)

@@ -95,6 +95,10 @@ class Snapshot:
     def __init__(self, network: torch.nn.Module) -> None:
         self._layers = [(name, layer, _contents(layer)) for name, layer in network.named_modules()]
 
+    def index_of(self, layer: object) -> int | None:
+        """Return which of its layers something is; None of anything else."""
+        return next((index for index, (_, own, _) in enumerate(self._layers) if own is layer), None)
+
     def refusal(self) -> str | None:
         """Return what has been done that cannot go back, in words."""
         return next(filter(None, (_refusal(name, layer, before) for name, layer, before in self._layers)), None)

@@ -109,6 +109,17 @@ class Passed:
         is_changed = number in self._contents and self._contents[number].changed()
         return None if is_changed else number
 
+    def layer_of(self, value: Any) -> list[int] | None:
+        """Return the number of a network that the rubric has passed, and of which of its layers a value is."""
+        if not isinstance(value, torch.nn.Module):
+            return None
+        for number, network in self._living():
+            if network in self._snapshots and number not in self._changed:
+                index = self._snapshots[network].index_of(value)
+                if index is not None:
+                    return [number, index]
+        return None
+
     def function(self, number: int, description: plain_functions.Description) -> Any:
         """Return the function of a number."""
         found = self._held(number)

@@ -611,6 +611,8 @@ class CallbackRequest(_Reply):
         modes: in which other modes of torch it runs, see `torch_modes`; absent in the usual ones.
         kept_lists: path and number of lists, dicts and sets among the arguments of the call that is going on, which are
             one on both sides until it is over: the function gets them.
+        aliases: pairs of the index of a tensor among the arguments and of that among those of the call that is going
+            on which it is; absent without any.
         parameters: as in a `ValueReply`.
         lists: likewise.
         hooks: likewise.
@@ -624,6 +626,7 @@ class CallbackRequest(_Reply):
     grad_enabled: object
     modes: NotRequired[object]
     kept_lists: NotRequired[object]
+    aliases: NotRequired[object]
     parameters: NotRequired[object]
     lists: NotRequired[object]
     hooks: NotRequired[object]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -57,6 +58,7 @@ from autograder.sandbox.wire import pack
 
 _NAMES_SENT = 500
 """How many other names a submission defines are sent, to find one that was meant."""
+_references = sys.getrefcount
 _requires_grad, _hooks_of = attrgetter("requires_grad"), attrgetter("_backward_hooks")  # every tensor is asked
 
 
@@ -207,6 +209,9 @@ class Worker(Answering):
         keywords = reader.decode(message["kwargs"]) if "kwargs" in message else {}
         function, inputs = self._target(message), values[: message["inputs"]]
         effects = Effects(message, [*positional, *keywords.values()], inputs)
+        arrays = reader.arrays
+        own = inputs if arrays is None else effects.take_arrays(arrays)
+        references = list(map(_references, own))
 
         def run() -> Any:
             with around(message["grad_enabled"], message.get("modes")):
@@ -226,9 +231,8 @@ class Worker(Answering):
             self._passed.settle()
         encoder = Encoder(lambda value: self._handle(value, effects), self._kept_classes)
         encoder.known_arrays = self._links.arrays
-        if arrays := reader.arrays:
-            passed = {id(arrays[id(tensor)]): tensor for tensor in inputs if id(tensor) in arrays}
-            encoder.known_arrays = {**encoder.known_arrays, **passed}
+        if arrays:
+            encoder.known_arrays = {**encoder.known_arrays, **effects.arrays}
         answer: CallReply = {"result": self._result_tree(whole.pop(), effects, encoder, self._lists_in(held))}
         self._tell_kept(answer, encoder, effects)
         shared = effects.tell_shared(answer, encoder)
@@ -249,8 +253,10 @@ class Worker(Answering):
             self._last_inputs = graph_inputs
         given: list[Given] = []
         # a graph holds what the call got, so that only networks and the like count as kept
-        if may_keep or (has_passed and not has_graph):
-            given = self._given(message, effects, arrays or {}, has_graph=has_graph)
+        is_let_go_of = has_graph or list(map(_references, own)) == references
+        more = [] if is_let_go_of else _held_by_more(own, references, encoder)
+        if may_keep or more or (has_passed and not has_graph):
+            given = self._given(message, effects, arrays or {}, more, has_graph=has_graph)
         return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:
@@ -264,7 +270,13 @@ class Worker(Answering):
             answer["linked"] = linked
 
     def _given(
-        self, message: CallRequest, effects: Effects, arrays: Mapping[int, Any], *, has_graph: bool
+        self,
+        message: CallRequest,
+        effects: Effects,
+        arrays: Mapping[int, Any],
+        held_by_more: Sequence[int],
+        *,
+        has_graph: bool,
     ) -> list[Given]:
         """Return the arguments that may have been kept where that would show, and are not one on both sides yet."""
         inputs, watched = effects.inputs, {*message["changes"], *message.get("looked_at", ())}
@@ -273,8 +285,9 @@ class Worker(Answering):
             watched.update(range(len(inputs)))
         elif not has_graph:
             watched.update(index for index, tensor in enumerate(inputs) if tensor.requires_grad)
-            if "object" in message or message.get("name") in self._declared:
-                plain = {index for index, tensor in enumerate(inputs) if tensor.nbytes <= MOST_BYTES} - watched
+            of_object = "object" in message or message.get("name") in self._declared  # which may keep a view of one
+            may_be_kept = range(len(inputs)) if of_object else held_by_more
+            plain = {index for index in may_be_kept if inputs[index].nbytes <= MOST_BYTES} - watched
         same = [(index, inputs[index]) for index in sorted(watched | plain) if effects.is_same(index)]
         fresh = [(index, tensor) for index, tensor in same if tensor.is_leaf and not self._links.has(tensor)]
         return [Given(index, tensor, arrays.get(id(tensor)), is_plain=index in plain) for index, tensor in fresh]
@@ -359,8 +372,7 @@ class Worker(Answering):
         news = News(begin, end, reader.decode(message["content"]))
         numbered = reader.numbered
         lists = self._lists.fill(message["object"], news, [numbered[i + 1] for i in range(message["lists"])])
-        for effects in self._effects.values():  # an iterator has not done this
-            effects.settle()
+        self._settle()
         kept = [[i, self._links.adopt(values[i], reader.arrays.get(id(values[i])))] for i in message["fresh"]]
         self._send_values(CallReply(result=None, kept=kept, kept_lists=lists), Encoder())
 
@@ -407,6 +419,13 @@ class Worker(Answering):
 
 def _have_gradients(tensors: list[torch.Tensor]) -> bool:
     return any(map(_requires_grad, tensors))
+
+
+def _held_by_more(values: Sequence[Any], references: list[int], encoder: Encoder) -> list[int]:
+    """Return the indices of tensors and arrays that have more references than they had, none of them a result's."""
+    now = list(map(_references, values))
+    more = [i for i, pair in enumerate(zip(references, now, strict=True)) if pair[0] < pair[1]]
+    return [i for i in more if not encoder.has_any([encoder.known_arrays.get(id(values[i]), values[i])])]
 
 
 def _differentiable(tensors: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -125,7 +125,9 @@ class Arriving:
         return self.decode_handle("h", [handle, kind, False, None, False], origin)
 
     def _ours(self, number: object) -> Any:
-        """Return a function or network of ours that comes back; whoever returns one was given it in this criterion."""
+        """Return a function, network or layer of ours that comes back, which was given in this criterion."""
+        if type(number) is list:
+            return self.host.held.callbacks.networks.layer(*number)
         callbacks = self.host.held.callbacks
         if type(number) is not int or number not in callbacks:
             raise WireError("malformed number of a function")
@@ -151,7 +153,7 @@ class Arriving:
             effects: of that call.
         """
         self.host.checked(lambda: self._take_in(message, received, origin, effects))
-        reply, tensors = self._answer_back(message, received, origin, parameter, inputs)
+        reply, tensors = self._answer_back(message, received, origin, parameter, inputs, effects)
         self.host.tell_lists()
         self.host.held.later.give()
         if released := self.host.held.release():
@@ -173,7 +175,7 @@ class Arriving:
         if "kept_lists" in message:
             if effects is None:
                 raise WireError("malformed list of an object")
-            for number, own in effects.kept_lists(message):
+            for number, own in effects.kept_lists(message, is_over=False):
                 effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
@@ -202,6 +204,7 @@ class Arriving:
         origin: str,
         parameter: str,
         inputs: Sequence[torch.Tensor],
+        effects: Effects | None,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         callbacks, number = self.host.held.callbacks, message["callback"]
         if number is None and "outputs" in message:
@@ -216,7 +219,7 @@ class Arriving:
                 raise RuntimeError("this function was passed by a criterion that is over")
             if number in callbacks.objects:
                 function = callbacks.asked(number, message.get("asked", ["call", "__call__"]))
-            return self._call_back(function, message, received, origin, parameter)
+            return self._call_back(function, message, received, origin, parameter, effects)
         except (WireError, StudentCrash):
             raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
@@ -243,9 +246,13 @@ class Arriving:
             return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
     def _arguments(
-        self, message: CallbackRequest, tensors: list[torch.Tensor], origin: str
+        self, message: CallbackRequest, tensors: list[torch.Tensor], origin: str, effects: Effects | None
     ) -> tuple[tuple[Any, ...], dict[str, Any], ArrivingReader]:
         """Return the arguments of an untrusted callback and what has read them; note which lists have come."""
+        if "aliases" in message:
+            if effects is None:
+                raise WireError("malformed argument of a function")
+            effects.given_on(message["aliases"], tensors)
         reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
         reader.is_live, held = True, self.host.held
         known = held.numbers_of_lists()
@@ -253,7 +260,7 @@ class Arriving:
         if not isinstance(positional, tuple) or not isinstance(keywords, dict):
             raise WireError("malformed callback")
         if held.own_lists and held.keep_back((positional, *keywords.values())):
-            return self._arguments(message, tensors, origin)
+            return self._arguments(message, tensors, origin, effects)
         if reader.brings_lists:
             held.check_lists()
             for number in held.numbers_of_lists() - known:
@@ -267,10 +274,11 @@ class Arriving:
         received: list[Received],
         origin: str,
         parameter: str,
+        effects: Effects | None,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         records, tensors = message.get("grad_enabled") is True, tensors_of(received)
         leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
-        positional, keywords, decoder = self._arguments(message, tensors, origin)
+        positional, keywords, decoder = self._arguments(message, tensors, origin, effects)
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []

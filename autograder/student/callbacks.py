@@ -17,7 +17,7 @@ from autograder.sandbox.networks import schedule_of
 from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
-from autograder.student import networks, own_objects
+from autograder.student import iterators, networks, own_objects
 from autograder.student.linked import GradientHook
 from autograder.student.our_networks import OurNetworks, set_modes
 from autograder.student.own_objects import Described
@@ -139,7 +139,8 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self._copies += what != "call" and what != "get"
         if self._copies > MAX_COPIES:
             raise RuntimeError(f"more than {MAX_COPIES} copies of one object")
-        return own_objects.asked(self[number], what, name)
+        answer = own_objects.asked(self[number], what, name)
+        return iterators.without_parameters(answer) if name == "__next__" else answer
 
     def keep(self, leaves: list[torch.Tensor], outputs: list[torch.Tensor]) -> int:
         """Keep a graph until the worker drops it; return its number.

@@ -118,17 +118,36 @@ class Effects:
             raise WireError("one list stands for too much in too many places")
         return found
 
-    def kept_lists(self, answer: Any) -> list[tuple[object, OwnList]]:
-        """Return number and list of those arguments that an untrusted answer says have been kept."""
+    def kept_lists(self, answer: Any, *, is_over: bool = True) -> list[tuple[object, OwnList]]:
+        """Return number and list of those arguments that an untrusted answer says have been kept.
+
+        Args:
+            answer: it.
+            is_over: whether the call is; until then, its end tells whether what may not change has changed.
+        """
         found, later = [], self._later()
         for path, number in as_list(answer["kept_lists"]):
             own = self.find(path)
             if type(own) not in CHANGEABLE:
                 raise WireError("malformed path")
             name = self._names[self._containers[path[0]]]
-            may_change = (name,) if self._given.shows(name) else later
+            may_change = (name,) if self._given.shows(name) else later if is_over else ()
             found.append((number, OwnList(own, name, may_change, later.note, later.gives_on)))
+            found[-1][1].is_noted = is_over
         return found
+
+    def given_on(self, pairs: object, tensors: list[torch.Tensor]) -> None:
+        """Let tensors that a function of the rubric's gets be the arguments that an untrusted message says they are.
+
+        They stay copies where the reference's code gives it none of them.
+        """
+        for out, i in as_list(pairs):
+            place, own = index_of(out, tensors), self.inputs[index_of(i, self.inputs)]
+            new = tensors[place]
+            if new.requires_grad or own.requires_grad or (new.shape, new.dtype) != (own.shape, own.dtype):
+                raise WireError("malformed argument of a function")
+            if self._later().gives_on(self._owners.get(i, "")):
+                tensors[place] = own
 
     def note_all(self, names: list[str]) -> None:
         """Note what was changed of arguments of earlier calls although it may not; each is noted once."""

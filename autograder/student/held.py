@@ -116,7 +116,8 @@ class Held:
         if own is not None and not own.has_parted and is_live:
             if not own.take(content):
                 return own.value
-            self.changed_although.append(own.name)
+            if own.is_noted:
+                self.changed_although.append(own.name)
         return self._live_list(number, content) if is_live else self._large_list(number, content)
 
     def _live_list(self, number: int, content: Any) -> Any:

@@ -72,6 +72,8 @@ class FrozenArguments:
         counts: list[int] | None = None
         sent = None
         while True:
+            if counts is not None:
+                self._follow(counts)
             for kept in self._after:
                 kept.put_back()
             items: list[Any] = []
@@ -81,12 +83,23 @@ class FrozenArguments:
             except StopIteration as stop:
                 returned = stop.value
             finally:
-                before, counts = counts, [change_count(kept.tensor) for _, kept in self._before]
+                before, counts = counts, self._counts()
                 if not items or self._after or counts != before:
                     items = self.settle(items)
             if not items:
                 return returned
+            counts = self._counts()
             sent = yield items[0]
+
+    def _counts(self) -> list[int]:
+        return [change_count(kept.tensor) for _, kept in self._before]
+
+    def _follow(self, counts: list[int]) -> None:
+        """Note that what is not as it was when there were so many changes has been changed by the rubric since."""
+        for place, now in enumerate(self._counts()):
+            if now != counts[place]:
+                name, kept = self._before[place]
+                self._before[place] = (name, _Kept(kept.tensor))
 
 
 class GivenContainers:

@@ -90,6 +90,11 @@ class OurNetworks:
                 found.append([number, tree, [[index, link] for index, link in links if link is not None]])
         return found
 
+    def layer(self, number: object, index: object) -> torch.nn.Module:
+        """Return a layer of one, as an untrusted answer names it."""
+        layers = list(self._find(number)[0].modules())
+        return layers[index_of(index, layers)]
+
     def set_up(self, number: object, modes: object, settings: object) -> None:
         """Put one into the modes in which a call left it, with what was set in torch's layers."""
         network, key = self._find(number)

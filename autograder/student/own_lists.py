@@ -36,6 +36,9 @@ class OwnList:
     tensors = 0
     """How many that the rubric has put into it are one on both sides."""
 
+    is_noted = True
+    """Whether it is to be noted that the code has changed it although it may not."""
+
     def __init__(
         self,
         value: Any,

@@ -490,6 +490,7 @@ def test_what_is_said_of_hooks_while_a_network_of_ours_is_called_is_checked(open
         *({"shared": lie} for lie in (3, [[-1, 1]], [[9, 1]], [[0]])),
         *({"kept": [[0, 7]], "shared": [[0, 7, *lie]]} for lie in ([0], [0, [2, 2], [2, 2]], [1, [2, 2], [2, 1]])),
         *({"kept": [[0, 7]], "shared": [[0, 7, *lie]]} for lie in ([-1, [2, 2], [2, 1]], [0, [2, 2], [-2, 1]])),
+        *({"result": {"B": lie}} for lie in ([0], [0, 1], [0, -1], [0, "0"], [9, 0], [0, [0]], [[0], 0], [0, 0, 0])),
         *({"attributes": lie} for lie in (3, [[]], [[9, 0, "best", 1]], [["0", 0, "best", 1]], [[0, 9, "best", 1]])),
         *({"attributes": [[0, 0, lie, 1]]} for lie in ("_hooks", "__class__", "a b", "x" * 81, 3, "")),
         *({"attributes": [[0, 0, "best", lie]]} for lie in ({"t": 9}, {"L": [1]}, {"L": 77}, {"zz": 1})),
@@ -873,10 +874,23 @@ def test_what_a_function_of_ours_gets_is_a_list_that_was_passed(open_runner, lie
     assert things == [1, [2]]
 
 
-def test_nothing_is_handed_over_while_no_call_goes_on(open_runner):
-    asks = handing({"u": []}, [[[0], 7]])
+@pytest.mark.parametrize("lie", [[[0, 9]], [[9, 0]], [[-1, 0]], [[0, "0"]], [[0, 1]], [[0, [0]]]], ids=json.dumps)
+def test_a_function_of_ours_gets_no_tensor_that_it_is_not(open_runner, lie):
+    """Such as one with a gradient, or of another shape."""
+    x, y = torch.full((2, 2), 3.0), torch.full((2,), 5.0)
+    asks = pack({"callback": 0, "args": {"u": [{"t": 0}]}, "kwargs": {"m": []}, "aliases": lie}, [torch.ones(2, 2)])
+    with opened(open_runner, [lambda answer: asks + answer]) as (_, student), pytest.raises(BadReply):
+        student.f({"f": lambda given: given.zero_(), "x": x}, y)
+    assert (x.eq(3).all(), y.eq(5).all()) == (True, True)
+
+
+@pytest.mark.parametrize("said", [{"kept_lists": [[[0], 7]]}, {"aliases": [[0, 0]]}])
+def test_nothing_is_handed_over_while_no_call_goes_on(open_runner, said):
+    asks = handing({"u": []}, []) | {"kept_lists": []} | said
+    asks = {key: value for key, value in asks.items() if value != []}
     with opened(open_runner, [lambda answer: answer, lambda answer: framed(asks) + answer]) as (_, student):
-        found = student.f(*arguments())[1]
+        x, y = arguments()
+        found = student.f({"f": lambda *_: None, "x": x}, y)[1]
         with pytest.raises(BadReply):
             found.items  # noqa: B018 -- the worker is asked
 

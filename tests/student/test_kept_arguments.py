@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from autograder.student.calls import criterion_scope, last_call
+
 SOURCE = """
 import numpy as np
 import torch
@@ -18,6 +20,23 @@ class Buffer:
     def given_back(self, x): return x
     def total(self): return float(sum((x["x"] if type(x) is dict else x).sum() for x in self.items))
     def spoil(self): self.items[0][:] = 7
+
+KEPT = []
+def keep(x): KEPT.append(x)
+def keep_by_default(x, kept=KEPT): kept += [x]
+def keep_and_fail(x):
+    KEPT.append(x)
+    raise ValueError
+def total(): return float(sum(x.sum() for x in KEPT))
+def closure(x):
+    return lambda: float(x.sum())
+def sums(x):
+    for _ in range(2): yield float(x.sum())
+def spoil(answer): KEPT[0][:] = answer
+def given_back(x): return x
+def uses(x, held=[]):
+    held.append((x.sum(), {"shape": x.shape}))
+    return [x * 2, float(x[0].sum())]
 """
 MAKERS = [
     *(lambda: torch.ones(3), lambda: np.ones(3), lambda: torch.ones(2, 3).T, lambda: np.ones(3, "int64")),
@@ -77,3 +96,55 @@ def test_only_some_are_one_on_both_sides(open_student, make):
         x[:] = 2
     changed = buffer.total() / make().sum() - 40
     assert 10 < changed <= 20
+
+
+def _of_a_cache(student, x, keep="keep"):
+    getattr(student, keep)(x)
+    return student.total
+
+
+def _of_a_default(student, x):
+    return _of_a_cache(student, x, "keep_by_default")
+
+
+def _of_one_that_raises(student, x):
+    with pytest.raises(ValueError):
+        student.keep_and_fail(x)
+    return student.total
+
+
+def _of_a_closure(student, x):
+    return student.closure(x)
+
+
+def _of_a_generator(student, x):
+    sums = student.sums(x)
+    return lambda: next(sums)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("ask", [_of_a_cache, _of_a_default, _of_one_that_raises, _of_a_closure, _of_a_generator])
+def test_what_the_rubric_does_to_it_a_function_sees(student, make, ask):
+    x = make()
+    with criterion_scope(hidden=False):
+        total = ask(student, x)
+        assert total() == x.sum()
+        x[:] = 4
+        assert total() == x.sum()
+        assert not last_call().changed
+
+
+def test_what_a_function_does_to_it_later_is_not_done_to_the_expected_value(open_student):
+    student, x = open_student(SOURCE), torch.ones(3)
+    student.keep(x)
+    student.spoil(torch.zeros(3))
+    assert (x.tolist(), student.total()) == ([1, 1, 1], 0)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_what_no_function_keeps_costs_nothing(open_student, make):
+    student, x = open_student(SOURCE), make()
+    for _ in range(3):
+        student.uses(x)
+        student.given_back(x)
+    assert not student.runner.host.held.parameters

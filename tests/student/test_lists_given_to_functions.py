@@ -1,5 +1,6 @@
 """A list, dict or set that the code gives a function of the rubric's again and again is one on both sides."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -23,6 +24,13 @@ def each(f, state, n=3):
     for _ in range(n): f(state)
 def inside(f, state, n=3):
     for i in range(n): f({"state": state, "i": i})
+def slopes(f, x):
+    found, before = [], f(x)
+    for i in range(len(x)):
+        old, x[i] = x[i] + 0, x[i] + 1
+        found.append(f(x) - before)
+        x[i] = old
+    return found
 def changes(f, state):
     for i in range(3):
         state["i"] = i
@@ -179,6 +187,27 @@ def test_what_a_function_of_ours_does_to_it_is_not_held_against_the_code(open_st
         assert (last_call().changed, state) == ([], {"a": 1})
 
 
+@pytest.mark.parametrize("make", [torch.zeros, np.zeros])
+def test_a_tensor_or_array_of_ours_is_it_during_the_call(judged, make):
+    for student in judged:
+        x, are_same = make(2), []
+
+        def f(given, x=x, are_same=are_same):
+            are_same.append(given is x)
+            given += 1
+
+        with criterion_scope(hidden=False):
+            student.each(f, x)
+            assert (are_same, x.tolist(), last_call().changed) == ([True] * 3, [3, 3], [])
+
+
+def test_it_is_a_copy_where_the_reference_gives_none_of_ours(open_student):
+    student, x = open_student(SOURCE, declare=DECLARED), torch.ones(2)
+    with criterion_scope(hidden=False):
+        student.each(torch.Tensor.zero_, x)
+        assert (x.tolist(), last_call().changed) == ([1, 1], [])
+
+
 def test_what_the_code_does_to_ours_and_may_not_is_done_to_another_one(open_student):
     student, state, seen = open_student(SOURCE, declare=DECLARED), {}, []
     with criterion_scope(hidden=False):
@@ -215,3 +244,14 @@ def test_what_nobody_has_any_more_costs_nothing(open_student):
     student.fill(lambda state: None)
     student.each(lambda state: None, {})
     assert not held.has_lists
+
+
+def test_what_is_as_it_was_by_the_end_has_not_been_changed(judged):
+    for student in judged:
+        x, xs = torch.zeros(2), [0, 0]
+        with criterion_scope(hidden=False):
+            assert student.slopes(lambda x: float(x[0]) + float(x[1]), x) == [1, 1]
+            assert (last_call().changed, x.tolist()) == ([], [0, 0])
+            assert student.slopes(sum, xs) == [1, 1]
+            assert last_call().changed == []
+        assert xs == [0, 0]

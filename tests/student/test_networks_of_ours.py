@@ -101,6 +101,8 @@ def convert(net, dtype):
     net.to(getattr(torch, dtype))
     return net(torch.ones(4, 2, dtype=getattr(torch, dtype))).sum()
 def first(net): return net[0]
+def last_of(net): return list(net.modules())[-1]
+def last_of_keeper(keeper): return keeper.net[-1][-1]
 def count_layers(net): return len(net)
 def items(net): return [layer for layer in net]
 """
@@ -363,3 +365,13 @@ def test_attributes_that_the_rubric_has_written_stay_its_own(open_student):
     with pytest.raises(StudentError, match="has a `name` of its own"):
         student.call_it_forward(net)
     assert (net.calls, net.name) == (0, "ours")
+
+
+def test_a_layer_that_comes_back_is_the_one_that_was_passed(student):
+    net, own = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Tanh())), Own()
+    assert student.first(net) is net[0]
+    assert [layer is other for layer, other in zip(student.items(net), net, strict=True)] == [True, True]
+    assert student.first(net[1]) is net[1][0]
+    assert student.last_of(own) is own.fc
+    assert student.last_of(net) is net[1][1]
+    assert student.last_of_keeper(student.Keeper(net)) is net[1][1]

@@ -57,6 +57,7 @@ def first(data, n):
         if len(found) == n: break
         found.append(item)
     return found
+def some(items, n): return [next(items) for _ in range(n)]
 def twice(items): return list(items), list(items)
 def save(net, out): torch.save(net.state_dict(), out)
 def load(src): return torch.load(src)
@@ -365,10 +366,50 @@ def test_items_are_taken_as_they_are_asked_for_and_may_have_no_end(student):
             taken.append(number)
             yield number
 
-    assert student.first(lines(), 3) == [0, 1, 2]
-    assert len(taken) <= 4
+    assert student.some(lines(), 3) == [0, 1, 2]
+    assert taken == [0, 1, 2]
     assert student.first((n * n for n in itertools.count()), 3) == [0, 1, 4]
     assert student.first(itertools.cycle([torch.ones(1), torch.zeros(1)]), 3)[2] == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (lambda: (n for n in [1, 2, 3]), [1, 2, 3]),
+        (lambda: yielded([1, 2, 3]), [1, 2, 3]),
+        (lambda: zip([1, 2], (3, 4), strict=True), [(1, 3), (2, 4)]),
+        (lambda: enumerate({"a": 1}.values()), [(0, 1)]),
+        (lambda: map(str.upper, reversed("ab")), ["B", "A"]),
+        (lambda: filter(lambda x: x, map([1, 2].__getitem__, [0, 1])), [1, 2]),
+        (lambda: itertools.chain([torch.zeros(1)], yielded([2])), [0, 2]),
+    ],
+)
+def test_no_item_is_taken_that_is_not_asked_for(student, make, expected):
+    items = make()
+    assert student.some(items, 0) == []
+    assert student.some(items, 1) == expected[:1]
+    assert list(items) == expected[1:]
+
+
+def yielded(values):
+    yield from values
+
+
+NET = torch.nn.Linear(1, 1)
+
+
+def of_net():
+    yield from NET.parameters()
+
+
+def test_a_parameter_that_nothing_tells_of_is_refused(open_student):
+    """As one of a global network's: their code would train a copy."""
+    student = open_student(CODE)
+    with pytest.raises(
+        StudentError,
+        match="an iterator of the rubric's gives parameters, which could not be trained; pass a list of them",
+    ):
+        student.first(of_net(), 2)
 
 
 def test_files_in_memory_are_read_and_written(student):
