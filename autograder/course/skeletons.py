@@ -75,7 +75,9 @@ class Example:
     @property
     def call(self) -> str:
         """A call in a criterion."""
-        return f"{self.name}({', '.join(self.parameters)})"
+        in_order = self.function.in_order
+        by_name = (f"{name}={name}" for name in self.parameters[len(in_order) :])
+        return f"{self.name}({', '.join([*in_order, *by_name])})"
 
     @cached_property
     def formula(self) -> str:

@@ -446,7 +446,10 @@ def _in_order(function: Function, positional: tuple[Any, ...], named: dict[str, 
         names = function.parameters
     given = dict(zip(function.in_order, positional, strict=False))
     if len(positional) > len(function.in_order) or given.keys() & named.keys() or named.keys() - set(names):
-        how = text("called with {count} arguments and {names}", count=len(positional), names=sorted(named))
+        how = text("called with {count} arguments in order", count=len(positional))
+        if named:
+            told = ", ".join(sorted(named))
+            how = text("called with {count} arguments in order and {names} by name", count=len(positional), names=told)
         raise function.refusal(how)
     given |= named
     count = max((names.index(name) + 1 for name in given), default=0)

@@ -46,7 +46,9 @@ def test_every_command_works_on_a_new_course_at_once(begun):
 
 def test_a_new_assignment_takes_any_signatures_and_passes_its_audit(begun):
     root, _ = begun
-    autograder("new", "assignment", "ps2", "--functions", "f(), g(x), h(a, b, c=(1, 2)), Mean()", cwd=root)
+    autograder(
+        "new", "assignment", "ps2", "--functions", "f(), g(x), h(a, b, c=(1, 2), *more, d, e=0), Mean()", cwd=root
+    )
     assert list(Course(root).assignment("ps2").functions) == ["f", "g", "h", "Mean"]
     said, _ = autograder("audit", "ps2", "--lang", "en", cwd=root)
     assert "write a mutant that should" not in said

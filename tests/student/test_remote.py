@@ -936,7 +936,7 @@ def test_keywords_are_the_declared_names_whatever_the_student_calls_them(open_st
     assert student.squared_loss(y=1, y_hat=3) == 2
     assert student.squared_loss(3, y=1) == 2
     assert (student.power(3), student.power(3, n=3)) == (9, 27)
-    with pytest.raises(UndeclaredCall, match="called with 0 arguments and"):
+    with pytest.raises(UndeclaredCall, match="called with 0 arguments in order and"):
         student.squared_loss(a=1, b=2)
     with pytest.raises(UndeclaredCall, match="called without y"):
         student.squared_loss(1)
@@ -972,7 +972,7 @@ def g(x=2, *, y): return x, y
     assert xs == [1, 2]
     assert (student.g(y=3), student.g(5, y=4)) == ((1, 3), (5, 4))
     assert (student.Net(2).bias, student.Net(d=2, bias=None).bias) == (True, None)
-    with pytest.raises(UndeclaredCall, match=r"f\(x, \*, xs, rate, table\): called with 2 arguments and \[\]"):
+    with pytest.raises(UndeclaredCall, match=r"f\(x, \*, xs, rate, table\): called with 2 arguments in order, which"):
         student.f(1, xs)
     with pytest.raises(UndeclaredCall, match="called without xs"):
         student.f(1, rate=2)
