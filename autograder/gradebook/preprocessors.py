@@ -235,6 +235,13 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
             grade.needs_manual_grade = True
         self.gradebook.db.commit()
 
+    def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
+        super()._add_comment(cell, resources)
+        if resources.get(_KEY, {}).get("is_unread"):  # so nobody knows that there is no response
+            place = (self.notebook_id, self.assignment_id, self.student_id)
+            self.gradebook.find_comment(cell.metadata.nbgrader.grade_id, *place).auto_comment = None
+            self.gradebook.db.commit()
+
 
 class _Run:
     """What one run of ``nbgrader autograde`` keeps from notebook to notebook.
