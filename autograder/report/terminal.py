@@ -309,7 +309,8 @@ def _problems(report: GradeReport, counted: Counted | None, language: Language) 
         found.append(Problem.of("note", text("late: {points} points are taken off", points=points(counted.taken_off))))
     if not found:
         return ""
-    first = min(found, key=lambda one: one.kind != "unreadable")  # else the first one
+    # what nobody could read, then a whole notebook that is not there, else the first one
+    first = min(found, key=lambda one: (one.kind != "unreadable", one.kind != "missing" or not one.notebook))
     words = in_a_line(first, language)
     more = len(found) - 1
     return words + (text(" (and {count} more)", count=more).get(language) if more else "")

@@ -129,6 +129,10 @@ def test_every_submission_gets_a_report_and_a_row(made):
     (late,) = (one.text for one in reports["bob"].problems if one.kind == "cell-timeout")
     assert late.en.startswith("code cell 1, line 1\n") and "死循环" in late.zh and "endless" not in late.zh
     assert ("missing", "a", None, "there is no a.ipynb") in problems["dan"]
+    missing = [one for one in reports["dan"].problems if one.kind == "missing"]
+    both = reports["ann"].model_copy(update={"problems": (*reports["ann"].problems, *missing)})
+    table.print(terminal.class_table([both], "en", 200))
+    assert "there is no a.ipynb (and 2 more)" in table.file.getvalue()  # the note comes first, and weighs less
     assert any(
         kind == "unreadable" and "a.ipynb cannot be read: it is of notebook format 5" in words
         for kind, _, _, words in problems["cyd"]
