@@ -38,6 +38,7 @@ QUIZ = "first_quiz"
 STUDENT = "sample_student"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _POINTS = 3
+_NAMES_OF_THE_RUBRIC = ("checks", "reference", "student", "torch")
 
 
 @dataclass(frozen=True)
@@ -313,6 +314,8 @@ def _examples(signatures: Iterable[str]) -> tuple[Example, ...]:
     names = [function.name for function in functions]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(text("{name} is given twice; every function needs a name of its own", name=min(twice)))
+    if taken := {name for function in functions for name in function.parameters}.intersection(_NAMES_OF_THE_RUBRIC):
+        raise UsageError(text("{name}: the rubric has this name itself; call the parameter otherwise", name=min(taken)))
     if not functions:
         raise UsageError(text('name at least one function: --functions "f(x, y)"'))
     return tuple(functions)

@@ -24,7 +24,7 @@ from autograder.course.course import Assignment, Course
 from autograder.gradebook import colab, due_dates, leaks, released_notebook
 from autograder.gradebook.nbgrader_course import NbgraderCourse, set_for_a_while
 from autograder.gradebook.released_notebook import SourceNotebook
-from autograder.rubric import stated_points
+from autograder.rubric import source_reading, stated_points
 from autograder.rubric.source_reading import refuse_mistakes
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
 
     Raises:
         ConfigError: the notebook that the rubric is for is missing, or its marks do not fit ``assignment.yaml`` or the
-            rubric's points.
+            rubric's points, or the rubric has a syntax error.
         UsageError: there is no such assignment, or Colab cannot open anything at this address.
         LeakError: something secret is in what students would get.
         GradebookError: nbgrader cannot convert the source.
@@ -98,7 +98,9 @@ def release(course: Course, nbgrader: NbgraderCourse, name: str, *, colab_base: 
         due = due_dates.in_gradebook(nbgrader, name)
         made = _generate(nbgrader, name, Path(folder), database=False, due=due)
         if course.has_rubric(name):  # after nbgrader, which says more of marks that are broken
-            _refuse_unequal_points(course.assignment(name))
+            assignment = course.assignment(name)
+            source_reading.refuse_what_is_not_python(assignment)
+            _refuse_unequal_points(assignment)
         links = colab.link(made, target, colab_base)
         names = _files(made)
         outcome = Release(name, target, strangers=sorted(set(_files(target)) - set(names)), links=links)

@@ -176,7 +176,7 @@ def _instead(removed: Sequence[str], places: Sequence[Place], language: Language
             yield from (Styled(f"    + {row}", style="green") for row in _rows(place.added, [removed]))
         yield Styled(f"      {says.get(language)}")
     if others := len(places) - len(shown):
-        words = text("nor does any assert notice {count} other changes of it", count=others)
+        words = text("other changes of it that no assert notices: {count}", count=others)
         yield Styled(f"      {words.get(language)}")
 
 

@@ -19,7 +19,7 @@ from autograder.rubric.criteria import Criterion, PlainTest, declaration, is_nam
 from autograder.rubric.fixtures import CRITERION
 from autograder.rubric.judge import Judge
 from autograder.rubric.looking_back import looking_back
-from autograder.rubric.source_reading import refuse_mistakes_in
+from autograder.rubric.source_reading import not_python, refuse_mistakes_in
 
 if TYPE_CHECKING:
     from autograder.course.course import Assignment
@@ -87,10 +87,7 @@ def as_mistake(error: BaseException, path: Path) -> ConfigError:
     if isinstance(cause, ConfigError):
         return cause
     if isinstance(cause, SyntaxError):
-        place = Path(cause.filename or path)
-        return ConfigError(
-            same(f"SyntaxError: {cause.msg}"), path=place, line=cause.lineno, column=cause.offset or None
-        )
+        return not_python(cause, Path(cause.filename or path))
     frames = inspect.getinnerframes(cause.__traceback__) if cause.__traceback__ else []
     line = next((frame.lineno for frame in reversed(frames) if Path(frame.filename) == path), None)
     return ConfigError(same(f"{type(cause).__name__}: {cause}".splitlines()[0]), path=path, line=line)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from autograder.base import syntax
 from autograder.base.errors import ConfigError
-from autograder.base.i18n import text
+from autograder.base.i18n import same, text
 
 if TYPE_CHECKING:
     from autograder.course.course import Assignment
@@ -31,6 +31,26 @@ def _source(path: Path) -> bytes:
 def tree_of(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
     return syntax.parse(_source(path))
+
+
+def not_python(error: SyntaxError, path: Path) -> ConfigError:
+    """Return a syntax error in a rubric's file as its author's mistake."""
+    if "'utf-8' codec can't decode" in error.msg:  # as an editor on Windows saves Chinese
+        return ConfigError(text("is not UTF-8; save it as UTF-8"), path=path, line=error.lineno)
+    return ConfigError(same(f"SyntaxError: {error.msg}"), path=path, line=error.lineno, column=error.offset or None)
+
+
+def refuse_what_is_not_python(assignment: Assignment) -> None:
+    """Refuse a rubric with a syntax error, without running anything of it.
+
+    Raises:
+        ConfigError: the first one.
+    """
+    for path in assignment.rubrics:
+        try:
+            syntax.parse(path.read_bytes())
+        except SyntaxError as error:
+            raise not_python(error, path) from None
 
 
 def refuse_mistakes(assignment: Assignment) -> None:

@@ -84,6 +84,7 @@ def test_what_is_not_there_is_said_in_the_courses_one_language(tmp_path, monkeyp
         (("new", "assignment", "my-net"), "a name has letters, digits and _"),
         (("new", "assignment", "ps3", "--functions", "f(x"), "is not a signature, such as"),
         (("new", "assignment", "ps3", "--functions", "f(x), f(y)"), "f is given twice"),
+        (("new", "assignment", "ps3", "--functions", "f(x, torch)"), "torch: the rubric has this name itself"),
         (("new", "assignment", "ps3", "--functions", " "), "name at least one function"),
         (("new", "quiz", "first_quiz"), "exists already; choose another name"),
         (("new", "quiz", "../q"), "a name has letters, digits and _"),

@@ -232,6 +232,20 @@ def test_points_that_are_not_those_of_the_rubric_are_refused_before_students_hav
         release(course)
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"def test_double(:", r":1:\d+: SyntaxError: "),
+        ('TITLE = "形状"'.encode("gbk"), ":1: is not UTF-8; save it as"),
+    ],
+)
+def test_a_rubric_that_is_no_python_does_not_reach_students(course, content, words):
+    (course.root / "solutions" / "tiny" / "test_tiny.py").write_bytes(content)
+    with pytest.raises(ConfigError, match=r"test_tiny\.py" + words):
+        release(course)
+    assert not (course.root / "assignments" / "tiny" / "test_tiny.py").exists()
+
+
 def test_the_audit_is_recommended_until_this_version_has_passed_it(course):
     assignment = course.assignment("tiny")
     assert "`autograder audit tiny`" in passed_audits.tell_if_due(course, assignment).en

@@ -344,6 +344,15 @@ def test_an_authors_mistake_is_found_before_anybody_is_judged(tmp_path, zygote, 
     assert "\n" not in str(error.value)
 
 
+def test_a_rubric_saved_as_gbk_is_called_that(tmp_path):
+    course = tiny.make(tmp_path)
+    rubric = course.source / "tiny" / "test_tiny.py"
+    rubric.write_bytes(tiny.VISIBLE.encode("gbk"))
+    judge = Judge(course.assignment("tiny"), b"key")
+    with pytest.raises(ConfigError, match=r"test_tiny\.py:\d+: is not UTF-8; save it as UTF-8$"):
+        run_session(judge, loop=pytest.fail)
+
+
 def test_what_a_student_returns_cannot_break_the_rubric(tmp_path):
     """Plain arithmetic on the result raises in the rubric's process, but it is the student's result that cannot be used.
 
