@@ -153,7 +153,7 @@ def _asked_for(
     """
     from autograder.base.i18n import text
     from autograder.course import mutants
-    from autograder.course.configuration import CONFIG_FILE
+    from autograder.course.configuration import is_nbgrader_course
 
     names = course.names(*names) if names else []
     plain = [name for name in course.plain() if name in names or not names]
@@ -166,7 +166,7 @@ def _asked_for(
             if assignment not in with_rubric:
                 words = text("{assignment}: has no private/mutants.yaml; not audited", assignment=assignment.name)
                 typer.echo(words.get(language), err=True)
-    if plain and not (course.root / CONFIG_FILE).is_file():
+    if plain and not is_nbgrader_course(course.root):
         if names or not with_rubric:
             raise UsageError(tell_nbgrader_is_needed(plain[0]))
         for name in plain:

@@ -71,14 +71,14 @@ def grade(
     json_output: JsonOption = False,
 ) -> None:
     """Grade submissions: nbgrader's submitted/ tree, or any notebooks, .py files or folders."""
-    from autograder.course.configuration import CONFIG_FILE
+    from autograder.course.configuration import is_nbgrader_course
     from autograder.course.course import Course
 
     place = Place(engine, scheduler, (tls_ca_file, tls_cert, tls_key))
     with errors_as_exit_codes(lang):
         place.check()
         found, language = Course.find(course), choose(lang)
-        is_known = (found.root / CONFIG_FILE).is_file()  # to nbgrader, in whose gradebook the tests in notebooks count
+        is_known = is_nbgrader_course(found.root)  # to nbgrader, in whose gradebook the tests in notebooks count
         runs_tests = is_known and not no_gradebook
         plain = _plain_handed_in(found, assignment, paths or [], language) if runs_tests else {}
         rubrics = _with_rubric(found, assignment, is_needed=not plain)
@@ -391,8 +391,8 @@ def show_reports(
 
 def _tell_left_out(course: Course, language: Language) -> None:
     """Name what is nobody's, and assignments whose tests nothing can run as nbgrader does not know the course."""
+    from autograder.course.configuration import is_nbgrader_course
     from autograder.course.jobs import left_out
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     for words in left_out(course.submitted, course.notebooks()):
         typer.echo(words.get(language), err=True)

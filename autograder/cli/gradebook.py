@@ -189,7 +189,7 @@ def _pages(course: Course, nbgrader: NbgraderCourse, name: str, lang: str | None
 def _why_no_pages(missing: Sequence[str], nbgrader: NbgraderCourse, *, graded_by_nbgrader: bool) -> Text:
     """Say why assignments have no feedback, and what to run."""
     from autograder.base.i18n import text
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+    from autograder.course.configuration import is_nbgrader_course
 
     names = ", ".join(missing)
     if not is_nbgrader_course(nbgrader.root):
@@ -228,8 +228,8 @@ def regrade(
     """Grade again after a rubric has changed: show who moves and why; with --yes let it count."""
     from autograder.base.environment import usable_cores
     from autograder.base.i18n import text
+    from autograder.course.configuration import is_nbgrader_course
     from autograder.gradebook import counting
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
     from autograder.grading.regrade import Regrading
 
     with errors_as_exit_codes(lang):
@@ -265,7 +265,7 @@ def _regrade_rest(
 ) -> list[GradeReport]:
     """Return reports by a rubric with what the other notebooks of the assignment earn; with ``yes``, write that."""
     from autograder.base.environment import usable_cores
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
+    from autograder.course.configuration import is_nbgrader_course
     from autograder.gradebook.plain_grading import PlainGrading, find
     from autograder.results.journal import Journal
 

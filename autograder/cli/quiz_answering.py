@@ -134,9 +134,9 @@ def _write_feedback(
 def _write_gradebook(quiz: Quiz, course: Path, outcomes: list[SheetOutcome], lang: str | None, *, quiet: bool) -> bool:
     """Write the scores to the gradebook; return whether some could not be written."""
     from autograder.base.i18n import text
+    from autograder.course.configuration import is_nbgrader_course
     from autograder.course.course import Course
     from autograder.gradebook import quizzes
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     root = course if is_nbgrader_course(course) else Course.find(course).root
     with waiting(text("writing the gradebook"), choose(lang), quiet=quiet):

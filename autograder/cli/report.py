@@ -42,8 +42,8 @@ def report(
 ) -> None:
     """Write an HTML page about the class in each assignment: scores, criteria, mistakes, who is missing."""
     from autograder.base.i18n import text
+    from autograder.course.configuration import is_nbgrader_course
     from autograder.course.jobs import left_out
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
 
     with errors_as_exit_codes(lang):
         found = course_at(course)

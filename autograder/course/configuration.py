@@ -36,6 +36,11 @@ OWN_NAMES = {"source": "solutions", "release": "assignments"}
 """What we call these folders where a course has a ``solutions/`` and its configuration does not name them."""
 
 
+def is_nbgrader_course(root: Path) -> bool:
+    """Return whether nbgrader knows this folder as a course."""
+    return (root / CONFIG_FILE).is_file()
+
+
 @dataclass(frozen=True)
 class Folders:
     """The folders of a course; absolute, or relative to it.

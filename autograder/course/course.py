@@ -30,7 +30,7 @@ from autograder.base.errors import AutograderError, ConfigError, UsageError
 from autograder.base.i18n import Language, Text, text
 from autograder.base.words import in_languages
 from autograder.course import configuration
-from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, Languages
+from autograder.course.configuration import CONFIG_FILE, OWN_NAMES, Folders, Languages, is_nbgrader_course
 from autograder.course.jobs import Job, find_jobs
 from autograder.course.settings import Function, Settings
 
@@ -312,7 +312,7 @@ class Course:
         """
         start = start.resolve()
         for folder in (start, *start.parents):
-            if (folder / CONFIG_FILE).is_file() or (folder / OWN_NAMES["source"]).is_dir():
+            if is_nbgrader_course(folder) or (folder / OWN_NAMES["source"]).is_dir():
                 return cls(folder)
         raise UsageError(
             text(

@@ -13,7 +13,7 @@ from autograder.base.errors import UsageError
 from autograder.base.files import write_asked
 from autograder.base.i18n import Language, Text, text
 from autograder.course import configuration
-from autograder.course.configuration import CONFIG_FILE, Folders
+from autograder.course.configuration import CONFIG_FILE, Folders, is_nbgrader_course
 from autograder.course.course import Course
 
 _IMPORT = "from autograder.course.configuration import configure"
@@ -21,7 +21,7 @@ _IMPORT = "from autograder.course.configuration import configure"
 
 def can_be_taken_over(root: Path) -> bool:
     """Is this a course of nbgrader's: does it have a configuration, or notebooks in ``source/``?"""
-    return (root / CONFIG_FILE).is_file() or any((root / Folders().source).glob("*/*.ipynb"))
+    return is_nbgrader_course(root) or any((root / Folders().source).glob("*/*.ipynb"))
 
 
 def languages_in_use(root: Path) -> tuple[Language, ...]:

@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from autograder.base.errors import ConfigError, UsageError
 from autograder.base.i18n import Text, printable, text
-from autograder.course.configuration import CONFIG_FILE
-from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.course.configuration import CONFIG_FILE, is_nbgrader_course
+from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.rows import transaction
 
 if TYPE_CHECKING:

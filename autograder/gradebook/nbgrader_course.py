@@ -40,11 +40,6 @@ _OPENED_AT_ONCE = 5
 """How often to try to open an empty database while another process is creating its tables."""
 
 
-def is_nbgrader_course(root: Path) -> bool:
-    """Return whether nbgrader knows this folder as a course."""
-    return (root / CONFIG_FILE).is_file()
-
-
 class NbgraderCourse:
     """The configuration of a course; an nbgrader application that has read it.
 

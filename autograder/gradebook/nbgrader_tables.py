@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from autograder.base.errors import ConfigError, GradebookError
 from autograder.base.i18n import same, text
 from autograder.course import configuration
-from autograder.course.configuration import CONFIG_FILE
+from autograder.course.configuration import CONFIG_FILE, is_nbgrader_course
 from autograder.gradebook.nbgrader_course import reason
 from autograder.gradebook.rows import PATIENCE_MS
 
@@ -59,7 +59,7 @@ def is_there(root: Path) -> bool:
     Raises:
         ConfigError: the course's ``nbgrader_config.py`` is broken.
     """
-    if not (root / CONFIG_FILE).is_file():
+    if not is_nbgrader_course(root):
         return False
     kind, _, place = address(root).partition("://")
     return kind != "sqlite" or place.startswith("/file:") or Path(place.removeprefix("/")).is_file()

@@ -12,10 +12,11 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
+from autograder.course.configuration import is_nbgrader_course
 from autograder.course.course import Course
 from autograder.gradebook import marks, released_notebook, releasing, scores
 from autograder.gradebook.marks import Mark
-from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.rows import Rows, transaction
 from autograder.gradebook.scores import Comment
 

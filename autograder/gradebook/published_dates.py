@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from autograder.course.configuration import is_nbgrader_course
 from autograder.course.course import Course
 from autograder.gradebook import released_notebook, releasing
 from autograder.gradebook.extensions import store_extension
-from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.rows import transaction
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from autograder.base.errors import GradebookError, UsageError
 from autograder.base.i18n import Language, text
+from autograder.course.configuration import is_nbgrader_course
 from autograder.gradebook import released_notebook
 from autograder.gradebook.extensions import submitted
-from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.gradebook.write import WriteOutcome
 from autograder.quiz.notation.formulas import in_lines

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.base.i18n import Text, same, text
+from autograder.course.configuration import is_nbgrader_course
 from autograder.course.course import Assignment, Course
 from autograder.course.jobs import Job, student_of
 from autograder.gradebook import autograded, late_policy, mixed, nbgrader_course, released_notebook
 from autograder.gradebook.autograde_rules import AutogradeRules
 from autograder.gradebook.autograded import Autograded
-from autograder.gradebook.nbgrader_course import NbgraderCourse, is_nbgrader_course
+from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.rows import GradebookRow, Rows, transaction
 from autograder.results.grade_report import GradeReport
 from autograder.results.journal import Key

@@ -18,8 +18,8 @@ from pydantic import TypeAdapter
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import Text, text
+from autograder.course.configuration import is_nbgrader_course
 from autograder.course.course import Course
-from autograder.gradebook.nbgrader_course import is_nbgrader_course
 from autograder.lms import exporting
 from autograder.lms.filling import Filled
 from autograder.lms.formats import FILES, REPORTS, ROSTERS, RUNNERS, ScoreFormat

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autograder.base.errors import AutograderError, GradebookError
 from autograder.base.files import version
 from autograder.base.i18n import Text
-from autograder.course.configuration import CONFIG_FILE
+from autograder.course.configuration import is_nbgrader_course
 from autograder.gradebook import marks, nbgrader_tables, quizzes, scores
 from autograder.gradebook.scores import AssignmentScores, Overview, Work
 from autograder.web.data.models import Kind, Offering
@@ -135,7 +135,7 @@ class CourseGradebook:
 
     def _connected(self) -> Engine | None:
         """Return what connects to the gradebook; None while there is nothing in it, and none is made by looking."""
-        if not (self._root / CONFIG_FILE).is_file():
+        if not is_nbgrader_course(self._root):
             return None
         if self._engine is None:
             found = nbgrader_tables.engine(self._root, nbgrader_tables.address(self._root))

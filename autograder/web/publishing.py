@@ -26,7 +26,7 @@ from pydantic import TypeAdapter
 from autograder.base.errors import AutograderError, SandboxError
 from autograder.base.files import FolderInPlace, Version, version, write_whole
 from autograder.base.i18n import Text, text
-from autograder.course.configuration import CONFIG_FILE
+from autograder.course.configuration import is_nbgrader_course
 from autograder.course.course import Course
 from autograder.gradebook.feedback_page import Feedback
 from autograder.gradebook.late_policy import LatePolicy
@@ -226,7 +226,7 @@ class Publisher:
     @property
     def has_gradebook(self) -> bool:
         """Whether this course can have a gradebook."""
-        return (self._root / CONFIG_FILE).is_file()
+        return is_nbgrader_course(self._root)
 
     def _notes(self, what: str, arguments: Sequence[object]) -> list[Text]:
         return [Text(**note) for note in self._request(what, arguments)]
@@ -338,7 +338,6 @@ def write(course: Course, graded: Sequence[Graded], known: KnownReports | None =
 def write_sheets(course: Course, scored: Sequence[ScoredSheet]) -> list[Text]:
     """Write answer sheets to ``submitted/`` beside the assignments, and what they earn to the gradebook."""
     from autograder.gradebook import quizzes
-    from autograder.gradebook.nbgrader_course import is_nbgrader_course
     from autograder.quiz.questions import loading
 
     notes: list[Text] = []

@@ -10,9 +10,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from autograder.base.i18n import Text, text
+from autograder.course.configuration import is_nbgrader_course
 from autograder.gradebook.feedback_page import Feedback
 from autograder.gradebook.feedback_page import values as feedback_values
-from autograder.gradebook.nbgrader_course import is_nbgrader_course
 from autograder.web import explanations, limits, policies
 from autograder.web.data import jobs, submissions
 from autograder.web.data.models import Submission
