@@ -76,9 +76,8 @@ class Example:
     @property
     def call(self) -> str:
         """A call in a criterion."""
-        in_order = self.function.in_order
-        by_name = (f"{name}={name}" for name in self.parameters[len(in_order) :])
-        return f"{self.name}({', '.join([*in_order, *by_name])})"
+        in_order, by_name = self.function.split([*self.parameters])
+        return f"{self.name}({', '.join([*in_order, *(f'{name}={name}' for name in by_name)])})"
 
     @cached_property
     def formula(self) -> str:

@@ -212,8 +212,7 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
     ) -> tuple[NotebookNode, dict[str, Any]]:
         """Undo the zero that nbgrader gives the tasks of a misnamed notebook, which it takes to be missing."""
         if is_task(cell):
-            place = (self.notebook_id, self.assignment_id, self.student_id)
-            grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *place)
+            grade = self.gradebook.find_grade(cell.metadata.nbgrader.grade_id, *self._place)
             if grade.auto_score is not None:
                 grade.auto_score, grade.needs_manual_grade = None, True
                 self.gradebook.db.commit()
@@ -222,7 +221,7 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
     def _add_score(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         given = resources.get(_KEY, {})
         name = cell.metadata.nbgrader.grade_id
-        grade = self.gradebook.find_grade(name, self.notebook_id, self.assignment_id, self.student_id)
+        grade = self.gradebook.find_grade(name, *self._place)
         if name in given.get("scores", {}):
             grade.auto_score = given["scores"][name]
             grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
@@ -238,9 +237,12 @@ class SaveScores(SaveAutoGrades):  # type: ignore[misc]
     def _add_comment(self, cell: NotebookNode, resources: dict[str, Any]) -> None:
         super()._add_comment(cell, resources)
         if resources.get(_KEY, {}).get("is_unread"):  # so nobody knows that there is no response
-            place = (self.notebook_id, self.assignment_id, self.student_id)
-            self.gradebook.find_comment(cell.metadata.nbgrader.grade_id, *place).auto_comment = None
+            self.gradebook.find_comment(cell.metadata.nbgrader.grade_id, *self._place).auto_comment = None
             self.gradebook.db.commit()
+
+    @property
+    def _place(self) -> tuple[str, str, str]:
+        return self.notebook_id, self.assignment_id, self.student_id
 
 
 class _Run:

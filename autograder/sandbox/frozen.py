@@ -58,10 +58,7 @@ class Frozen:
 
     def compare(self) -> None:
         """Compare all of them with what they were."""
-        now = list(map(_content, self._tensors.values()))
-        if now != self._before:
-            pairs = zip(self._tensors, self._before, now, strict=True)
-            self._changed.update(i for i, old, new in pairs if old != new)
+        self._changed |= self.changed_now()
 
     def now(self) -> list[_Content]:
         """Return what all of them hold."""
@@ -69,7 +66,10 @@ class Frozen:
 
     def changed_now(self) -> set[int]:
         """Return the indices of those that are not as they were; they may be so again by the end."""
-        return {i for i, old, new in zip(self._tensors, self._before, self.now(), strict=True) if old != new}
+        now = self.now()
+        if now == self._before:  # as they mostly are
+            return set()
+        return {i for i, old, new in zip(self._tensors, self._before, now, strict=True) if old != new}
 
     def settle(self, meanwhile: list[_Content] | None) -> None:
         """Note that somebody else has done to them what has been done since they held this, or since they were seen."""

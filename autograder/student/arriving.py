@@ -126,9 +126,9 @@ class Arriving:
 
     def _ours(self, number: object) -> Any:
         """Return a function, network or layer of ours that comes back, which was given in this criterion."""
-        if type(number) is list:
-            return self.host.held.callbacks.networks.layer(*number)
         callbacks = self.host.held.callbacks
+        if type(number) is list:
+            return callbacks.networks.layer(*number)
         if type(number) is not int or number not in callbacks:
             raise WireError("malformed number of a function")
         return callbacks[number]
