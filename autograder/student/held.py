@@ -213,9 +213,10 @@ class Held:
             self._release_lists()
 
     def release(self) -> list[int]:
-        """Return what has been let go of, for a message that is no request."""
+        """Return what has been let go of, for a message that is no request; who reads it names none of that again."""
         if self._lists:
             self._release_lists()
+        self._leaving.clear()
         released, self._released = self._released, []
         return released
 

@@ -1,5 +1,7 @@
 """A list, dict or set that the code gives a function of the rubric's again and again is one on both sides."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from autograder.student.instances import Instances
 
 SOURCE = """
 import torch
+from collections import deque
 def fill(f, n=3):
     state = {}
     for i in range(n): f(state)
@@ -18,6 +21,17 @@ def own(f, n=3):
     for i in range(n):
         seen.append([i])
         f(seen, of=seen[0])
+def link(f):
+    first, new = [1], [5]
+    f(first)
+    first.append(new)
+    f(new)
+    f(first)
+    return first
+def held(f, n):
+    for i in range(n):
+        one = deque([i])
+        f(one)
 def fresh(f, n):
     for i in range(n): f([i], {"i": [i]})
 def each(f, state, n=3):
@@ -95,6 +109,17 @@ def _theirs_by_name(student):
     return [rows is seen[0][0] for rows, _ in seen], seen[-1]
 
 
+def _one_in_another(student):
+    seen = []
+
+    def f(given):
+        seen.append(given)
+        given.append(8)
+
+    first = student.link(f)
+    return first, seen[2] is seen[0] is first, seen[0][2] is seen[1]
+
+
 def _ours(student):
     state, are_same = {}, []
 
@@ -138,6 +163,7 @@ def _until_it_raises(student):
     [
         (_theirs, ({0: 1, 1: 1, 2: 1}, [{0: 1, 1: 1, 2: 1}] * 3, [True] * 3)),
         (_theirs_by_name, ([True] * 3, ([[0], [1], [2]], True))),
+        (_one_in_another, ([1, 8, [5, 8], 8], True, True)),
         (_of_an_object, (True, {0: 0, 1: 1, 2: 2}, [(True, True)] * 3)),
     ],
 )
@@ -244,6 +270,17 @@ def test_what_nobody_has_any_more_costs_nothing(open_student):
     student.fill(lambda state: None)
     student.each(lambda state: None, {})
     assert not held.has_lists
+
+
+def test_what_nobody_has_any_more_is_not_there_until_the_call_is_over(student):
+    seen, there = [], []
+
+    def f(given):
+        there.append(sum(one() is not None for one in seen))
+        seen.append(weakref.ref(given))
+
+    student.held(f, 10)
+    assert max(there) <= 1
 
 
 def test_what_is_as_it_was_by_the_end_has_not_been_changed(judged):
