@@ -74,7 +74,8 @@ class OurNetworks:
             return WireError("a network that holds itself cannot be sent to a student's process")
         return StudentError(
             text(
-                "the code sets an attribute of a network that it was given to what holds this network; return it instead"
+                "the code sets an attribute of a network that it was given to what holds this network;"
+                " return it instead"
             )
         )
 
