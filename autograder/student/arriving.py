@@ -345,7 +345,7 @@ class Arriving:
 class ArrivingReader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
-    key_types = (*KEYS, Remote)
+    key_types = (*KEYS, Remote, torch.Tensor)
     is_live = False
     """Whether there may be lists that are one on both sides."""
 

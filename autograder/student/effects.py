@@ -14,7 +14,6 @@ import torch
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.lists import CHANGEABLE
-from autograder.sandbox.operations import KEEPING
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
@@ -99,7 +98,7 @@ class Effects:
                 raise WireError("malformed parameter")
             name = self._owners.get(index, "")
             shows = index in self._changes or name in self._given.looked_at
-            if not shows and (self._request.get("operation") in KEEPING or not tensor.requires_grad):
+            if not shows and ("object" in self._request or not tensor.requires_grad):
                 parameters.give(number, tensor)
             else:
                 parameters.adopt(number, tensor, None if shows else name)
