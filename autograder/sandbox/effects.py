@@ -67,7 +67,9 @@ class Effects:
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
         self._handed: list[int] = []  # the numbers of those that a function of the rubric's has got during the call
         self._handed_in: set[int] = set()  # in which values these were
-        self._parted: set[int] = set()  # places of what functions of the rubric's have seen that was changed and may not
+        self._parted: set[int] = (
+            set()
+        )  # places of what functions of the rubric's have seen that was changed and may not
         self._watched = [held for held in self._containers.watched() if type(held) in CHANGEABLE]
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
 
@@ -193,7 +195,7 @@ class Effects:
         return [[list(path), number] for path, number in given]
 
     def _is_seen(self, place: int) -> bool:
-        """Return whether what is done to an argument meanwhile is to be told apart: not if all comes back at the end."""
+        """Return whether to tell apart who does what to an argument meanwhile: not if all comes back at the end."""
         return place in self._lent or place not in self._given_back
 
     def given_on(self, encoder: Encoder) -> list[list[int]]:

@@ -186,7 +186,7 @@ class CallRequest(_Request):
         containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
-        lent: positions among them whose lists a function of the rubric's may get themselves; absent where there is none.
+        lent: positions among them whose lists functions of the rubric's may get; absent where nothing of its is called.
         linked: index and number of the arguments that are linked parameters.
     """
 

@@ -192,9 +192,7 @@ class Arriving:
         if "kept_lists" in message:
             if effects is None:
                 raise WireError("malformed list of an object")
-            handed = effects.kept_lists(message, is_over=False)
-            self.host.held.hand_over(handed)
-            effects.handed.update(number for number, _ in handed)
+            effects.handed.update(self.host.held.hand_over(effects.kept_lists(message, is_over=False)))
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
         if "hooks" in message:

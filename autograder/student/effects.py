@@ -6,7 +6,7 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch

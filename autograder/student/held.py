@@ -227,18 +227,24 @@ class Held:
             if self._lists.pop(number, None) is not None:  # what the code had changed of it and may not
                 del self._counts[number]
 
-    def hand_over(self, lists: Iterable[tuple[Any, OwnList]]) -> None:
+    def hand_over(self, lists: Iterable[tuple[Any, OwnList]]) -> list[int]:
         """Know lists of the rubric's by a number that a function of its own gets: themselves, or others in their place.
+
+        Returns:
+            The numbers.
 
         Raises:
             WireError: a number is taken, or there are too many.
         """
         others: dict[int, Any] = {}
+        numbers: list[int] = []
         for number, own in lists:
             if own.is_given_on():
                 self.adopt_list(number, own)
             else:
                 self.adopt_live(number, copied(own.value, others))
+            numbers.append(number)
+        return numbers
 
     def keep_back(self, values: tuple[Any, ...]) -> bool:
         """Let lists that were kept in an earlier call, and a function may not get from the code, be others there.
