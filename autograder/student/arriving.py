@@ -192,8 +192,7 @@ class Arriving:
         if "kept_lists" in message:
             if effects is None:
                 raise WireError("malformed list of an object")
-            for number, own in effects.kept_lists(message, is_over=False):
-                effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
+            effects.handed.update(self.host.held.hand_over(effects.kept_lists(message, is_over=False)))
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
         if "hooks" in message:
@@ -201,8 +200,7 @@ class Arriving:
         calls = "outputs" not in message and message["callback"] in self.host.held.callbacks
         given = self._given(cast("CallbackRequest", message), received, origin, effects) if calls else None
         if "lists" in message:  # behind the arguments, which may be the first to name what is in one
-            reader = self._reader(tensors_of(received), origin) if given is None else given.reader
-            self.accept_lists(as_list(message["lists"]), reader)
+            self.accept_lists(as_list(message["lists"]), self._reader(tensors_of(received), origin))
         return given
 
     def _reader(self, tensors: list[torch.Tensor], origin: str) -> ArrivingReader:

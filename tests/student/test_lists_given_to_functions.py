@@ -21,13 +21,22 @@ def own(f, n=3):
     for i in range(n):
         seen.append([i])
         f(seen, of=seen[0])
-def link(f):
-    first, new = [1], [5]
+def link(f, new):
+    first = [1]
     f(first)
     first.append(new)
     f(new)
     f(first)
     return first
+def rows(f):
+    own = [[1], ([2],)]
+    f(own)
+    f(own)
+    return own
+def grow(f, state):
+    for i in range(3):
+        state.append([i])
+        f(state)
 def held(f, n):
     for i in range(n):
         one = deque([i])
@@ -110,14 +119,22 @@ def _theirs_by_name(student):
 
 
 def _one_in_another(student):
-    seen = []
+    seen, inner = [], [6]
 
     def f(given):
         seen.append(given)
         given.append(8)
 
-    first = student.link(f)
+    first = student.link(f, [[5], inner, inner])
     return first, seen[2] is seen[0] is first, seen[0][2] is seen[1]
+
+
+def _in_one(student):
+    def f(given):
+        given[0].append(3)
+        given[1][0].append(4)
+
+    return student.rows(f)
 
 
 def _ours(student):
@@ -163,7 +180,8 @@ def _until_it_raises(student):
     [
         (_theirs, ({0: 1, 1: 1, 2: 1}, [{0: 1, 1: 1, 2: 1}] * 3, [True] * 3)),
         (_theirs_by_name, ([True] * 3, ([[0], [1], [2]], True))),
-        (_one_in_another, ([1, 8, [5, 8], 8], True, True)),
+        (_one_in_another, ([1, 8, [[5], [6], [6], 8], 8], True, True)),
+        (_in_one, [[1, 3, 3], ([2, 4, 4],)]),
         (_of_an_object, (True, {0: 0, 1: 1, 2: 2}, [(True, True)] * 3)),
     ],
 )
@@ -201,6 +219,22 @@ def test_it_is_another_one_where_the_reference_gives_none_of_ours(open_student):
     trainer = student.Trainer(lambda trainer, given: f(given), kept := [[3], [1]])
     student.pass_on(trainer)
     assert (kept, seen) == ([[3], [1]], [[[1, 2], [3]]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"), [((), [[3]]), (("state",), [[3], [0], 8, [1], 8, [2], 8])], ids=["may not", "may"]
+)
+def test_the_code_may_go_on_with_that_other_one(open_student, changes, after):
+    student, rows, seen = open_student(SOURCE, changes={"grow": changes}), [[3]], []
+
+    def f(given):
+        given.append(8)
+        seen.append(len(given))
+
+    with criterion_scope(hidden=False):
+        student.grow(f, rows)
+        assert last_call().changed == ([] if changes else ["state"])
+    assert (rows, seen) == (after, [3, 5, 7])
 
 
 def test_what_a_function_of_ours_does_to_it_is_not_held_against_the_code(open_student):
