@@ -172,7 +172,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         roots = [graph.outputs[index_of(i, graph.outputs)] for i in outputs]
         # behind them come parameters that were changed since the last message, as by `zero_grad`
         vectors, encoder = tensors_of(received[: len(outputs)]), Encoder()
-        if message["create_graph"] is True and graph.leaves:
+        if message.get("create_graph") is True and graph.leaves:
             vectors = [vector.requires_grad_() for vector in vectors]
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
             tree = encoder.encode(list(found))
@@ -188,12 +188,14 @@ class Callbacks(dict[int, Callable[..., Any]]):
 
         Those of other parameters are added here, as where the student's code runs in this process.
         """
-        (index,), vector = as_list(message["outputs"]), received[0].tensor
+        outputs = as_list(message["outputs"])
+        if len(outputs) != 1 or not received:
+            raise WireError("malformed request for gradients")
         wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
-        root, encoder = inputs[index_of(index, inputs)], Encoder()
+        root, vector, encoder = inputs[index_of(outputs[0], inputs)], received[0].tensor, Encoder()
         if root.is_leaf or not root.requires_grad or not all(t.is_leaf and t.requires_grad for t in wanted):
             raise WireError("malformed request for gradients")
-        if message["create_graph"] is True and wanted:
+        if message.get("create_graph") is True and wanted:
             vector.requires_grad_()
             found = torch.autograd.grad([root], wanted, [vector], create_graph=True, allow_unused=True)
             return {
@@ -228,11 +230,17 @@ def _weight(graph: Graph) -> int:
 
 
 def run_network(
-    network: torch.nn.Module, described: Tree, state: Sequence[torch.Tensor], positional: Any, keywords: Any
+    ours: OurNetworks,
+    network: torch.nn.Module,
+    described: Tree,
+    state: Sequence[torch.Tensor],
+    positional: Any,
+    keywords: Any,
 ) -> tuple[Any, list[torch.Tensor]]:
     """Run a network of ours as an untrusted message says that it is now; return the result and its buffers.
 
     Args:
+        ours: those that were passed.
         network: the network, which stays as it is but for the mode of its layers.
         described: the name of a method, or None for a call, and the mode of each layer.
         state: parameters and buffers.
@@ -251,9 +259,10 @@ def run_network(
     with contextlib.nullcontext() if method is not None else networks.without_their_hooks(network):
         if not named:  # nothing of it is over there
             return getattr(network, method or "__call__")(*positional, **keywords), []
-        result: tuple[Any, list[torch.Tensor]] = functional_call(
-            _Run(network, method or "__call__"), present, (positional, keywords)
-        )
+        with ours.running_with(state, own):
+            result: tuple[Any, list[torch.Tensor]] = functional_call(
+                _Run(network, method or "__call__"), present, (positional, keywords)
+            )
     return result
 
 

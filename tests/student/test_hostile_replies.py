@@ -884,6 +884,24 @@ def test_a_function_of_ours_gets_no_tensor_that_it_is_not(open_runner, lie):
     assert (x.eq(3).all(), y.eq(5).all()) == (True, True)
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"outputs": lie} for lie in (3, [], [0, 0], [1], [-1], [[0]], ["0"], [True])),
+        *({"wanted": lie} for lie in (3, [0], [7], [-1], ["1"])),
+        {"vectors": []},
+    ],
+    ids=json.dumps,
+)
+def test_gradients_go_back_from_one_tensor_that_was_passed(open_runner, lie):
+    asks = {"callback": None, "outputs": [0], "create_graph": False, "wanted": []} | lie
+    vectors = asks.pop("vectors", [torch.ones(2, 2)])
+    weight, y = arguments()
+    with opened(open_runner, [lambda answer: pack(asks, vectors) + answer]) as (_, student), pytest.raises(BadReply):
+        student.f({"x": weight * 2}, y)
+    assert weight.grad is None
+
+
 @pytest.mark.parametrize("said", [{"kept_lists": [[[0], 7]]}, {"aliases": [[0, 0]]}])
 def test_nothing_is_handed_over_while_no_call_goes_on(open_runner, said):
     asks = handing({"u": []}, []) | {"kept_lists": []} | said
