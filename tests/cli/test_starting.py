@@ -76,6 +76,13 @@ def test_what_is_not_there_is_said_in_the_courses_one_language(tmp_path, monkeyp
     assert said.startswith(f"autograder: {words}") and said.isascii()
 
 
+def test_a_time_that_is_none_is_said_in_the_courses_one_language(tmp_path, monkeypatch):
+    monkeypatch.delenv("AUTOGRADER_LANG", raising=False)
+    new_course(tmp_path, "深度学习", ["zh"])
+    _, said = autograder("extend", "ann", "first_steps", "--until", "2026-13-01", cwd=tmp_path, code=2)
+    assert said.startswith("autograder: 2026-13-01 不是时间；")
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
