@@ -67,9 +67,7 @@ class Effects:
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
         self._handed: list[int] = []  # the numbers of those that a function of the rubric's has got during the call
         self._handed_in: set[int] = set()  # in which values these were
-        self._parted: set[int] = (
-            set()
-        )  # places of what functions of the rubric's have seen that was changed and may not
+        self._parted: set[int] = set()  # places of what was changed, may not be, and a function has seen so
         self._watched = [held for held in self._containers.watched() if type(held) in CHANGEABLE]
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
 

@@ -312,7 +312,8 @@ class Arriving:
         with around(records, message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
-                result, buffers = run_network(function, described, given.reader.decode(state), positional, keywords)
+                present, ours = given.reader.decode(state), self.host.held.callbacks.networks
+                result, buffers = run_network(ours, function, described, present, positional, keywords)
             else:
                 handed = Handed(given.tensors, [*positional, *keywords.values()])
                 try:

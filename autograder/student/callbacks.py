@@ -228,11 +228,17 @@ def _gradients_apart(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
 
 
 def run_network(
-    network: torch.nn.Module, described: Tree, state: Sequence[torch.Tensor], positional: Any, keywords: Any
+    ours: OurNetworks,
+    network: torch.nn.Module,
+    described: Tree,
+    state: Sequence[torch.Tensor],
+    positional: Any,
+    keywords: Any,
 ) -> tuple[Any, list[torch.Tensor]]:
     """Run a network of ours as an untrusted message says that it is now; return the result and its buffers.
 
     Args:
+        ours: those that were passed.
         network: the network, which stays as it is but for the mode of its layers.
         described: the name of a method, or None for a call, and the mode of each layer.
         state: parameters and buffers.
@@ -251,9 +257,10 @@ def run_network(
     with contextlib.nullcontext() if method is not None else networks.without_their_hooks(network):
         if not named:  # nothing of it is over there
             return getattr(network, method or "__call__")(*positional, **keywords), []
-        result: tuple[Any, list[torch.Tensor]] = functional_call(
-            _Run(network, method or "__call__"), present, (positional, keywords)
-        )
+        with ours.running_with(state, own):
+            result: tuple[Any, list[torch.Tensor]] = functional_call(
+                _Run(network, method or "__call__"), present, (positional, keywords)
+            )
     return result
 
 

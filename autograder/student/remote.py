@@ -23,7 +23,7 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import trees
+from autograder.sandbox import transforms, trees
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
@@ -313,6 +313,12 @@ class RemoteRunner(Filling):
         Returns:
             The result, and the declared parameters that were changed although they may not be.
         """
+        if transforms.are_on():
+            known: Any = {"target": target, "operation": operation, "function": function}
+            known |= {"most": most, "looked_at": looked_at, "place": place}
+            return transforms.call_within(  # type: ignore[no-any-return]
+                lambda *args, **named: self.call_remote(origin, args, named, **known), positional, keywords
+            )
         self.host.tell_lists()
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)

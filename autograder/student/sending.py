@@ -206,9 +206,10 @@ def watch_containers(request: CallRequest, given: Given) -> None:
 def _class_by_name(cls: type) -> Tree:
     name = known_classes.name_of_class(cls)
     if name is None:
+        is_trained = issubclass(cls, torch.nn.Module | torch.optim.Optimizer)  # over there, if they make it there
+        function = "" if is_trained else f"pass a function that makes one, `lambda: {cls.__name__}(...)`, or "
         raise WireError(
-            f"the class {cls.__name__} cannot be sent to a student's process; pass a function that makes one,"
-            f" `lambda: {cls.__name__}(...)`, or let an ordinary cell define it"
+            f"the class {cls.__name__} cannot be sent to a student's process; {function}let an ordinary cell define it"
         )
     return {"C": name}
 

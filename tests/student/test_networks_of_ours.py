@@ -43,6 +43,19 @@ class Transferred(nn.Module):
         nn.init.ones_(net[-1].weight)
     def forward(self, x): return self.net(x)
 
+class Graph:
+    def __init__(self, x): self.x = x
+    def doubled(self): return 2 * self.x
+def train(net, graph):
+    optimiser, losses = torch.optim.SGD(net.parameters(), lr=0.01), []
+    for _ in range(3):
+        optimiser.zero_grad()
+        loss = net(graph).square().sum()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
 class Trainer:
     def __init__(self, net): self.net = net
     def fit(self):
@@ -107,7 +120,7 @@ def last_of_keeper(keeper): return keeper.net[-1][-1]
 def count_layers(net): return len(net)
 def items(net): return [layer for layer in net]
 """
-DECLARED = ["Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
+DECLARED = ["Graph(x)", "Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
 
 
 @pytest.fixture(params=["open_student", "open_local"])
@@ -141,6 +154,31 @@ def test_a_hook_runs_wherever_the_network_is_called(student, make, name):
     extractor.remove()
     net(torch.ones(1, 2))
     assert extractor.seen == expected
+
+
+class OfGraphs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+
+    def forward(self, graph):
+        return self.fc(graph.x) + self.fc(graph.doubled())
+
+
+@pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential])
+def test_a_network_that_asks_their_object_while_it_runs_is_trained(student, wrap):
+    net, twin = wrap(OfGraphs()), wrap(OfGraphs())
+    twin.load_state_dict(net.state_dict())
+    graph = student.Graph(torch.ones(3, 2))
+    losses = student.train(net, graph)
+    assert losses[2] < losses[1] < losses[0]
+    optimiser = torch.optim.SGD(twin.parameters(), lr=0.01)
+    for _ in range(3):
+        optimiser.zero_grad()
+        twin(graph).square().sum().backward()
+        optimiser.step()
+    assert all(map(torch.allclose, net.parameters(), twin.parameters()))
+    assert student.train(net, graph)[0] < losses[2]
 
 
 def test_a_hook_runs_in_the_call_that_puts_it_on(student):
