@@ -332,9 +332,7 @@ class RemoteRunner(Filling):
                 given, note = Given.to_object(changes, positional, keywords, looked_at), changes.note
                 later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
-            watch_containers(request, given)
-            if "containers" in request and self.host.held.callbacks:
-                request["lent"] = [place for place in request["containers"] if later().lends(given.names[place])]
+            watch_containers(request, given, later, is_asked=bool(self.host.held.callbacks))
             if target is None:
                 request["name"] = origin
             else:

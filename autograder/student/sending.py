@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -24,7 +24,7 @@ from autograder.student import iterators, networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.effects import Effects
 from autograder.student.functions import StudentFunction
-from autograder.student.given import Given
+from autograder.student.given import Changes, Given
 from autograder.student.host import Host
 from autograder.student.inside_networks import holds_theirs
 from autograder.student.kept import Kept, kept_of, plain
@@ -189,8 +189,15 @@ class Sent(Encoder):
         return None
 
 
-def watch_containers(request: CallRequest, given: Given) -> None:
-    """Ask what a call does to lists, dicts and sets, where it gets any."""
+def watch_containers(request: CallRequest, given: Given, later: Callable[[], Changes], *, is_asked: bool) -> None:
+    """Ask what a call does to lists, dicts and sets, where it gets any.
+
+    Args:
+        request: the call.
+        given: its arguments.
+        later: returns what may be done with them later.
+        is_asked: whether the code has functions of the rubric's, to which it could give some.
+    """
     if HOLDING_NOTHING.issuperset(map(type, given.values)):
         return
     places = [
@@ -201,6 +208,8 @@ def watch_containers(request: CallRequest, given: Given) -> None:
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if given.shows(given.names[place])]
+        if is_asked:
+            request["lent"] = [place for place in places if later().lends(given.names[place])]
 
 
 def _class_by_name(cls: type) -> Tree:
