@@ -300,7 +300,7 @@ def _tell_moves(
     if moves:
         console().print(report.table(moves, language, counted))
     typer.echo(text("{moved} of {all} change", moved=len(moves), all=count).get(language))
-    if not is_written:
+    if moves and not is_written:
         typer.echo(
             text(
                 "nothing has been written; the new scores count with --yes, or once you run `autograder grade` again"

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, Text, text
+from autograder.base.i18n import Language, Text, same, text
 from autograder.report.tables import plain_table
 from autograder.results.audit import Audit, Place, Version
 
@@ -261,11 +261,12 @@ def _shares(audit: Audit, language: Language) -> Table:
 
 def _summary(audit: Audit, language: Language) -> Styled:
     generated, mutants = audit.of("generated"), audit.of("mutant")
+    found = text(" (explanation found for {named})", named=f"{audit.diagnosis_rate:.0%}") if mutants else same("")
     words = text(
-        "named mutants: {mutants} (explanation found for {named}); equivalents: {equivalents}; generated: {generated} "
+        "named mutants: {mutants}{found}; equivalents: {equivalents}; generated: {generated} "
         "({excused} of them right); {killed} of the others lose a point",
         mutants=len(mutants),
-        named=f"{audit.diagnosis_rate:.0%}",
+        found=found,
         equivalents=len(audit.of("equivalent")),
         generated=len(generated),
         excused=sum(bool(v.excuse) for v in generated),

@@ -6,7 +6,7 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch
@@ -36,9 +36,6 @@ class Effects:
         trained: the indices of those tensors that are of networks and optimisers.
     """
 
-    handed: Sequence[int] = ()
-    """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
-
     def __init__(
         self,
         request: CallRequest,
@@ -55,7 +52,9 @@ class Effects:
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self._request = request
-        self._named = 0  # values in the lists that an answer has named
+        self._named = 0  # values in the lists that a message has named
+        self.handed: set[int] = set()
+        """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
 
@@ -66,6 +65,7 @@ class Effects:
 
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""
+        self._named = 0
         if "updates" in answer and (updates := as_list(answer["updates"])):
             decoder = Decoder(tensors_of(received))
             for index, values, gradient, requires_grad, is_leaf in updates:
@@ -130,6 +130,7 @@ class Effects:
             is_over: whether the call is; until then, its end tells whether what may not change has changed.
         """
         found, later = [], self._later()
+        self._named = 0 if not is_over else self._named
         for path, number in as_list(answer["kept_lists"]):
             own = self.find(path)
             if type(own) not in CHANGEABLE:

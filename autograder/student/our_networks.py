@@ -43,6 +43,7 @@ class OurNetworks:
         self._hooks: dict[int, dict[Any, Any]] = {}  # of the student's, by handle, with what removes them
         self._refusals: list[Any] = []
         self._taken: dict[int, StudentError] = {}
+        self._open: set[int] = set()  # whose trees are being made
         self._added: weakref.WeakKeyDictionary[torch.nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
         self._own_of: dict[int, int] = {}  # of tensors that stand for those of one that runs: what `id` says of both
 
@@ -61,8 +62,24 @@ class OurNetworks:
         return self._tree(number, network, encoder, is_known=False)
 
     def _tree(self, number: int, network: torch.nn.Module, encoder: Encoder, *, is_known: bool) -> Tree:
+        if number in self._open:
+            raise self._circle()
         self._shapes[number] = self._shape_of(network)
-        return networks.network_tree(network, encoder, self._number, number, self._added_to, is_known=is_known)
+        self._open.add(number)
+        try:
+            return networks.network_tree(network, encoder, self._number, number, self._added_to, is_known=is_known)
+        finally:
+            self._open.discard(number)
+
+    def _circle(self) -> Exception:
+        if not self._added:
+            return WireError("a network that holds itself cannot be sent to a student's process")
+        return StudentError(
+            text(
+                "the code sets an attribute of a network that it was given to what holds this network; "
+                "return it instead"
+            )
+        )
 
     def _added_to(self, layer: torch.nn.Module) -> dict[str, Any]:
         """Return the attributes of a layer that the student's code has added, as it left them."""

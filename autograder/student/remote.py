@@ -333,6 +333,8 @@ class RemoteRunner(Filling):
                 later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
             watch_containers(request, given)
+            if "containers" in request and self.host.held.callbacks:
+                request["lent"] = [place for place in request["containers"] if later().lends(given.names[place])]
             if target is None:
                 request["name"] = origin
             else:
@@ -392,7 +394,7 @@ class RemoteRunner(Filling):
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         if effects.handed:
             self.host.held.part_with(effects.handed)
-            effects.handed = ()
+            effects.handed.clear()
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, sent.origin)

@@ -62,6 +62,7 @@ class Trainer:
         self.net.best_loss, self.net.history = 0.5, [1]
     def more(self): self.net.history.append(len(self.net.history) + 1)
     def told(self): return self.net.best_loss, list(self.net.history)
+def hold_itself(net): net.parts = (net,)
 def adorn(net):
     net.best_loss, net.history, net.mask = 0.3, [1.0], torch.ones(2)
     net.trainer, net.act = Trainer(net), lambda x: x + 1
@@ -403,6 +404,13 @@ def test_attributes_that_the_rubric_has_written_stay_its_own(open_student):
     with pytest.raises(StudentError, match="has a `name` of its own"):
         student.call_it_forward(net)
     assert (net.calls, net.name) == (0, "ours")
+
+
+def test_a_network_that_the_code_lets_hold_itself_is_not_walked_through_for_ever(open_student):
+    student, net = open_student(SOURCE), nn.Sequential(nn.Linear(2, 2))
+    student.hold_itself(net)
+    with pytest.raises(StudentError, match="to what holds this network"):
+        student.call(net, torch.ones(1, 2))
 
 
 def test_a_layer_that_comes_back_is_the_one_that_was_passed(student):
