@@ -278,6 +278,7 @@ def test_check_takes_the_folder_that_holds_the_notebook(course, tmp_path):
     (folder / "tiny.ipynb").unlink()
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
     assert f"{folder / 'tiny.ipynb'}: there is no such file; your notebook must have this name" in errors
+    assert errors.endswith(": rename mine.ipynb, or rename the folder to mine if that was its name\n")
     (folder / "assignment.yaml").unlink()
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
     assert f"{folder}: what a check needs is neither in the notebook's first code cell nor in files beside it" in errors
