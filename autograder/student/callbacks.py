@@ -18,18 +18,21 @@ from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import iterators, networks, own_objects
+from autograder.student.graph_weights import GraphWeights
 from autograder.student.linked import GradientHook
 from autograder.student.our_networks import OurNetworks, set_modes
 from autograder.student.own_objects import Described
 from autograder.student.replies import are_alike, as_list, index_of
 
 MAX_GRAPHS = 1 << 14
-MAX_GRAPHS_BYTES = 256 << 20
-"""How many graphs of callbacks there may be at a time, and what their ends may hold."""
+MAX_GRAPHS_BYTES = 512 << 20
+"""How many graphs of callbacks there may be at a time, and what they may hold: most of it is between their ends."""
 MAX_PASSED = 1 << 16
 """Functions, objects and the like of one criterion: each is kept until its end."""
 MAX_COPIES = 1 << 10
 """Copies of such objects that a student's code asks for."""
+_FEW_GRAPHS = 8
+"""How many there may be before what is between their ends is looked at as well: in a loop, each is soon let go of."""
 _ROUNDS = ("max_iter", "max_eval", "history_size")
 """Settings that say how long one step of an optimiser of ours may take."""
 
@@ -70,7 +73,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}  # of each of the objects, by what `id` says
         self._graphs: dict[int, Graph] = {}
-        self._weight = 0
+        self._weights = GraphWeights()
 
     def add(self, value: Callable[..., Any], parameter: str = "function") -> Tree:
         """Keep a function that stays here; return what stands for it in a tree.
@@ -148,20 +151,19 @@ class Callbacks(dict[int, Callable[..., Any]]):
         Raises:
             RuntimeError: there are too many, which is the student's to know.
         """
-        graph = Graph(leaves, outputs)
-        self._weight += _weight(graph)
-        if len(self._graphs) >= MAX_GRAPHS or self._weight > MAX_GRAPHS_BYTES:
-            self._weight -= _weight(graph)
+        number = self._next()
+        self._weights.add(number, [*leaves, *outputs], outputs if len(self._graphs) >= _FEW_GRAPHS else ())
+        if len(self._graphs) >= MAX_GRAPHS or self._weights.total > MAX_GRAPHS_BYTES:
+            self._weights.drop(number)
             raise RuntimeError("too many results with gradients are kept; detach those that need none")
-        self._graphs[number := self._next()] = graph
+        self._graphs[number] = Graph(leaves, outputs)
         return number
 
     def drop(self, numbers: object) -> None:
         """Let go of graphs that an untrusted message says are no longer used."""
         for number in as_list(numbers):
-            graph = self._graphs.pop(number, None)
-            if graph is not None:
-                self._weight -= _weight(graph)
+            if self._graphs.pop(number, None) is not None:
+                self._weights.drop(number)
 
     def products(self, message: BackwardRequest, received: list[Received]) -> tuple[CallbackResult, list[torch.Tensor]]:
         """Answer an untrusted request for vector-Jacobian products of an earlier callback."""
@@ -223,10 +225,6 @@ def _gradients_apart(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
     finally:
         for leaf, gradient in zip(leaves, before, strict=True):
             leaf.grad = gradient
-
-
-def _weight(graph: Graph) -> int:
-    return sum(tensor.nbytes for tensor in (*graph.leaves, *graph.outputs))
 
 
 def run_network(

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 
 import numpy as np
@@ -833,6 +834,19 @@ def test_a_list_of_ours_that_was_kept_is_changed_only_where_it_may_be(open_runne
 def test_lists_that_hold_one_another_do_not_go_on_for_ever(open_runner, lies):
     with pytest.raises(BadReply):
         kept(open_runner, [[[0], 7], [[0, 1], 8]], *lies, changes=["x"])
+
+
+def test_a_list_that_stands_for_much_is_not_walked_through_again_and_again(open_runner):
+    """In lists thirty deep, each of which has a number, or by way of itself."""
+    row = [{"&": [1, [0] * 2000]}, *[{"=": 1}] * 1900]
+    deep, around = {"L": 7}, {"L": [8, [{"L": 7}]]}
+    for number in range(30):
+        deep = {"L": [100 + number, [deep]]}
+    begun = time.process_time()
+    kept(open_runner, [[[0], 7]], {"lists": [{"L": [7, row]}]}, {"lists": [deep]}, changes=["x"])
+    with pytest.raises(BadReply, match="contains itself"):
+        kept(open_runner, [[[0], 7], [[0, 1], 8]], {"lists": [around, {"L": [100, [{"L": 7}]]}]}, changes=["x"])
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("lie", [{"lists": [{"L": [7, {"m": []}]}]}, {"lists": [{"L": [7, 3]}]}], ids=json.dumps)
