@@ -84,7 +84,7 @@ def replace_file(source: Path, target: Path) -> None:
 class FolderInPlace:
     """Replaces a folder: readers see the old or the new one; after a kill, possibly neither until `recover`.
 
-    The old one is kept until `finish`.
+    The old one is kept until `finish`, and as long as there is one, the new one does not count.
     """
 
     def __init__(self, place: Path) -> None:
@@ -93,11 +93,16 @@ class FolderInPlace:
         self._is_in_place = False
 
     def recover(self) -> None:
-        """Clean up after a process that was killed: if no folder is in place, put the old one back."""
+        """Undo what a process that was killed has not finished."""
         shutil.rmtree(self._new, ignore_errors=True)
-        if self._old.exists() and not self._place.exists():
+        if self._old.exists():
+            shutil.rmtree(self._place, ignore_errors=True)
             self._old.rename(self._place)
-        shutil.rmtree(self._old, ignore_errors=True)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether somebody is at work, or was killed."""
+        return self._new.exists() or self._old.exists()
 
     def begin(self) -> Path:
         """Return the new folder, empty.
@@ -129,8 +134,10 @@ class FolderInPlace:
             self._place.parent.rmdir()
 
     def finish(self) -> None:
-        """Remove the old folder."""
-        shutil.rmtree(self._old, ignore_errors=True)
+        """Remove the old folder, in one step: a part of it must never be put back."""
+        with suppress(OSError):  # mostly that there was none
+            self._old.rename(self._new)
+        shutil.rmtree(self._new, ignore_errors=True)
 
 
 @contextmanager

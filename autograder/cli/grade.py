@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from autograder.grading.batch import Grade
     from autograder.results.counted import Counted
     from autograder.results.grade_report import GradeReport
-    from autograder.results.journal import Key
+    from autograder.results.journal import Journal, Key
 
 
 def grade(
@@ -200,7 +200,6 @@ def _grade_by_tests(
     from autograder.results.journal import Journal
 
     by_tests: list[GradeReport] = []
-    before: dict[Key, GradeReport] = {}
     by_rubrics = {(report.assignment, report.student): report for report in reports}
     count = sum(map(len, (*plain.values(), *rest.values())))
     with (
@@ -208,7 +207,7 @@ def _grade_by_tests(
         PlainGrading(course, journal, processes=processes or usable_cores()) as grading,
         progress(count, language, quiet=quiet) as advance,
     ):
-        before |= journal.reports
+        before = journal.before
         for name, submissions in (plain | rest).items():
             try:
                 if name in rest:
@@ -223,7 +222,7 @@ def _grade_by_tests(
                 if len(plain) == 1 and not rest:
                     raise
                 grading.outcome.notes.append(same(f"{name}: ") + error.text)  # the others get their grades
-    _tell_judged_anew(before, by_tests, out, language)
+    _tell_judged_anew(before, by_tests, journal, language)
     return list(by_rubrics.values()), by_tests, grading.outcome
 
 
@@ -291,26 +290,25 @@ def grade_all(
 
     reports = []
     with Journal(out) as journal, progress(len(jobs), language, quiet=quiet) as advance:
-        before = dict(journal.reports)
+        before = journal.before
         todo = batch.grade_all(
             course, jobs, journal, processes=processes or usable_cores(), confined=confined, elsewhere=elsewhere
         )
         for report in todo:
             reports.append(report)
             advance()
-    _tell_judged_anew(before, reports, out, language)
+    _tell_judged_anew(before, reports, journal, language)
     return reports
 
 
 def _tell_judged_anew(
-    before: Mapping[Key, GradeReport], after: Sequence[GradeReport], out: Path, language: Language
+    before: Mapping[Key, GradeReport], after: Sequence[GradeReport], journal: Journal, language: Language
 ) -> None:
     """Say where a changed rubric, or changed tests, have judged again what had a score; the old reports are kept."""
     from autograder.results.moves import compare, judged_anew
 
     for name, reports in judged_anew(before, after).items():
         from autograder.base.i18n import text
-        from autograder.grading.regrade import keep_old
 
         words = text(
             "{assignment}: what judges it has changed, so what was graded before was graded again: {count}; "
@@ -318,7 +316,7 @@ def _tell_judged_anew(
             assignment=name,
             count=len(reports),
             moved=sum(bool(move.difference) for move in compare(before, reports)),
-            kept=keep_old(before, name, out),
+            kept=journal.kept[name],
         )
         typer.echo(words.get(language), err=True)
 

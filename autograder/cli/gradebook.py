@@ -273,7 +273,7 @@ def _regrade_rest(
         return reports
     name = again.assignment.name
     with (
-        Journal(again.pending) as journal,
+        Journal(again.pending, is_draft=True) as journal,
         PlainGrading(course, journal, processes=jobs or usable_cores()) as grading,
     ):
         return (grading.grade_rest if yes else grading.preview_rest)(name, find(course, name), reports)
@@ -315,7 +315,7 @@ def _regrade_by_tests(
     from autograder.base.environment import usable_cores
     from autograder.base.i18n import text
     from autograder.gradebook import counting, plain_grading
-    from autograder.grading.regrade import keep_old, refuse_nothing
+    from autograder.grading.regrade import refuse_nothing
     from autograder.results.journal import Journal
     from autograder.results.moves import compare
 
@@ -326,8 +326,8 @@ def _regrade_by_tests(
         plain_grading.PlainGrading(course, journal, processes=jobs or usable_cores()) as grading,
         progress(len(submissions), language, quiet=as_json) as advance,
     ):
-        before = dict(journal.reports)
-        kept = keep_old(before, name, results) if yes else None
+        before = journal.before
+        kept = journal.keep(name) if yes else None
         reports = []
         for report in (grading.grade if yes else grading.preview)(name, submissions):
             reports.append(report)

@@ -52,6 +52,8 @@ def init(
             plan = Plan(root, languages)
             if language and not plan.lines:
                 plan.refuse_other_languages()
+            if title:
+                _say(text("--title is for a new course; {file} names this one", file=plan.file), spoken)
             _take_over(plan, spoken, asks=asks)
             return
         name = title or _asked(text("Title of the course"), root.name.replace("_", " ").replace("-", " "), spoken, asks)

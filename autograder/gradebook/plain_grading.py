@@ -168,6 +168,8 @@ class PlainGrading:
             return
         self.outcome.notes += source_check.not_released(assignment)
         writer = _Writer(self._nbgrader, self._gradebook, assignment, self.outcome)
+        if not is_preview:
+            writer.recover(submissions)
         unchanged = self._unchanged(writer, submissions)
         todo = [one for one in submissions if one.student not in unchanged]
         with Runners(self._processes, assignment.start_runner) as runners:
@@ -215,6 +217,14 @@ class _Writer:
         self, nbgrader: NbgraderCourse, gradebook: Gradebook, assignment: PlainAssignment, outcome: WriteOutcome
     ) -> None:
         self._nbgrader, self._gradebook, self._assignment, self._outcome = nbgrader, gradebook, assignment, outcome
+
+    def recover(self, submissions: Sequence[PlainSubmission]) -> None:
+        """Undo what a run that was killed has not finished, so that it is done once more as a whole."""
+        folders = [FolderInPlace(self._place(one.student)) for one in submissions]
+        if unfinished := [folder for folder in folders if folder.is_unfinished]:
+            with transaction(self._gradebook, self._assignment.name):  # a run that is at work ends its batch first
+                for folder in unfinished:
+                    folder.recover()
 
     def earlier(self, submission: PlainSubmission, journal: Journal) -> GradeReport | None:
         """Return the report of the last time; where a rubric judges, too, it is kept with the notebooks."""

@@ -136,6 +136,7 @@ class Rows:
             all(_is_scored(grades[cells[name].id], score, record) for name, score in record.scores.items())
             and all(comments[cells[name].comment_id] == words for name, words in record.comments.items())
             and all(map(_is_zero, self._grades_of_missing(submission.id, record.missing)))
+            and not any(_asks_again(grades[cells[name].id]) for name in record.changed)
             and not self._new_penalties(record, penalty)
         )
 
@@ -151,7 +152,7 @@ class Rows:
             if grade.cell_id in score_of and not _is_scored(grade, auto := score_of[grade.cell_id], record):
                 manual = grade.manual_score is not None or record.waits(auto)
                 self._update(self._grades, grade.id, auto_score=auto, needs_manual_grade=manual)
-            elif grade.cell_id in changed and grade.manual_score is not None:
+            elif grade.cell_id in changed and _asks_again(grade):
                 self._update(self._grades, grade.id, needs_manual_grade=True)
         for name, words in record.comments.items():
             for comment in self._comments_of.get(row.id, ()):
@@ -277,6 +278,11 @@ class Rows:
 
     def _update(self, table: Table, row: str, **values: Any) -> None:
         self._run(table.update().where(table.c.id == row).values(**values))
+
+
+def _asks_again(grade: Any) -> bool:
+    """Return whether a person has to be asked about a cell once more, now that another answer is in it."""
+    return grade.manual_score is not None and not grade.needs_manual_grade
 
 
 def _is_scored(grade: Any, score: float | None, record: GradebookRow) -> bool:

@@ -239,6 +239,7 @@ class _AssignmentWriter:
             rows = Rows(self._gradebook, row, self._source, [entry.report.student for entry in batch])
             for entry in batch:
                 target = self._place(entry.report.student)
+                FolderInPlace(target).recover()  # what is compared is what the gradebook was written with
                 made = autograded.make(entry.path, entry.report, self._source, self._assignment)
                 record = self._record(entry, made)
                 is_shown = autograded.is_shown(target, entry.report, self._source)

@@ -6,17 +6,15 @@ once. Accepting them keeps the old reports in another file.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from autograder.base.errors import UsageError
-from autograder.base.files import write_whole
 from autograder.base.i18n import text
 from autograder.course.course import Assignment, Course
 from autograder.grading.batch import grade_all
 from autograder.results.grade_report import GradeReport
-from autograder.results.journal import Journal, Key
+from autograder.results.journal import Journal
 from autograder.results.moves import Move, compare
 
 
@@ -59,9 +57,12 @@ class Regrading:
             A move for each student whose score or verdicts differ, by student.
         """
         with Journal(self._results) as journal:
-            before = {key: r for key, r in journal.reports.items() if r.assignment == self.assignment.name}
-        with Journal(self.pending) as pending:
-            pending.reports = {**before, **pending.reports}
+            known, before = (
+                {key: report for key, report in reports.items() if report.assignment == self.assignment.name}
+                for reports in (journal.reports, journal.before)
+            )
+        with Journal(self.pending, is_draft=True) as pending:
+            pending.reports = {**known, **pending.reports}
             for report in grade_all(self._course, self._jobs, pending, processes=processes, confined=confined):
                 self.reports.append(report)
                 advance()
@@ -71,7 +72,7 @@ class Regrading:
     def accept(self) -> Path:
         """Let the new reports count and return the file that keeps the old ones."""
         with Journal(self._results) as journal:
-            kept = keep_old(journal.reports, self.assignment.name, self._results)
+            kept = journal.keep(self.assignment.name)
             for report in self.reports:
                 journal.add(report)
             journal.finish()
@@ -89,12 +90,3 @@ def refuse_nothing(course: Course, name: str, results: Path, *, is_handed_in: bo
         raise UsageError(text("{submitted}: no submissions of {name}", submitted=course.submitted, name=name))
     if not results.is_file():
         raise UsageError(text("{results}: there is no such file; `autograder grade` writes it", results=results))
-
-
-def keep_old(reports: Mapping[Key, GradeReport], name: str, results: Path) -> Path:
-    """Write the reports of an assignment to a file of their own beside the results, and return it."""
-    lines = "".join(report.to_json() + "\n" for _, report in sorted(reports.items()) if report.assignment == name)
-    digest = hashlib.sha256(lines.encode()).hexdigest()[:8]
-    kept = results.with_name(f"{results.stem}.{name}.{digest}.jsonl")
-    write_whole(kept, lines)
-    return kept

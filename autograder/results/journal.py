@@ -1,7 +1,8 @@
 """Keeps ``results.jsonl``: reports are added as they are made, and none of them is ever lost.
 
 Each line is complete and on disk before the next submission begins; if a kill cuts a line short, opening the file again
-drops the rest of it. At the end one step replaces the file by the same reports in order.
+drops the rest of it. At the end one step replaces the file by the same reports in order. What another rubric has judged
+anew is in a file beside it before the old reports leave this one, so that a kill costs none of them either.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -23,6 +24,8 @@ from autograder.results.grade_report import GradeReport
 RESULTS = "results.jsonl"
 """The file of a course."""
 Key = tuple[str, str]
+Replaced = dict[Key, list[GradeReport]]
+"""Old reports in whose place another rubric's are; the oldest first."""
 State = tuple[int, int, int]
 """What a file is known by, as long as nobody changes it."""
 
@@ -34,37 +37,23 @@ class Journal:
         path: the file.
         known: the `state` of an earlier journal, whose reports are known; if the file is still the same, it is not read
             again, and `reports` has only what is added.
+        is_draft: whether its reports do not count yet, so that nobody misses those they replace.
 
     Raises:
         UsageError: the file cannot be written or is not a results file, or another grader is writing it.
     """
 
-    def __init__(self, path: Path, *, known: State | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, known: State | None = None, is_draft: bool = False) -> None:
+        self.path, self._is_draft = path, is_draft
         self.state: State | None = None
         """How the file was when it was closed with everything that was to be added; None before that."""
         self.reports: dict[Key, GradeReport] = {}
-        try:
-            self._file = path.open("a+b")
-        except OSError as error:
-            raise UsageError(
-                text(
-                    "{path}: cannot be written: {reason}; name another file with --out",
-                    path=path,
-                    reason=error.strerror,
-                )
-            ) from error
-        try:
-            _lock(self._file)
-        except OSError:
-            self._file.close()
-            raise UsageError(
-                text("{path}: another grader is writing this file; wait for it, or name another with --out", path=path)
-            ) from None
+        self.kept: dict[str, Path] = {}
+        """Where old reports are, by assignment, once `keep` or `finish` has kept them."""
+        self._file = _open_alone(path)
         self.is_read = known is None or known != _state(self._file)
         """Whether `reports` has what was in the file."""
-        if self.is_read:
-            self._read()
+        self._begin(self._read() if self.is_read else {})
 
     def add(self, report: GradeReport) -> None:
         """Add a report, which is on disk before this returns.
@@ -80,21 +69,65 @@ class Journal:
         except OSError as error:
             raise self._cannot_be_written(error) from error
         self.reports[report.assignment, report.student] = report
+        self._note(report)
+
+    @property
+    def before(self) -> dict[Key, GradeReport]:
+        """The reports as they were before another rubric's: before this run, and before those that were killed."""
+        return {key: reports[-1] for key, reports in self._old.items()}
+
+    def keep(self, assignment: str) -> Path:
+        """Write the reports of an assignment as they were `before` to a file beside this one, and return it.
+
+        Raises:
+            UsageError: it cannot be written.
+        """
+        old = [report for key, reports in sorted(self._old.items()) if key[0] == assignment for report in reports]
+        lines = list(_lines(old))
+        digest = hashlib.sha256(b"".join(lines)).hexdigest()[:8]
+        self.kept[assignment] = self.path.with_name(f"{self.path.stem}.{assignment}.{digest}.jsonl")
+        self._replace(self.kept[assignment], lines).close()
+        return self.kept[assignment]
 
     def finish(self) -> None:
-        """Replace the file by its reports in order, each once.
+        """Replace the file by its reports in order, each once, having kept what another rubric has judged anew.
 
         Raises:
             UsageError: the new file cannot be written; the old one is unchanged.
         """
-        temporary = self.path.with_name(self.path.name + ".new")
+        for assignment in () if self._is_draft else sorted(self._judged_anew):
+            self.keep(assignment)
+        file = self._replace(self.path, _lines(report for _, report in sorted(self.reports.items())))
+        self._file.close()
+        self._file = file
+        self._begin({})
+
+    def _begin(self, replaced: Replaced) -> None:
+        """Take the reports for the old ones, but for those that another rubric's have replaced already."""
+        self._old = {key: replaced.get(key, [report]) for key, report in self.reports.items()}
+        self._judged_anew: set[str] = set()
+        for key in replaced:
+            self._note(self.reports[key])
+
+    def _note(self, report: GradeReport) -> None:
+        """Note whose old reports are to be kept."""
+        old = self._old.get((report.assignment, report.student))
+        if old is not None and is_judged_anew(old[-1], report):
+            self._judged_anew.add(report.assignment)
+
+    def _replace(self, path: Path, lines: Iterable[bytes]) -> BinaryIO:
+        """Replace a file as a whole; return it open and locked, so that at no moment anybody else may write it."""
+        temporary = path.with_name(path.name + ".new")
         try:
-            with temporary.open("wb") as file:
-                for _, report in sorted(self.reports.items()):
-                    file.write(report.to_json().encode() + b"\n")
+            with ExitStack() as if_it_fails:
+                file = if_it_fails.enter_context(temporary.open("wb"))
+                _lock(file)
+                file.writelines(lines)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(self.path)
+                temporary.replace(path)
+                if_it_fails.pop_all()
+            return file
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise self._cannot_be_written(error) from error
@@ -109,15 +142,16 @@ class Journal:
             )
         )
 
-    def _read(self) -> None:
+    def _read(self) -> Replaced:
         self._file.seek(0)
         try:
-            self.reports, whole = _whole_lines(self.path, self._file)
+            self.reports, replaced, whole = _whole_lines(self.path, self._file)
         except UsageError:
             self._file.close()
             raise
         if whole < self._file.seek(0, os.SEEK_END):
             self._file.truncate(whole)
+        return replaced
 
     def __enter__(self) -> Self:
         return self
@@ -180,7 +214,7 @@ def read(path: Path) -> Iterator[GradeReport]:
                 yield report
                 return
             file.seek(0)
-            reports, _ = _whole_lines(path, file)
+            reports, _, _ = _whole_lines(path, file)
     except OSError as error:
         raise UsageError(text("{path}: cannot be read: {reason}", path=path, reason=error.strerror)) from error
     yield from reports.values()
@@ -191,6 +225,47 @@ def _state(file: BinaryIO) -> State:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def is_judged_anew(old: GradeReport, new: GradeReport) -> bool:
+    """Return whether another rubric, or other tests, have judged a file that had a score."""
+    is_same_file = old.score is not None and old.submission_sha256 == new.submission_sha256
+    return is_same_file and old.rubric_sha256 != new.rubric_sha256
+
+
+def _lines(reports: Iterable[GradeReport]) -> Iterator[bytes]:
+    return (report.to_json().encode() + b"\n" for report in reports)
+
+
+def _open_alone(path: Path) -> BinaryIO:
+    """Open a file to add to it, which nobody else does from then on.
+
+    Raises:
+        UsageError: it cannot be written, or another grader is writing it.
+    """
+    while True:
+        try:
+            file = path.open("a+b")
+        except OSError as error:
+            raise UsageError(
+                text(
+                    "{path}: cannot be written: {reason}; name another file with --out",
+                    path=path,
+                    reason=error.strerror,
+                )
+            ) from error
+        try:
+            _lock(file)
+            if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                return file
+        except FileNotFoundError:
+            pass
+        except OSError:
+            file.close()
+            raise UsageError(
+                text("{path}: another grader is writing this file; wait for it, or name another with --out", path=path)
+            ) from None
+        file.close()  # whoever had it has just put another in its place
+
+
 def _lock(file: BinaryIO) -> None:
     """Lock a file for this process; OSError if another has it."""
     import fcntl  # not there on Windows, where reports are read but none is made
@@ -198,14 +273,15 @@ def _lock(file: BinaryIO) -> None:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
-    """Return the reports and how many bytes they take; a line that was cut short does not count."""
+def _whole_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], Replaced, int]:
+    """Return the reports, those that another rubric's have replaced, and how many bytes all take."""
     with without_collections():  # reports are free of cycles
         return _parse_lines(path, lines)
 
 
-def _parse_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], int]:
+def _parse_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeReport], Replaced, int]:
     reports: dict[Key, GradeReport] = {}
+    replaced: Replaced = {}
     size = 0
     for number, line in enumerate(lines, start=1):
         if not line.endswith(b"\n"):
@@ -220,8 +296,11 @@ def _parse_lines(path: Path, lines: Iterable[bytes]) -> tuple[dict[Key, GradeRep
                     number=number,
                 )
             )
-        reports[report.assignment, report.student] = report
-    return reports, size
+        key = (report.assignment, report.student)
+        if (old := reports.get(key)) is not None and old.rubric_sha256 != report.rubric_sha256:
+            replaced.setdefault(key, []).append(old)
+        reports[key] = report
+    return reports, replaced, size
 
 
 def _parse(line: bytes) -> GradeReport | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autograder.base.i18n import Text, same
 from autograder.results.grade_report import GradeReport, Outcome
-from autograder.results.journal import Key
+from autograder.results.journal import Key, is_judged_anew
 
 
 @dataclass(frozen=True)
@@ -131,9 +131,7 @@ def judged_anew(before: Mapping[Key, GradeReport], after: Sequence[GradeReport])
     found: dict[str, list[GradeReport]] = {}
     for report in after:
         old = before.get((report.assignment, report.student))
-        if old is None or old.score is None or old.submission_sha256 != report.submission_sha256:
-            continue
-        if old.rubric_sha256 != report.rubric_sha256:
+        if old is not None and is_judged_anew(old, report):
             found.setdefault(report.assignment, []).append(report)
     return found
 

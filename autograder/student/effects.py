@@ -58,6 +58,11 @@ class Effects:
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
 
+    @property
+    def are_shown(self) -> bool:
+        """Whether anything of what is done to the arguments is done here, or looked at."""
+        return bool(self._changes or self._takes_over or self._given_back or self._given.looked_at)
+
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""
         self._named = 0

@@ -207,7 +207,7 @@ class Held:
         if self.parameters and (changes := self.parameters.changes(tensors)):
             request["parameters"] = changes
         ours = self.callbacks.networks
-        if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
+        if ours and (changed := ours.changes(tensors, self.parameters.among)):
             request["networks"] = changed
         if self._lists:
             self._release_lists()

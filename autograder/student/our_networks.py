@@ -88,13 +88,13 @@ class OurNetworks:
         return {name: value for name, value in added.items() if held.get(name) is value} if added else {}
 
     def changes(
-        self, tensors: list[torch.Tensor], number_of: Callable[[torch.Tensor], int | None]
+        self, tensors: list[torch.Tensor], links: Callable[[list[torch.Tensor]], list[list[int]]]
     ) -> list[list[object]]:
         """Return what has become of them since they were passed or came back, and add what it names to the tensors.
 
         Args:
             tensors: those of the message.
-            number_of: returns the number of a linked one.
+            links: returns index and number of those that are linked.
 
         Returns:
             Of each that has changed the number, the tree, and index and number of linked tensors.
@@ -107,8 +107,7 @@ class OurNetworks:
                 encoder = Encoder()
                 encoder.tensors = tensors
                 tree = self._tree(number, network, encoder, is_known=True)
-                links = [(index, number_of(tensor)) for index, tensor in enumerate(tensors)]
-                found.append([number, tree, [[index, link] for index, link in links if link is not None]])
+                found.append([number, tree, links(tensors)])
         return found
 
     @contextlib.contextmanager

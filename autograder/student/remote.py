@@ -332,7 +332,7 @@ class RemoteRunner(Filling):
                 given, note = Given.to_object(changes, positional, keywords, looked_at), changes.note
                 later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
-            watch_containers(request, given, later, is_asked=bool(self.host.held.callbacks))
+            watch_containers(request, given, later().lends if self.host.held.callbacks else None)
             if target is None:
                 request["name"] = origin
             else:
@@ -344,11 +344,7 @@ class RemoteRunner(Filling):
             is_given = len(positional) > (operation is not None) or bool(keywords)
             self.host.held.later.begin(place or f"{origin} {step}", is_given=is_given)
             if self.host.held.parameters:
-                request["linked"] = [
-                    [i, number]
-                    for i, tensor in enumerate(sent.tensors[: request["inputs"]])
-                    if (number := self.host.held.parameters.number_of(tensor)) is not None
-                ]
+                request["linked"] = self.host.held.parameters.among(sent.tensors[: request["inputs"]])
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
             effects = sent.effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:

@@ -24,7 +24,7 @@ from autograder.student import iterators, networks, own_objects
 from autograder.student.callbacks import Callbacks
 from autograder.student.effects import Effects
 from autograder.student.functions import StudentFunction
-from autograder.student.given import Changes, Given
+from autograder.student.given import Given
 from autograder.student.host import Host
 from autograder.student.inside_networks import holds_theirs
 from autograder.student.kept import Kept, kept_of, plain
@@ -189,14 +189,13 @@ class Sent(Encoder):
         return None
 
 
-def watch_containers(request: CallRequest, given: Given, later: Callable[[], Changes], *, is_asked: bool) -> None:
+def watch_containers(request: CallRequest, given: Given, lends: Callable[[str], bool] | None) -> None:
     """Ask what a call does to lists, dicts and sets, where it gets any.
 
     Args:
         request: the call.
         given: its arguments.
-        later: returns what may be done with them later.
-        is_asked: whether the code has functions of the rubric's, to which it could give some.
+        lends: whether functions of the rubric's may get one of them from the code; None where none is there.
     """
     if HOLDING_NOTHING.issuperset(map(type, given.values)):
         return
@@ -208,8 +207,8 @@ def watch_containers(request: CallRequest, given: Given, later: Callable[[], Cha
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if given.shows(given.names[place])]
-        if is_asked:
-            request["lent"] = [place for place in places if later().lends(given.names[place])]
+        if lends is not None:
+            request["lent"] = [place for place in places if lends(given.names[place])]
 
 
 def _class_by_name(cls: type) -> Tree:

@@ -361,10 +361,11 @@ def _hand_in(course: Course, report: GradeReport, graded: Graded) -> None:
 
 
 def _put(place: Path, file: str, content: bytes, received: str) -> None:
+    folder = FolderInPlace(place)
+    folder.recover()
     if (place / file).is_file() and (place / file).read_bytes() == content:
         write_whole(place / "timestamp.txt", received)
         return
-    folder = FolderInPlace(place)
     new = folder.begin()
     (new / file).write_bytes(content)
     (new / "timestamp.txt").write_text(received)

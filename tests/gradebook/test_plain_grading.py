@@ -367,6 +367,28 @@ def test_a_kill_before_the_gradebook_leaves_nothing_half_written(course, monkeyp
     assert grade(course)[0]["fay"].score == 12 and scores(course, "fay", "b_0")[0] == 4
 
 
+@pytest.mark.parametrize("killed", ["", "before the commit", "after it"])
+def test_another_answer_in_words_is_asked_about_once_more_whenever_the_run_was_killed(course, killed):
+    with NbgraderCourse(course.root).open() as gradebook:
+        given = gradebook.find_grade("a_why", "a", "hw", "ann")
+        given.manual_score, given.needs_manual_grade = 3, False
+        gradebook.db.commit()
+    database, place = course.root / "gradebook.db", course.root / "autograded" / "ann" / "hw"
+    rows, old = database.read_bytes(), shutil.copytree(place, course.root / "old")
+    file = course.submitted / "ann" / "hw" / "a.ipynb"
+    file.write_text(file.read_text().replace('"Why?"', '"Because."'))
+    reports = (course.root / "results.jsonl").read_bytes()
+    assert grade(course)[1].written == 1
+    if killed:
+        (course.root / "results.jsonl").write_bytes(reports)
+        old.rename(place.with_name(".hw.old"))
+    if killed == "before the commit":
+        database.write_bytes(rows)
+    assert grade(course)[1].written == bool(killed)
+    assert scores(course, "ann", "a_why") == (None, 3, None, True)
+    assert not list(place.parent.glob(".*"))
+
+
 def test_the_command_grades_both_kinds_and_says_what_cannot_be_run(course):
     (course.root / "solutions" / "broken").mkdir()
     (course.root / "solutions" / "broken" / "p.ipynb").write_text(

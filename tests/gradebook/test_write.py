@@ -474,6 +474,29 @@ def go(*children):
         child.stdin.flush()
 
 
+@pytest.mark.parametrize("killed", ["before the commit", "after it"])
+def test_another_answer_is_asked_about_once_more_if_the_run_was_killed_meanwhile(graded, written, tmp_path, killed):
+    shutil.copytree(written[0].root, tmp_path / "copy", symlinks=True)
+    course = type(written[0])(tmp_path / "copy")
+    with Gradebook(course_of.gradebook(course)) as gradebook:
+        given = gradebook.find_grade("essay", "tiny", "tiny", "ann")
+        given.manual_score, given.needs_manual_grade = 3, False
+        gradebook.db.commit()
+    database, place = course.root / "gradebook.db", autograded(course, "ann").parent
+    rows, old = database.read_bytes(), shutil.copytree(place, tmp_path / "old")
+    file = course.submitted / "ann" / "tiny" / "tiny.ipynb"
+    file.write_text(file.read_text().replace(course_of.ANSWER, "Another one."))
+    (ann,) = (report for report in graded[1] if report.student == "ann")
+    reports = [ann.model_copy(update={"submission_sha256": "another"})]
+    write.write(course, [], reports)
+    old.rename(place.with_name(".tiny.old"))
+    if killed == "before the commit":
+        database.write_bytes(rows)
+    assert write.write(course, [], reports).written == 1
+    assert course_of.grades(course, "ann")["essay"] == (None, 3, None, True)
+    assert not list(place.parent.glob(".*"))
+
+
 @pytest.mark.slow
 def test_killed_in_the_middle_and_started_again_gives_the_same_gradebook(graded, tmp_path):
     course, reports = many(graded, tmp_path / "killed", 30)

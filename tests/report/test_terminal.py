@@ -40,9 +40,22 @@ def test_of_what_nobody_could_read_no_cells_are_counted(statuses, said):
     assert words.plain.endswith(f"; marked ?: {said}")
 
 
+def shown(versions):
+    """What the terminal says of an audit of these versions."""
+    screen = Console(width=400, file=io.StringIO())
+    screen.print(audits.tables(Audit(assignment="hw", versions=versions, criteria=()), "en"))
+    return screen.file.getvalue()
+
+
 @pytest.mark.parametrize(("mutants", "said"), [(0, "mutants: 0; "), (1, "mutants: 1 (explanation found for 0%); ")])
 def test_no_mutants_have_no_explanations(mutants, said):
     versions = [Version(id="m", exercise="f", kind="mutant")] * mutants
-    screen = Console(width=400, file=io.StringIO())
-    screen.print(audits.tables(Audit(assignment="hw", versions=versions, criteria=()), "en"))
-    assert f"named {said}equivalents: 0" in screen.file.getvalue()
+    assert f"named {said}equivalents: 0" in shown(versions)
+
+
+def test_what_earns_too_much_for_nothing_stands_once_and_with_its_remedy():
+    cheap, dear = (Version(id=f"returns {n}", exercise="f", kind="trivial", earned=n, points=10) for n in (9, 1))
+    said = shown([cheap, dear])
+    assert said.count("returns 9") == said.count("returns 1") == 1
+    assert said.index("returns 1") < said.index("needs fixing") < said.index("returns 9") < said.index("`needs=`")
+    assert "needs" not in shown([dear])

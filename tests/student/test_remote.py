@@ -993,8 +993,9 @@ class Solver:
     def __init__(self, *sizes, **options):
         if options.keys() - {"rate"}: raise ValueError(f"unknown {sorted(options)}")
         self.sizes, self.rate = list(sizes), options.get("rate", 0.1)
+def called(*fs, **named): return [f(2) for f in [*fs, *named.values()]]
 """
-    declare = ["f(x, /, *xs, by=1, **options)", "Solver(*sizes, **options)"]
+    declare = ["f(x, /, *xs, by=1, **options)", "Solver(*sizes, **options)", "called(*fs, **named)"]
     student = request.getfixturevalue(runner)(source, declare=declare, changes={"f": ["xs", "options"]})
     first, second, seen = [], [], []
     assert student.f(3) == (3, 0, 1, [])
@@ -1003,6 +1004,7 @@ class Solver:
     assert student.f(4, first, seen=seen) == (4, 1, 1, ["seen"])
     solver = student.Solver(1, 2, rate=5)
     assert (solver.sizes, solver.rate, student.Solver().sizes) == ([1, 2], 5, [])
+    assert student.called(lambda x: x + 1, str, lambda x: -x, last=lambda x: x / 2) == [3, "2", -2, 1]
     with pytest.raises(ValueError, match="unknown"):
         student.Solver(1, speed=2)
     with pytest.raises(UndeclaredCall, match=r"f\(x, \*xs, by, \*\*options\): called without x"):
