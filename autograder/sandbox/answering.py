@@ -232,7 +232,7 @@ class Answering(NotebookWorker):
         if settle is not None and ("changed" in answer or "refilled" in answer):
             settle(answer, received)
         if going_on is not None:
-            going_on.settle_handed()
+            going_on.settle_handed(self._lists)
             if before is not None:
                 going_on.settle_tensors(before)
         if "error" in answer:

@@ -185,10 +185,10 @@ class Effects:
         self._handed += [number for _, number in given]
         self._handed_in.update(path[0] for path, _ in given if self._is_seen(self._places[path[0]]))
         self._meanwhile = {place: self._containers.now(place) for place in self._handed_in}
-        for place, now in self._meanwhile.items():
+        for place in self._meanwhile:
             if self._places[place] not in self._given_back:
                 self._parted.update([self._places[place]] if self._containers.is_changed(place) else [])
-            elif self._containers.take(place, now):  # it is told, and is the same on both sides then
+            elif self._containers.take(place, lists.known()):  # it is told, and is the same on both sides then
                 self._changed_before |= {place}
         return [[list(path), number] for path, number in given]
 
@@ -211,7 +211,7 @@ class Effects:
         """Note that what has been done to them since `tensors_now` was done by the rubric."""
         self._frozen.settle(meanwhile)
 
-    def settle_handed(self) -> None:
+    def settle_handed(self, lists: HeldLists) -> None:
         """Note that what a function of the rubric's has done to lists was none of the call's.
 
         It has done so to the rubric's own as well, where it got these.
@@ -221,7 +221,7 @@ class Effects:
                 continue
             if self._places[place] not in self._lent:
                 self._differ.add(self._places[place])
-            if self._containers.settle(place, before):
+            if self._containers.settle(place, before, lists.known()):
                 self._changed_before |= {place}
         self._meanwhile = {}
 

@@ -8,9 +8,9 @@ torch has counted a change in place.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from operator import is_
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -122,23 +122,31 @@ class Containers:
         """Return what is in a value."""
         return _contents(self.values[place])
 
-    def take(self, place: int, now: list[tuple[Any, list[Any]]]) -> bool:
-        """Watch from now on what is in a value; return whether that is something else than before."""
-        before, self._kept[place] = self._kept[place], now
-        return not _is_same(now, before)
+    def take(self, place: int, told: Container[int]) -> bool:
+        """Watch from now on what the other side knows of a value; return whether that is something else than before.
+
+        Args:
+            place: the value's.
+            told: what `id` says of the lists, dicts and sets of which it knows all that they hold.
+        """
+        before = self._kept[place]
+        known = {id(container): items for container, items in before if id(container) not in told}
+        self._kept[place] = _contents(self.values[place], known)
+        return not _is_same(self._kept[place], before)
 
     def holds(self, place: int, contents: list[tuple[Any, list[Any]]]) -> bool:
         """Return whether just this is in a value now."""
         return _is_same(self.now(place), contents)
 
-    def settle(self, place: int, meanwhile: list[tuple[Any, list[Any]]]) -> bool:
+    def settle(self, place: int, meanwhile: list[tuple[Any, list[Any]]], told: Container[int]) -> bool:
         """Note that somebody else has done to a value what has been done since it held this.
 
         Returns:
             Whether it had been changed before that.
         """
-        before, self._kept[place] = self._kept[place], self.now(place)
-        return not _is_same(meanwhile, before)
+        was_changed = not _is_same(meanwhile, self._kept[place])
+        self.take(place, told)
+        return was_changed
 
     def put_back(self, place: int) -> None:
         """Let the lists, dicts and sets in a value hold what they held before."""
@@ -178,12 +186,12 @@ class Containers:
         return found
 
 
-def _contents(value: Any) -> list[tuple[Any, list[Any]]]:
-    """Return the lists and the like in a value, each with what it holds."""
+def _contents(value: Any, known: Mapping[int, list[Any]] = MappingProxyType({})) -> list[tuple[Any, list[Any]]]:
+    """Return the lists and the like in a value, each with what it holds, or with what is known that it held."""
     found: list[tuple[Any, list[Any]]] = []
     if isinstance(value, np.ndarray):
         return [(value, _items(value))]
-    _collect(value, found)
+    _collect(value, found, known)
     return found
 
 
@@ -194,18 +202,16 @@ def _is_same(contents: list[tuple[Any, list[Any]]], others: list[tuple[Any, list
     )
 
 
-def _collect(value: Any, found: list[tuple[Any, list[Any]]]) -> None:
+def _collect(value: Any, found: list[tuple[Any, list[Any]]], known: Mapping[int, list[Any]]) -> None:
     if not isinstance(value, _CONTAINERS) and rubric_objects.is_record(value):
         value = vars(value)
+    items = known.get(id(value))
     if isinstance(value, _CONTAINERS) and not (isinstance(value, np.ndarray) and is_block(value)):
-        found.append((value, _items(value)))
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list | tuple | deque):
-        return
-    if not HOLDING_NOTHING.issuperset(map(type, value)):
-        for inner in value:
-            _collect(inner, found)
+        found.append((value, _items(value) if items is None else items))
+    inside = _children(value, items)
+    if not HOLDING_NOTHING.issuperset(map(type, inside)):
+        for inner in inside:
+            _collect(inner, found, known)
 
 
 class Watched:

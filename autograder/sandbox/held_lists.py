@@ -54,6 +54,10 @@ class HeldLists:
         """Return whether a list, dict or set is one of them."""
         return any(known.held is value for known in self._found.values())
 
+    def known(self) -> set[int]:
+        """Return what `id` says of all of them."""
+        return {id(known.held) for known in self._found.values()}
+
     def free(self, number: int) -> None:
         """Let go of one."""
         self._found.pop(number, None)

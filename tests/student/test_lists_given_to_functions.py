@@ -37,6 +37,10 @@ def grow(f, state):
     for i in range(3):
         state.append([i])
         f(state)
+def twice(f, state):
+    row = state[0]
+    state.append(row)
+    f(row)
 def held(f, n):
     for i in range(n):
         one = deque([i])
@@ -281,6 +285,12 @@ def test_where_it_may_the_function_sees_it(open_student):
     state, seen = {}, []
     student.changes(lambda given: seen.append((given is state, dict(state))), state)
     assert (state, seen) == ({"i": 2}, [(True, {"i": i}) for i in range(3)])
+
+
+def test_what_the_function_does_not_get_is_told_at_the_end(open_student):
+    student, rows = open_student(SOURCE, changes={"twice": ["state"]}, instances=Instances()), [[3]]
+    student.twice(lambda row: row.append(8), rows)
+    assert (rows, rows[0] is rows[1]) == ([[3, 8], [3, 8]], True)
 
 
 def test_a_gradient_goes_through_a_parameter_in_it(student):
