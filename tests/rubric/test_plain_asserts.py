@@ -3,6 +3,7 @@
 import pytest
 
 from autograder.rubric.plain_asserts import in_words
+from autograder.student.calls import criterion_scope
 
 APPROX = """\
 assert 9.0 == 5.0 ± 5.0e-06
@@ -45,4 +46,5 @@ assert 1 == 2
     ],
 )
 def test_the_condition_is_shown_with_its_values(said, words):
-    assert in_words(said).en == words
+    with criterion_scope(hidden=False):  # in which nothing has been called
+        assert in_words(said).en == words
