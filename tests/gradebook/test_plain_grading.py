@@ -23,10 +23,19 @@ from rich.console import Console
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import cell_outputs, counting, plain_feedback, plain_grading, releasing, source_check
+from autograder.gradebook import (
+    cell_outputs,
+    counting,
+    handed_in,
+    plain_feedback,
+    plain_grading,
+    releasing,
+    source_check,
+)
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.gradebook.plain_reports import reports_of
+from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.report import terminal
 from autograder.results import journal
 from autograder.results.journal import Journal
@@ -225,6 +234,23 @@ import gc, json
 worker = next(found for found in gc.get_objects() if type(found).__name__ == "NotebookWorker")
 worker._send({"failed": None})
 """
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Path.mkdir, "a.ipynb is not a file"),
+        (os.mkfifo, "a.ipynb is not a file"),
+        (lambda path: path.symlink_to("nowhere"), "a.ipynb is a link; hand in the file itself"),
+        (lambda path: path.write_text('{"cells": [], "n": ' + "9" * 5000 + "}"), "a number in it has too many digits"),
+    ],
+    ids=["folder", "pipe", "link", "digits"],
+)
+def test_what_stands_in_the_place_of_a_notebook_is_called_what_it_is(tmp_path, make, words):
+    source = SourceNotebook("a", "", {}, {})
+    assert handed_in.find(tmp_path, [source])["a"].odd.kind == "missing"
+    make(tmp_path / "a.ipynb")
+    assert words in handed_in.read(handed_in.find(tmp_path, [source])["a"]).unread.en
 
 
 def test_an_answer_whose_cell_is_lost_waits_for_a_person_unless_there_is_nothing_to_read(course):
