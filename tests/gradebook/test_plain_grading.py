@@ -247,7 +247,7 @@ worker._send({"failed": None})
     ids=["folder", "pipe", "link", "digits"],
 )
 def test_what_stands_in_the_place_of_a_notebook_is_called_what_it_is(tmp_path, make, words):
-    source = SourceNotebook("a", "", {}, {})
+    source = SourceNotebook("", "a", {}, {})
     assert handed_in.find(tmp_path, [source])["a"].odd.kind == "missing"
     make(tmp_path / "a.ipynb")
     assert words in handed_in.read(handed_in.find(tmp_path, [source])["a"]).unread.en
