@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,9 @@ from command_line import autograder
 from listening import all_standing_by
 from nbgrader.apps.api import NbGraderAPI
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
+from autograder.base.errors import GradebookError
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
@@ -413,6 +416,18 @@ def test_another_answer_in_words_is_asked_about_once_more_whenever_the_run_was_k
     assert grade(course)[1].written == bool(killed)
     assert scores(course, "ann", "a_why") == (None, 3, None, True)
     assert not list(place.parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "disk full", "autograded/fay"), OperationalError("", {}, sqlite3.OperationalError("disk full"))],
+    ids=["folders", "database"],
+)
+def test_what_cannot_be_written_is_one_line(course, error):
+    with pytest.raises(GradebookError, match="disk full") as raised, Journal(course.root / "results.jsonl") as journal:
+        with PlainGrading(course, journal, processes=1):
+            raise error
+    assert "\n" not in raised.value.text.en
 
 
 def test_the_command_grades_both_kinds_and_says_what_cannot_be_run(course):
