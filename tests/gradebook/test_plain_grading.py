@@ -424,9 +424,12 @@ def test_another_answer_in_words_is_asked_about_once_more_whenever_the_run_was_k
     ids=["folders", "database"],
 )
 def test_what_cannot_be_written_is_one_line(course, error):
-    with pytest.raises(GradebookError, match="disk full") as raised, Journal(course.root / "results.jsonl") as journal:
-        with PlainGrading(course, journal, processes=1):
-            raise error
+    with (
+        pytest.raises(GradebookError, match="disk full") as raised,
+        Journal(course.root / "results.jsonl") as journal,
+        PlainGrading(course, journal, processes=1),
+    ):
+        raise error
     assert "\n" not in raised.value.text.en
 
 
