@@ -300,7 +300,7 @@ def _tell_moves(
     if moves:
         console().print(report.table(moves, language, counted))
     typer.echo(text("{moved} of {all} change", moved=len(moves), all=count).get(language))
-    if not is_written:
+    if moves and not is_written:
         typer.echo(
             text(
                 "nothing has been written; the new scores count with --yes, or once you run `autograder grade` again"
@@ -364,6 +364,7 @@ def extend(
     from autograder.base.i18n import text
 
     with errors_as_exit_codes(lang):
+        root = course_at(course).root  # what follows is said in its languages
         if until is not None and remove:
             raise UsageError(text("--until grants an extension, --remove takes it back: use one of them"))
         if (until is not None or remove) and (student is None or assignment is None):
@@ -372,7 +373,7 @@ def extend(
 
         if until is not None:
             read_time(until, UTC)  # a mistake is told before nbgrader is loaded
-        extensions = Extensions(course_at(course).root)
+        extensions = Extensions(root)
         if student is not None and assignment is not None and (until is not None or remove):
             moment = extensions.read_time(until) if until is not None else None
             changed = (

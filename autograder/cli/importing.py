@@ -60,7 +60,7 @@ def _told(imported: Imported) -> Iterator[Text]:
     yield text("written: {file}", file=imported.folder)
     for exercise in imported.exercises:
         yield text(
-            "{name}: {count} criteria, {points:g} points",
+            "{name}: criteria: {count}, points: {points:g}",
             name=exercise.question.name,
             count=len(exercise.criteria),
             points=exercise.points,
@@ -68,7 +68,7 @@ def _told(imported: Imported) -> Iterator[Text]:
     for name in imported.by_hand:
         yield text("{name}: a person grades it", name=name)
     if imported.notes:
-        yield text("not turned, or not quite:")
+        yield text("left out, or changed on the way:")
     for note in imported.notes:
         place = same("  ") if note.cell is None else text("  cell {number}: ", number=note.cell)
         yield place + note.words

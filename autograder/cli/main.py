@@ -46,6 +46,13 @@ class _Commands(OnDemandGroup):
         "Everyone": {"serve": "serve:serve", "demo": "demo:demo", "doctor": "doctor:doctor", "quiz": "quiz:app"},
     }
 
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")  # how pydantic begins what typer says
+            raise
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] in OF_NBGRADER and self.get_command(ctx, args[0]) is None:
             ctx.fail(f"No such command {args[0]!r}. Here it is `autograder {OF_NBGRADER[args[0]]}`.")

@@ -49,7 +49,12 @@ def init(
         root = folder.resolve()
         if can_be_taken_over(root):
             languages = _known(language) if language else languages_in_use(root) or (spoken,)
-            _take_over(Plan(root, languages), spoken, asks=asks)
+            plan = Plan(root, languages)
+            if language and not plan.lines:
+                plan.refuse_other_languages()
+            if title:
+                _say(text("--title is for a new course; {file} names this one", file=plan.file), spoken)
+            _take_over(plan, spoken, asks=asks)
             return
         name = title or _asked(text("Title of the course"), root.name.replace("_", " ").replace("-", " "), spoken, asks)
         languages = _languages(language, spoken, asks=asks)

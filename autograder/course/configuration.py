@@ -114,7 +114,7 @@ class Languages:
         if codes is None or codes in (OURS, list(OURS)):
             return cls()
         if not isinstance(codes, list | tuple) or not codes or len(set(map(str, codes))) < len(codes):
-            raise _of_languages(root, text('must be a list of languages, such as ["zh", "en"], each of them once'))
+            raise of_languages(root, text('must be a list of languages, such as ["zh", "en"], each of them once'))
         found = {str(code): _catalogue(root, str(code)) for code in codes if code not in OURS}
         return cls(tuple(map(str, codes)), found)
 
@@ -122,7 +122,7 @@ class Languages:
 def _catalogue(root: Path, code: str) -> Catalogue:
     """Return our sentences in a language that is not ours."""
     if not LANGUAGE.fullmatch(code):
-        raise _of_languages(root, text("{code!r} is not the code of a language, such as en or fr", code=code))
+        raise of_languages(root, text("{code!r} is not the code of a language, such as en or fr", code=code))
     try:
         found = find_catalogue(code, root)
     except (OSError, UnicodeDecodeError) as error:
@@ -137,11 +137,12 @@ def _catalogue(root: Path, code: str) -> Catalogue:
             known=", ".join(OURS),
             file=catalogue_file(code, Path()),
         )
-        raise _of_languages(root, words)
+        raise of_languages(root, words)
     return found
 
 
-def _of_languages(root: Path, words: Text) -> ConfigError:
+def of_languages(root: Path, words: Text) -> ConfigError:
+    """Return the error of what a course's configuration says of its languages."""
     file = root / CONFIG_FILE
     line = line_of(file, "languages") if file.is_file() else None
     return ConfigError(words, path=file, line=line, key="c.Autograder.languages")

@@ -293,6 +293,12 @@ def find_notebook(path: Path) -> Path:
         raise UsageError(words, for_students=True) from None
     if not notebook.is_file():
         words = text("{path}: there is no such file; your notebook must have this name", path=notebook)
+        if len(others := list(notebook.parent.glob("*.ipynb"))) == 1:
+            words += text(
+                ": rename {file}, or rename the folder to {name} if that was its name",
+                file=others[0].name,
+                name=others[0].stem,
+            )
         raise UsageError(words, for_students=True)
     return notebook
 

@@ -280,6 +280,13 @@ def _not_once(find: str, solution: str, exercise: str) -> Text:
             find=find,
             exercise=exercise,
         )
+    if find not in solution and find.replace("\\n", "\n") in solution:
+        return text(
+            "`{find}` is not in the solution of {exercise!r}: \\n is a line break in double quotes only; write "
+            'find: "...\\n..." instead of single quotes',
+            find=find,
+            exercise=exercise,
+        )
     return text(
         "{find!r} occurs {count} times in the solution of {exercise!r}, not once; "
         "copy a text into find that stands there exactly once",

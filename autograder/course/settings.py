@@ -77,7 +77,10 @@ class Function:
             compile(source, "signature", "exec")  # refuses what the parser alone accepts: a name given twice
             (definition,) = syntax.parse(source).body
         except (SyntaxError, ValueError):
-            words = text("{signature!r} is not a signature, such as 'sgd(params, lr, batch_size)'", signature=signature)
+            words = text(
+                "{signature!r} is not a signature, such as 'sgd(params, lr, batch_size)' or, of a class, 'Net(width)'",
+                signature=signature,
+            )
             raise mistake(words) from None
         assert isinstance(definition, ast.FunctionDef)
         arguments = definition.args

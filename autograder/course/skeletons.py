@@ -39,6 +39,7 @@ STUDENT = "sample_student"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _POINTS = 3
 _NAMES_OF_THE_RUBRIC = ("checks", "reference", "student", "torch")
+_NAMES_OF_THE_NOTEBOOK = ("check", "torch")
 
 
 @dataclass(frozen=True)
@@ -313,6 +314,9 @@ def _examples(signatures: Iterable[str]) -> tuple[Example, ...]:
     names = [function.name for function in functions]
     if twice := {name for name in names if names.count(name) > 1}:
         raise UsageError(text("{name} is given twice; every function needs a name of its own", name=min(twice)))
+    if taken := {*names}.intersection(_NAMES_OF_THE_NOTEBOOK):
+        words = text("{name}: the notebook imports this name itself; call the function otherwise", name=min(taken))
+        raise UsageError(words)
     if taken := {name for function in functions for name in function.parameters}.intersection(_NAMES_OF_THE_RUBRIC):
         raise UsageError(text("{name}: the rubric has this name itself; call the parameter otherwise", name=min(taken)))
     if not functions:

@@ -82,6 +82,21 @@ class Plan:
             f"configure(get_config(), languages={list(self.languages)})",
         )
 
+    def refuse_other_languages(self) -> None:
+        """Refuse languages that the configuration does not declare, where nothing is to be added to it.
+
+        Raises:
+            ConfigError: it declares others; names the line that does.
+        """
+        declared = Course(self.root).languages
+        if declared != self.languages:
+            words = text(
+                "declares {declared}, not {languages}; change it there, then put every title and hint into them",
+                declared=", ".join(declared),
+                languages=", ".join(self.languages),
+            )
+            raise configuration.of_languages(self.root, words)
+
     @cached_property
     def replaced(self) -> tuple[str, ...]:
         """The settings of the course that get another value.

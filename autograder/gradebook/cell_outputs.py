@@ -1,4 +1,4 @@
-"""What a worker says its cell has shown, checked, as outputs of a notebook: text and PNG pictures, never markup."""
+"""What a worker says its cell has shown, checked, as outputs of a notebook: text and pictures, never markup."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from autograder.base.errors import StudentTimeout
 from autograder.base.i18n import Text, printable, text
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
+from autograder.sandbox.bundles import PICTURES
 from autograder.sandbox.failure import Failure
 from autograder.sandbox.frames import WireError
 from autograder.student.failures import tell_failure, tell_frames
@@ -176,9 +177,9 @@ def _output(value: dict[str, Any], count: int) -> NotebookNode:
     if kind not in ("display_data", "execute_result"):
         raise ValueError(kind)
     data = {"text/plain": printable(str(value["data"]["text/plain"]))}
-    if "image/png" in value["data"]:
-        b64decode(value["data"]["image/png"], validate=True)
-        data["image/png"] = value["data"]["image/png"]
+    for picture in value["data"].keys() & PICTURES:
+        b64decode(value["data"][picture], validate=True)
+        data[picture] = value["data"][picture]
     output = {"output_type": kind, "data": data, "metadata": {}}
     return as_node(output | ({"execution_count": count} if kind == "execute_result" else {}))
 

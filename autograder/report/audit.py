@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, Text, text
+from autograder.base.i18n import Language, Text, same, text
 from autograder.report.tables import plain_table
 from autograder.results.audit import Audit, Place, Version
 
@@ -28,9 +28,9 @@ def tables(audit: Audit, language: Language) -> Group:
         parts.append(Styled(text("generated versions that lose no points:").get(language), style="yellow"))
         parts.extend(_survivors(audit.survivors, language))
         parts.extend([_remedy(language)] if audit.judge == "rubric" else [])
-    if audit.paid:
+    if paid := [(name, v) for name, v in audit.paid if not v.is_cheap]:  # the others need fixing, and stand below
         parts.append(Styled(text("versions that solve nothing but earn points:").get(language), style="yellow"))
-        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in audit.paid)
+        parts.extend(Styled(f"  {v.earned:g} / {v.points:g}  {name}") for name, v in paid)
     undiagnosed = [v for v in audit.of("mutant") if not v.is_named and audit.judge == "rubric"]
     if undiagnosed:
         words = text("mutants whose explanation students do not get (in brackets: the cause they are told instead):")
@@ -40,6 +40,12 @@ def tables(audit: Audit, language: Language) -> Group:
     if audit.faults:
         parts.append(Styled(text("needs fixing:").get(language), style="bold red"))
         parts.extend(Styled(f"  {fault.get(language)}", style="red") for fault in audit.faults)
+    if audit.judge == "rubric" and any(v.is_cheap for _, v in audit.paid):
+        words = text(
+            "What solves nothing earns too much there: name one that it fails as `needs=` of the criteria that it "
+            "meets, or make them worth less."
+        )
+        parts.append(Styled(words.get(language)))
     if audit.judge == "rubric":
         parts.append(_summary(audit, language))
     elif audit.of("generated"):
@@ -261,11 +267,12 @@ def _shares(audit: Audit, language: Language) -> Table:
 
 def _summary(audit: Audit, language: Language) -> Styled:
     generated, mutants = audit.of("generated"), audit.of("mutant")
+    found = text(" (explanation found for {named})", named=f"{audit.diagnosis_rate:.0%}") if mutants else same("")
     words = text(
-        "named mutants: {mutants} (explanation found for {named}); equivalents: {equivalents}; generated: {generated} "
+        "named mutants: {mutants}{found}; equivalents: {equivalents}; generated: {generated} "
         "({excused} of them right); {killed} of the others lose a point",
         mutants=len(mutants),
-        named=f"{audit.diagnosis_rate:.0%}",
+        found=found,
         equivalents=len(audit.of("equivalent")),
         generated=len(generated),
         excused=sum(bool(v.excuse) for v in generated),

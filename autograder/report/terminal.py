@@ -11,11 +11,11 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text as Styled
 
-from autograder.base.i18n import Language, Text, first_of, text
+from autograder.base.i18n import Language, Text, first_of, joined, text
 from autograder.report.condensed import condense, merge
 from autograder.report.tables import GAP, plain_table, points
 from autograder.results.cases import requirements
-from autograder.results.counted import Counted, CountedCell, tell_waiting
+from autograder.results.counted import Counted, CountedCell, tell_unread, tell_waiting
 from autograder.results.grade_report import CriterionResult, ExerciseResult, GradeReport, Problem
 
 MARKS = {"passed": "✓", "failed": "✗", "error": "!", "skipped": "–"}
@@ -129,10 +129,22 @@ def summary(reports: Sequence[GradeReport], language: Language, counted: Mapping
         mean=points(round(mean, 2)) if mean is not None else "–",
         maximum=points(_maximum(reports, counted)),
     )
-    shown = (counted[report.student] for report in reports if report.student in counted)
-    if waiting := sum(cell.waits for one in shown for cell in one.cells.values()):
-        words += text("; marked ?: ") + tell_waiting(waiting)
+    if waiting := list(_waiting(reports, counted)):
+        words += text("; marked ?: ") + joined(waiting, ", ")
     return Styled(words.get(language))
+
+
+def _waiting(reports: Sequence[GradeReport], counted: Mapping[str, Counted]) -> Iterator[Text]:
+    """Yield what a person has to do: of a submission that nobody could read no cell can be graded alone."""
+    waits = [
+        (report.status, sum(cell.waits for cell in counted[report.student].cells.values()))
+        for report in reports
+        if report.student in counted
+    ]
+    if unread := sum(status == "unreadable" and count > 0 for status, count in waits):
+        yield tell_unread(unread)
+    if cells := sum(count for status, count in waits if status != "unreadable"):
+        yield tell_waiting(cells)
 
 
 def _is_judged(report: GradeReport, counted: Counted | None) -> bool:

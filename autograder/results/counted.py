@@ -53,6 +53,13 @@ def tell_waiting(count: int) -> Text:
     return text("{count} cells wait for a person to grade them", count=count)
 
 
+def tell_unread(count: int) -> Text:
+    """Say how many submissions a person has to look at, since nobody could read them."""
+    if count == 1:
+        return text("one unreadable submission waits for a person to look at it")
+    return text("{count} unreadable submissions wait for a person to look at them", count=count)
+
+
 def tell_missing(notebook: str, points: float) -> Text:
     """Say that a notebook was not handed in, and what that costs; 0 points if that is not decided yet."""
     if not points:

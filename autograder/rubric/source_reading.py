@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from autograder.base import syntax
 from autograder.base.errors import ConfigError
 from autograder.base.i18n import same, text
+from autograder.student.worker_settings import refuse_missing_modules
 
 if TYPE_CHECKING:
     from autograder.course.course import Assignment
@@ -57,8 +58,9 @@ def refuse_mistakes(assignment: Assignment) -> None:
     """Refuse a rubric that cannot work whatever is handed in, before anything that takes long is loaded.
 
     Raises:
-        ConfigError: a file of it is refused; the first place is named.
+        ConfigError: a file of it is refused, or a module to preload is missing; the first place is named.
     """
+    refuse_missing_modules(assignment)
     for path in assignment.rubrics:
         with suppress(SyntaxError):  # pytest says so when it imports the file
             refuse_mistakes_in(path, assignment.functions)

@@ -152,7 +152,9 @@ def _verdict(judge: Judge, judged: Criterion, error: BaseException) -> tuple[Out
         return "error", text("this could not be judged: the assignment or the platform is at fault, not you"), None
     told = f"{type(error).__name__}: {error}" if judged.visible else type(error).__name__
     if isinstance(error, AssertionError | pytest.fail.Exception):
-        return "failed", same(without_addresses(str(error))[:1000]) if judged.visible else _not_met(), None
+        from autograder.rubric.plain_asserts import in_words
+
+        return "failed", in_words(without_addresses(str(error))[:1000]) if judged.visible else _not_met(), None
     if isinstance(error, RuntimeError) and str(error).startswith(_WITHOUT_GRADIENT):
         from autograder.rubric.gradients import detached
 

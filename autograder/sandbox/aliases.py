@@ -118,18 +118,33 @@ def size_of(value: Any) -> int:
 
     >>> size_of([1, ["ab"], {"c": (2,)}])
     11
+
+    Raises:
+        WireError: one holds itself.
     """
-    size, pending = 0, [value]
-    while pending and size <= MAX_SIZE:
-        value = pending.pop()
-        size += 1
-        if isinstance(value, str):
-            size += len(value)
-        elif isinstance(value, dict):
-            pending += [*value.keys(), *value.values()]
-        elif isinstance(value, _NESTED):
-            pending += value
+    return _size_of(value, {}) if isinstance(value, _NESTED) else 1
+
+
+def _size_of(value: Any, sizes: dict[int, int]) -> int:
+    known = sizes.get(id(value))
+    if known is not None:
+        if known == OPEN:
+            raise WireError("a list that contains itself")
+        return known
+    sizes[id(value)] = OPEN
+    inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+    size = 1 + len(inside)
+    for inner in inside:
+        if isinstance(inner, str):
+            size += len(inner)
+        elif isinstance(inner, _NESTED):
+            size += _size_of(inner, sizes) - 1
+    sizes[id(value)] = size
     return size
+
+
+_NUMBERED, _NAMED = ("&", "L"), ("&", "L", "=")
+"""Tags of what has a number, and those by which it is named as well."""
 
 
 class Known:
@@ -173,7 +188,7 @@ class Known:
 
     def _size_of(self, tree: Any) -> int:
         size, pending = 1, [tree]
-        while pending:
+        while pending and size <= MAX_SIZE:
             node = pending.pop()
             size += 1
             if isinstance(node, str):
@@ -181,9 +196,17 @@ class Known:
             elif isinstance(node, list):
                 pending += node
             elif isinstance(node, dict):
-                again = node.get("=", node.get("L"))
-                known = self._found.get(again) if type(again) is int else None
-                if known is not None:
-                    size += size_of(known[0]) if known[1] is None else known[1]
-                pending += node.values()
+                inside = self._known_size(node)
+                size += inside or 0
+                pending += node.values() if inside is None else ()
         return size
+
+    def _known_size(self, node: dict[str, Any]) -> int | None:
+        """Return for how much a node of a tree stands that names something here, or that has come before its holder."""
+        ((tag, number),) = node.items() if len(node) == 1 else (("", None),)
+        if tag in _NUMBERED and type(number) is list and number:
+            number = number[0]
+        if tag not in _NAMED or type(number) is not int or number not in self._found:
+            return None
+        value, size = self._found[number]
+        return size_of(value) if size is None else size

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from autograder.sandbox import transforms
 from autograder.sandbox.called_graph import attach
 from autograder.sandbox.frames import Received, tensors_of
 from autograder.sandbox.frozen import refill
@@ -55,6 +56,25 @@ class AskingBack:
         asked: tuple[str, str] | None = None,
     ) -> Any:
         """Call a function (or a network in its present state) on the rubric's side, or ask something of an object."""
+        state = None if network is None else [*network.parameters(), *network.buffers()]
+        if not transforms.are_on():
+            return self._call(number, positional, keywords, network, state, method, asked)
+
+        def call(state: list[torch.Tensor] | None, *positional: Any, **keywords: Any) -> Any:
+            return self._call(number, positional, keywords, network, state, method, asked)
+
+        return transforms.call_within(call, (state, *positional), keywords)
+
+    def _call(
+        self,
+        number: int,
+        positional: tuple[Any, ...],
+        keywords: dict[str, Any],
+        network: torch.nn.Module | None,
+        state: list[torch.Tensor] | None,
+        method: str | None,
+        asked: tuple[str, str] | None,
+    ) -> Any:
         encoder = Encoder(self._handle)
         request: CallbackRequest = {
             "callback": number,
@@ -68,8 +88,8 @@ class AskingBack:
         if (modes := present_modes()) is not None:
             request["modes"] = modes
         if network is not None:
-            state = encoder.encode([*network.parameters(), *network.buffers()])
-            request["network"] = [method, [layer.training for layer in network.modules()], state]
+            training = [layer.training for layer in network.modules()]
+            request["network"] = [method, training, encoder.encode(state)]
 
         def settle(answer: CallbackReply, received: list[Received]) -> None:
             self._change(answer, tensors_of(received), encoder.tensors, [*positional, *keywords.values()])

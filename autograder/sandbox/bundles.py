@@ -16,7 +16,9 @@ from typing import Any, Protocol
 
 _CANARY = "_ipython_canary_method_should_not_exist_"
 """An object that has even this one answers to every name."""
-PNG, TEXT = "image/png", "text/plain"
+TEXT, PNG = "text/plain", "image/png"
+PICTURES = (PNG, "image/jpeg")
+"""A value is shown as the first of these that it has."""
 NO_PICTURES = "AUTOGRADER_NO_PICTURES"
 """In the environment of the code: nobody looks at its figures, which take far longer to draw than to describe."""
 
@@ -42,7 +44,7 @@ class Formats(Protocol):
 
 
 def bundle(value: Any, formats: Formats) -> dict[str, str]:
-    """Return the text of a value, and its picture as base64.
+    """Return the text of a value, and its picture as base64, if it has one.
 
     Args:
         value: what is shown.
@@ -52,20 +54,18 @@ def bundle(value: Any, formats: Formats) -> dict[str, str]:
     if (own := _method(value, "_repr_mimebundle_")) is not None:
         given = own(include=None, exclude=None)
         given = given[0] if isinstance(given, tuple) else given
-        found = {kind: content for kind in (TEXT, PNG) if (content := _encoded(kind, (given or {}).get(kind)))}
+        found = _known(given or {})
     if TEXT not in found:
         chosen = "" if formats.float_format else _encoded(TEXT, formats.formatted(TEXT, value))
         found[TEXT] = chosen or pretty(value, formats.float_format)
-    if PNG not in found and (picture := _picture(value) or _png(formats.formatted(PNG, value))):
-        found[PNG] = picture
+    if len(found) == 1:
+        found |= _picture(value, formats)
     return found
 
 
 def raw(value: Any) -> dict[str, str]:
     """Return the text and the picture of a value that is a bundle already, as ``display(..., raw=True)`` takes it."""
-    given = value if isinstance(value, dict) else {}
-    found = {kind: content for kind in (TEXT, PNG) if (content := _encoded(kind, given.get(kind)))}
-    return {TEXT: "", **found}
+    return {TEXT: "", **_known(value if isinstance(value, dict) else {})}
 
 
 def drawn(figure: Any) -> str:
@@ -103,21 +103,25 @@ def _method(value: Any, name: str) -> Callable[..., Any] | None:
     return method if callable(method) else None
 
 
-def _picture(value: Any) -> str:
-    if _method(value, "savefig") is not None:
-        return drawn(value)
-    if (own := _method(value, "_repr_png_")) is None:
-        return ""
-    return _png(own())
+def _known(given: dict[str, Any]) -> dict[str, str]:
+    """Return the text of a bundle and the first of its pictures."""
+    shown = [TEXT, *[kind for kind in PICTURES if given.get(kind)][:1]]
+    return {kind: content for kind in shown if (content := _encoded(kind, given.get(kind)))}
 
 
-def _png(content: Any) -> str:
-    """Return a picture in base64; it may come with a size, or not at all."""
-    return _encoded(PNG, content[0] if isinstance(content, tuple) else content)
+def _picture(value: Any, formats: Formats) -> dict[str, str]:
+    if _method(value, "savefig") is not None and (drawing := drawn(value)):
+        return {PNG: drawing}
+    for kind in PICTURES:
+        own = _method(value, f"_repr_{kind.removeprefix('image/')}_")
+        content = (own and own()) or formats.formatted(kind, value)
+        if picture := _encoded(kind, content[0] if isinstance(content, tuple) else content):  # it may come with a size
+            return {kind: picture}
+    return {}
 
 
 def _encoded(kind: str, content: Any) -> str:
-    if kind == PNG and isinstance(content, bytes):
+    if kind in PICTURES and isinstance(content, bytes):
         return base64.b64encode(content).decode()
     return "".join(content) if isinstance(content, str) else ""
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from autograder.sandbox import event_loops
 from autograder.sandbox.failure import Failure
 from autograder.sandbox.history import History, is_shown
 from autograder.sandbox.interrupts import TimeIsUp
@@ -310,11 +311,8 @@ class Notebook:
         import asyncio
 
         if self._loop is None or self._loop.is_closed():
-            try:  # the one that tasks have been given to already
-                self._loop = asyncio.get_event_loop_policy().get_event_loop()
-            except RuntimeError:
-                self._loop = None
-            if self._loop is None or self._loop in _LOOPS_OF_NOTEBOOKS:  # another one closes its loop when it goes
+            self._loop = event_loops.current()  # tasks may have been given to it already
+            if self._loop in _LOOPS_OF_NOTEBOOKS:  # another one closes its loop when it goes
                 self._loop = asyncio.new_event_loop()
                 asyncio.set_event_loop(self._loop)
             _LOOPS_OF_NOTEBOOKS.add(self._loop)

@@ -44,9 +44,11 @@ class Effects:
         self._slopes = {i: _slope(tensor) for i, tensor in fixed.items() if tensor.requires_grad and tensor.is_leaf}
         self._places = message.get("containers", ())
         self._given_back: Sequence[int] = ()
+        self._lent: Sequence[int] = ()
         self._watched: list[Any] = []
         if self._places:
             self._given_back = message["given_back"]
+            self._lent = message.get("lent", ())
             self._watch(arguments)
         self.goes_on = False
         """Whether an iterator came of the call, which has its arguments for as long as it is there."""
@@ -54,8 +56,6 @@ class Effects:
 
     arrays: Mapping[int, torch.Tensor] = MappingProxyType({})
     """The tensors of arrays among the arguments, by what `id` says of the array."""
-    _handed: Sequence[tuple[int, int]] = ()
-    """Number and place of lists and the like that a function of the rubric's has got during the call."""
     _meanwhile: Mapping[int, Any] = MappingProxyType({})
     """What each of these places held when the function got it."""
     _changed_before: frozenset[int] = frozenset()
@@ -65,6 +65,9 @@ class Effects:
         """Watch lists and the like, of which the code may keep some."""
         self._containers = Containers([_held(arguments[place]) for place in self._places])
         self._differ: set[int] = set()  # places of what is not the same on both sides any more
+        self._handed: list[int] = []  # the numbers of those that a function of the rubric's has got during the call
+        self._handed_in: set[int] = set()  # in which values these were
+        self._parted: set[int] = set()  # places of what was changed, may not be, and a function has seen so
         self._watched = [held for held in self._containers.watched() if type(held) in CHANGEABLE]
         self._references = list(map(sys.getrefcount, self._watched))  # with none of ours that is not there later
 
@@ -177,13 +180,21 @@ class Effects:
         given = [
             (path, lists.adopt_theirs(held, self._containers.held_before(held)))
             for path, held in self._fresh(inside, lists)
+            if self._places[path[0]] not in self._differ | self._parted
         ]
-        self._handed = [*self._handed, *((number, path[0]) for path, number in given)]
-        self._meanwhile = {place: self._containers.now(place) for place in {place for _, place in self._handed}}
-        for place, now in self._meanwhile.items():  # what may change is told, and is the same on both sides then
-            if self._places[place] in self._given_back and self._containers.take(place, now):
+        self._handed += [number for _, number in given]
+        self._handed_in.update(path[0] for path, _ in given if self._is_seen(self._places[path[0]]))
+        self._meanwhile = {place: self._containers.now(place) for place in self._handed_in}
+        for place, now in self._meanwhile.items():
+            if self._places[place] not in self._given_back:
+                self._parted.update([self._places[place]] if self._containers.is_changed(place) else [])
+            elif self._containers.take(place, now):  # it is told, and is the same on both sides then
                 self._changed_before |= {place}
         return [[list(path), number] for path, number in given]
+
+    def _is_seen(self, place: int) -> bool:
+        """Return whether to tell apart who does what to an argument meanwhile: not if all comes back at the end."""
+        return place in self._lent or place not in self._given_back
 
     def given_on(self, encoder: Encoder) -> list[list[int]]:
         """Return which of the tensors that a function of the rubric's gets are arguments, as they came."""
@@ -201,8 +212,15 @@ class Effects:
         self._frozen.settle(meanwhile)
 
     def settle_handed(self) -> None:
-        """Note that what a function of the rubric's has done to lists it has done to the rubric's own as well."""
+        """Note that what a function of the rubric's has done to lists was none of the call's.
+
+        It has done so to the rubric's own as well, where it got these.
+        """
         for place, before in self._meanwhile.items():
+            if self._containers.holds(place, before):
+                continue
+            if self._places[place] not in self._lent:
+                self._differ.add(self._places[place])
             if self._containers.settle(place, before):
                 self._changed_before |= {place}
         self._meanwhile = {}
@@ -215,7 +233,9 @@ class Effects:
 
     def take_handed(self) -> list[int]:
         """Return the numbers of those that functions have got, which are two from now on."""
-        numbers, self._handed = [number for number, _ in self._handed], ()
+        if not self._places:
+            return []
+        numbers, self._handed = self._handed, []
         return numbers
 
     def tell(self, answer: CallReply | ValueReply, encoder: Encoder) -> None:

@@ -102,9 +102,10 @@ class Containers:
 
     def changed(self) -> list[int]:
         """Return the places of the values in which something holds other objects than before, or in another order."""
-        return [place for place in range(len(self.values)) if self._is_changed(place)]
+        return [place for place in range(len(self.values)) if self.is_changed(place)]
 
-    def _is_changed(self, place: int) -> bool:
+    def is_changed(self, place: int) -> bool:
+        """Return whether a value holds other objects than before, or in another order."""
         if place in self._tables:
             return not tables.is_same(self.values[place], self._tables[place])
         for container, before in self._kept[place]:
@@ -126,18 +127,18 @@ class Containers:
         before, self._kept[place] = self._kept[place], now
         return not _is_same(now, before)
 
+    def holds(self, place: int, contents: list[tuple[Any, list[Any]]]) -> bool:
+        """Return whether just this is in a value now."""
+        return _is_same(self.now(place), contents)
+
     def settle(self, place: int, meanwhile: list[tuple[Any, list[Any]]]) -> bool:
-        """Note that somebody else has done to a value what has been done since it held this; it may be nothing.
+        """Note that somebody else has done to a value what has been done since it held this.
 
         Returns:
             Whether it had been changed before that.
         """
-        now = self.now(place)
-        if _is_same(now, meanwhile):
-            return False
-        was_changed = not _is_same(meanwhile, self._kept[place])
-        self._kept[place] = now
-        return was_changed
+        before, self._kept[place] = self._kept[place], self.now(place)
+        return not _is_same(meanwhile, before)
 
     def put_back(self, place: int) -> None:
         """Let the lists, dicts and sets in a value hold what they held before."""

@@ -49,13 +49,15 @@ def describe(function: Callable[..., Any], name: str) -> Description:
 
     Args:
         function: anything that can be called.
-        name: what it is called if it has no name of its own.
+        name: what it is called if it has no name of its own, such as ``fs[0]``.
 
     >>> describe(lambda X, k=3: X, "net")
     ['net', '(X, k=None)', {'k': [3]}]
+    >>> describe(abs, "fs[0]")[0], describe(lambda X: X, "fs[0]")[0]
+    ('abs', 'fs')
     """
     own = getattr(function, "__name__", None)
-    name = own if isinstance(own, str) and own.isidentifier() and not keyword.iskeyword(own) else name
+    name = own if isinstance(own, str) and own.isidentifier() and not keyword.iskeyword(own) else name.partition("[")[0]
     try:
         found = signature(function)
     except (TypeError, ValueError):  # some builtins have none

@@ -186,6 +186,7 @@ class CallRequest(_Request):
         containers: positions of the arguments in which there are lists, dicts or sets, those by name after the others;
             absent where there are none.
         given_back: positions among these whose contents come back where the function, which may, has changed them.
+        lent: positions among them whose lists functions of the rubric's may get; absent where nothing of its is called.
         linked: index and number of the arguments that are linked parameters.
     """
 
@@ -205,6 +206,7 @@ class CallRequest(_Request):
     looked_at: NotRequired[list[int]]
     containers: NotRequired[list[int]]
     given_back: NotRequired[list[int]]
+    lent: NotRequired[list[int]]
     linked: NotRequired[list[list[int]]]
 
 

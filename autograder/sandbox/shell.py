@@ -143,7 +143,7 @@ class Shell:
         """Return a value in the form that somebody has chosen for its kind; None if nobody has chosen any.
 
         Args:
-            kind: ``text/plain`` or ``image/png``.
+            kind: ``text/plain``, ``image/png`` or ``image/jpeg``.
             value: anything.
         """
         return None if self._formatter is None else self._formatter.formatters[kind](value)

@@ -162,10 +162,12 @@ class CellDisplay:
         """Return a value as text, and as a picture if it is one, as far as there is room."""
         data = bundles.raw(value) if is_raw else bundles.bundle(value, self._notebook.shell)
         data[bundles.TEXT] = self._fitting(data[bundles.TEXT])
-        if len(data.get(bundles.PNG, "")) > self._images_left:
-            del data[bundles.PNG]
-            notes.add(_CUT, once=True)
-        self._images_left -= len(data.get(bundles.PNG, ""))
+        for kind in data.keys() & bundles.PICTURES:
+            if len(data[kind]) > self._images_left:
+                del data[kind]
+                notes.add(_CUT, once=True)
+            else:
+                self._images_left -= len(data[kind])
         return data
 
     def _take_over_pyplot(self) -> None:

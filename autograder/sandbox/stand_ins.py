@@ -22,7 +22,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.machinery import ModuleSpec
 from typing import Any, Self
 
-from autograder.sandbox import commands, notes
+from autograder.sandbox import commands, event_loops, notes
 from autograder.sandbox.magic_results import Ignored
 from autograder.sandbox.serving import CACHES
 from autograder.sandbox.shell import Shell
@@ -43,7 +43,7 @@ def put_in_place() -> None:
     """Prepare a process that students' code will run in."""
     _adapt_ipython()
     _adapt_loader()
-    _adapt_event_loop()
+    event_loops.adapt()
     _adapt_system()
     _adapt_rights()
     _adapt_pools()
@@ -272,81 +272,6 @@ class _Exit:
 
     def _ipython_display_(self) -> None:
         pass
-
-
-# -- asyncio -----------------------------------------------------------------------------------------------------------
-
-
-class _End:
-    """One end of a pipe, where asyncio would use a socket, to wake its loop up from another thread."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        os.set_blocking(descriptor, False)
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def recv(self, size: int) -> bytes:
-        return os.read(self._descriptor, size)
-
-    def send(self, content: bytes) -> int:
-        return os.write(self._descriptor, content)
-
-    def close(self) -> None:
-        os.close(self._descriptor)
-
-
-def _adapt_event_loop() -> None:
-    """Event loops work where no socket may be opened."""
-    from asyncio.selector_events import BaseSelectorEventLoop
-
-    def _make_self_pipe(self: Any) -> None:
-        self._ssock, self._csock = map(_End, os.pipe())
-        self._internal_fds += 1
-        self._add_reader(self._ssock.fileno(), self._read_from_self)
-
-    BaseSelectorEventLoop._make_self_pipe = _make_self_pipe  # type: ignore[attr-defined]
-    _adapt_tasks()
-
-
-def _adapt_tasks() -> None:
-    """A cell of Jupyter's may begin a task anywhere, since a loop is running; here it goes on where a cell awaits."""
-    import asyncio
-
-    original, run = asyncio.create_task, asyncio.run
-
-    def create_task(coroutine: Any, **options: Any) -> Any:
-        if asyncio._get_running_loop() is None:
-            return _loop().create_task(coroutine, **options)
-        return original(coroutine, **options)
-
-    def get_running_loop() -> Any:
-        return asyncio._get_running_loop() or _loop()
-
-    def run_beside(main: Any, **options: Any) -> Any:
-        if asyncio._get_running_loop() is not None:
-            return run(main, **options)  # which is refused
-        own = _loop()
-        try:
-            return run(main, **options)
-        finally:
-            asyncio.set_event_loop(own)  # else it would be nobody's, and the tasks in it with it
-
-    asyncio.create_task, asyncio.get_running_loop = create_task, get_running_loop  # type: ignore[assignment]
-    asyncio.run = run_beside
-
-
-def _loop() -> Any:
-    """The loop that the notebook's cells await in."""
-    import asyncio
-
-    policy = asyncio.get_event_loop_policy()
-    try:
-        return policy.get_event_loop()
-    except RuntimeError:  # `asyncio.run` has taken it away
-        policy.set_event_loop(policy.new_event_loop())
-        return policy.get_event_loop()
 
 
 # -- tqdm --------------------------------------------------------------------------------------------------------------

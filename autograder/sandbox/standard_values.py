@@ -136,11 +136,13 @@ def _structured(names: Any, shape: Any, *fields: Any) -> np.ndarray[Any, Any]:
     return made
 
 
-def _sparse(size: Any, *parts: Any) -> torch.Tensor:
+def _sparse(size: Any, is_coalesced: Any, *parts: Any) -> torch.Tensor:
     if not all(isinstance(part, torch.Tensor) for part in parts) or math.prod(_sizes(*size)) > _MAX_SPARSE:
         raise ValueError(size)
-    made: Any = torch.sparse_coo_tensor if len(parts) == 2 else torch.sparse_csr_tensor
-    return made(*parts, size=tuple(size), check_invariants=True)  # type: ignore[no-any-return]
+    settings: Any = {"size": tuple(size), "check_invariants": True}
+    if is_coalesced is None:
+        return torch.sparse_csr_tensor(*parts, **settings)
+    return torch.sparse_coo_tensor(*parts, **settings, is_coalesced=_checked(is_coalesced, bool))
 
 
 _PARTS: dict[type, tuple[str, Parts]] = {
@@ -223,15 +225,18 @@ def fields_of(array: np.ndarray[Any, Any]) -> tuple[str, list[Any]]:
 
 
 def parts_of_sparse(tensor: torch.Tensor) -> tuple[str, list[Any]] | None:
-    """Take a sparse tensor to pieces: size, indices, values; None for another layout, and where it has a gradient."""
+    """Take a sparse tensor to pieces: size, whether no element is there twice, indices, values.
+
+    Returns:
+        None for another layout, and where it has a gradient.
+    """
     if tensor.requires_grad:
         return None  # which goes through it where it is dense
     size = list(tensor.shape)
     if tensor.layout is torch.sparse_coo:
-        tensor = tensor.coalesce()
-        return "sparse", [size, tensor.indices(), tensor.values()]
+        return "sparse", [size, tensor.is_coalesced(), tensor._indices(), tensor._values()]
     if tensor.layout is torch.sparse_csr:
-        return "sparse", [size, tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+        return "sparse", [size, None, tensor.crow_indices(), tensor.col_indices(), tensor.values()]
     return None
 
 

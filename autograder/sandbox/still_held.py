@@ -87,7 +87,7 @@ def _held_by_others(whole: Sequence[Any], given: Callable[[], Collection[int]]) 
 
 
 def lists_handed(values: Sequence[Any], by_a_call: int) -> tuple[dict[int, Any], set[int]]:
-    """Return the lists, dicts and sets in the arguments of a call, by `id`, and which of them the code has besides.
+    """Return the lists, dicts and sets in the arguments of a call, by `id`, and which of them the code still has.
 
     Args:
         values: the arguments. Where tensors or arrays lie in one, or too much, there are none.
@@ -101,10 +101,13 @@ def lists_handed(values: Sequence[Any], by_a_call: int) -> tuple[dict[int, Any],
     counts.update(dict.fromkeys(map(id, walked), by_a_call + 1))  # they are in `values` as well
     each = {id(one): one for one in found if type(one) in CHANGEABLE}
     found.clear()
-    references = map(sys.getrefcount, each.values())
-    return each, {
-        key for key, there_are in zip(each, references, strict=True) if there_are - _BY_ONE_LIST > counts[key]
-    }
+    references = list(map(sys.getrefcount, each.values()))
+    held = [
+        one
+        for one, there_are in zip(each.values(), references, strict=True)
+        if there_are - _BY_ONE_LIST > counts[id(one)]
+    ]
+    return each, each.keys() & map(id, (*held, *_all_in(held)))
 
 
 def _all_in(whole: Sequence[Any]) -> list[Any]:

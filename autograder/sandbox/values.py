@@ -250,7 +250,7 @@ class Encoder:
         if len(entries) > MAX_DICT:
             raise WireError(f"a {kind} of more than {MAX_DICT} entries cannot be sent")
         for key in entries:
-            if not isinstance(key, KEYS) and (isinstance(key, torch.Tensor) or not self._knows_others()):
+            if not isinstance(key, KEYS) and not self._knows_others():
                 what = "whose keys are" if kind == "dict" else "of"
                 raise WireError(f"a {kind} {what} {type(key).__name__} cannot be sent")
         return entries

@@ -253,10 +253,11 @@ class Worker(Answering):
             self._last_inputs = graph_inputs
         given: list[Given] = []
         # a graph holds what the call got, so that only networks and the like count as kept
-        is_let_go_of = has_graph or list(map(_references, own)) == references
+        holds = has_graph and not all(tensor.is_leaf for tensor in encoder.tensors)
+        is_let_go_of = holds or list(map(_references, own)) == references
         more = [] if is_let_go_of else _held_by_more(own, references, encoder)
-        if may_keep or more or (has_passed and not has_graph):
-            given = self._given(message, effects, arrays or {}, more, has_graph=has_graph)
+        if may_keep or more or (has_passed and not holds):
+            given = self._given(message, effects, arrays or {}, more, has_graph=holds)
         return answer, encoder, graph_inputs if has_graph else None, given
 
     def _link_more(self, message: CallRequest, answer: CallReply, encoder: Encoder, given: list[torch.Tensor]) -> None:

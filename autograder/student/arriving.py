@@ -6,7 +6,7 @@ Everything here is untrusted: what is wrong with it raises `WireError`, or what 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -38,6 +38,24 @@ from autograder.student.remote_objects import RemoteObject
 from autograder.student.remote_values import Looks, make, make_value
 from autograder.student.replies import as_list
 from autograder.student.sending import Sent
+
+
+class _Given(NamedTuple):
+    """What a function of ours is called with.
+
+    Args:
+        positional: the arguments in order.
+        keywords: those by name.
+        tensors: the tensors among them.
+        leaves: those of these through which one may go back.
+        reader: what has read them.
+    """
+
+    positional: tuple[Any, ...]
+    keywords: dict[str, Any]
+    tensors: list[torch.Tensor]
+    leaves: list[torch.Tensor]
+    reader: ArrivingReader
 
 
 class Arriving:
@@ -106,8 +124,7 @@ class Arriving:
 
     def accept_attributes(self, answer: Result, received: list[Received], origin: str) -> None:
         """Give networks of ours the attributes that the student's code has added, as an untrusted answer says."""
-        reader = ArrivingReader(tensors_of(received), lambda tag, inner: self.decode_handle(tag, inner, origin))
-        reader.is_live = True
+        reader = self._reader(tensors_of(received), origin)
         for number, index, name, tree in as_list(answer.get("attributes", [])):
             self.host.held.callbacks.networks.add(number, index, name, reader.decode(tree))
         if reader.brings_lists:
@@ -152,8 +169,8 @@ class Arriving:
             inputs: the tensors of the call that is going on.
             effects: of that call.
         """
-        self.host.checked(lambda: self._take_in(message, received, origin, effects))
-        reply, tensors = self._answer_back(message, received, origin, parameter, inputs, effects)
+        given = self.host.checked(lambda: self._take_in(message, received, origin, effects))
+        reply, tensors = self._answer_back(message, received, given, origin, parameter, inputs)
         self.host.tell_lists()
         self.host.held.later.give()
         if released := self.host.held.release():
@@ -169,25 +186,30 @@ class Arriving:
         received: list[Received],
         origin: str,
         effects: Effects | None,
-    ) -> None:
-        """Take over what an untrusted callback brings along."""
+    ) -> _Given | None:
+        """Take over what an untrusted callback brings along; return what a function is called with, if one is."""
         self.host.pass_on(message)
         if "kept_lists" in message:
             if effects is None:
                 raise WireError("malformed list of an object")
-            for number, own in effects.kept_lists(message, is_over=False):
-                effects.handed = [*effects.handed, self.host.held.adopt_list(number, own)]
+            effects.handed.update(self.host.held.hand_over(effects.kept_lists(message, is_over=False)))
         if "parameters" in message:
             self.host.held.parameters.take(as_list(message["parameters"]), tensors_of(received))
-        if "lists" in message:
-            reader = ArrivingReader(tensors_of(received), lambda tag, inner: self.decode_handle(tag, inner, origin))
-            self.accept_lists(as_list(message["lists"]), reader)
         if "hooks" in message:
             self.accept_hooks(message, origin)
+        calls = "outputs" not in message and message["callback"] in self.host.held.callbacks
+        given = self._given(cast("CallbackRequest", message), received, origin, effects) if calls else None
+        if "lists" in message:  # behind the arguments, which may be the first to name what is in one
+            self.accept_lists(as_list(message["lists"]), self._reader(tensors_of(received), origin))
+        return given
+
+    def _reader(self, tensors: list[torch.Tensor], origin: str) -> ArrivingReader:
+        reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
+        reader.is_live = True
+        return reader
 
     def accept_lists(self, trees: list[Tree], reader: ArrivingReader) -> None:
         """Let lists of objects that are held hold what they hold there by now."""
-        reader.is_live = True
         if not all(isinstance(tree, dict) and "L" in tree for tree in trees):
             raise WireError("malformed list of an object")
         found = reader.decode(trees)
@@ -201,25 +223,25 @@ class Arriving:
         self,
         message: CallbackRequest | BackwardRequest,
         received: list[Received],
+        given: _Given | None,
         origin: str,
         parameter: str,
         inputs: Sequence[torch.Tensor],
-        effects: Effects | None,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
         callbacks, number = self.host.held.callbacks, message["callback"]
         if number is None and "outputs" in message:
             return self._go_on(message, received, inputs)
         if type(number) is not int:
             raise WireError("malformed callback")
-        function = callbacks.get(number)
         try:
             if "outputs" in message:
                 return callbacks.products(message, received)
-            if function is None:
+            if given is None:
                 raise RuntimeError("this function was passed by a criterion that is over")
+            function = callbacks[number]
             if number in callbacks.objects:
                 function = callbacks.asked(number, message.get("asked", ["call", "__call__"]))
-            return self._call_back(function, message, received, origin, parameter, effects)
+            return self._call_back(function, message, given, origin, parameter)
         except (WireError, StudentCrash):
             raise
         except Exception as error:  # noqa: BLE001 -- a student may call a function of ours with anything
@@ -245,40 +267,44 @@ class Arriving:
         except RuntimeError as error:  # its graph is no longer there
             return {"kind": "RuntimeError", "error": str(error)[:500]}, []
 
-    def _arguments(
-        self, message: CallbackRequest, tensors: list[torch.Tensor], origin: str, effects: Effects | None
-    ) -> tuple[tuple[Any, ...], dict[str, Any], ArrivingReader]:
-        """Return the arguments of an untrusted callback and what has read them; note which lists have come."""
+    def _given(
+        self, message: CallbackRequest, received: list[Received], origin: str, effects: Effects | None
+    ) -> _Given:
+        """Return what an untrusted callback calls a function with; note which lists have come."""
+        records, tensors = message.get("grad_enabled") is True, tensors_of(received)
+        leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
         if "aliases" in message:
             if effects is None:
                 raise WireError("malformed argument of a function")
             effects.given_on(message["aliases"], tensors)
-        reader = ArrivingReader(tensors, lambda tag, inner: self.decode_handle(tag, inner, origin))
-        reader.is_live, held = True, self.host.held
+        reader, held = self._reader(tensors, origin), self.host.held
         known = held.numbers_of_lists()
-        positional, keywords = reader.decode(message.get("args")), reader.decode(message.get("kwargs"))
-        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
-            raise WireError("malformed callback")
+        positional, keywords = self._arguments(message, reader)
         if held.own_lists and held.keep_back((positional, *keywords.values())):
-            return self._arguments(message, tensors, origin, effects)
+            reader = self._reader(tensors, origin)
+            positional, keywords = self._arguments(message, reader)
         if reader.brings_lists:
             held.check_lists()
             for number in held.numbers_of_lists() - known:
                 held.later.came(number)
-        return positional, keywords, reader
+        return _Given(positional, keywords, tensors, leaves, reader)
+
+    @staticmethod
+    def _arguments(message: CallbackRequest, reader: ArrivingReader) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        positional, keywords = reader.decode(message.get("args")), reader.decode(message.get("kwargs"))
+        if not isinstance(positional, tuple) or not isinstance(keywords, dict):
+            raise WireError("malformed callback")
+        return positional, keywords
 
     def _call_back(
         self,
         function: Callable[..., Any],
         message: CallbackRequest,
-        received: list[Received],
+        given: _Given,
         origin: str,
         parameter: str,
-        effects: Effects | None,
     ) -> tuple[CallbackReply, list[torch.Tensor]]:
-        records, tensors = message.get("grad_enabled") is True, tensors_of(received)
-        leaves = [r.tensor.requires_grad_() for r in received if r.requires_grad and records]
-        positional, keywords, decoder = self._arguments(message, tensors, origin, effects)
+        records, (positional, keywords) = message.get("grad_enabled") is True, given[:2]
         encoder = Sent(self, origin)
         encoder.parameter = parameter
         buffers: list[torch.Tensor] = []
@@ -286,9 +312,10 @@ class Arriving:
         with around(records, message.get("modes")):
             if isinstance(function, torch.nn.Module):
                 *described, state = as_list(message.get("network"))
-                result, buffers = run_network(function, described, decoder.decode(state), positional, keywords)
+                present, ours = given.reader.decode(state), self.host.held.callbacks.networks
+                result, buffers = run_network(ours, function, described, present, positional, keywords)
             else:
-                handed = Handed(tensors, [*positional, *keywords.values()])
+                handed = Handed(given.tensors, [*positional, *keywords.values()])
                 try:
                     result = function(*positional, **keywords)
                 except (WireError, StudentCrash):
@@ -310,14 +337,14 @@ class Arriving:
         if buffers:
             answer["buffers"] = [encoder.encode(buffer) for buffer in buffers]
         if records and any(tensor.requires_grad for tensor in encoder.tensors):
-            answer["graph"] = self.host.held.callbacks.keep(leaves, list(encoder.tensors))
+            answer["graph"] = self.host.held.callbacks.keep(given.leaves, list(encoder.tensors))
         return answer, encoder.tensors
 
 
 class ArrivingReader(Decoder):
     """Reads values that a worker has sent, objects that stay there among them."""
 
-    key_types = (*KEYS, Remote)
+    key_types = (*KEYS, Remote, torch.Tensor)
     is_live = False
     """Whether there may be lists that are one on both sides."""
 

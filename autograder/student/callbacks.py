@@ -18,18 +18,21 @@ from autograder.sandbox.protocol import BackwardRequest, CallbackResult, Result
 from autograder.sandbox.trees import Tree
 from autograder.sandbox.values import Decoder, Encoder
 from autograder.student import iterators, networks, own_objects
+from autograder.student.graph_weights import GraphWeights
 from autograder.student.linked import GradientHook
 from autograder.student.our_networks import OurNetworks, set_modes
 from autograder.student.own_objects import Described
 from autograder.student.replies import are_alike, as_list, index_of
 
 MAX_GRAPHS = 1 << 14
-MAX_GRAPHS_BYTES = 256 << 20
-"""How many graphs of callbacks there may be at a time, and what their ends may hold."""
+MAX_GRAPHS_BYTES = 512 << 20
+"""How many graphs of callbacks there may be at a time, and what they may hold: most of it is between their ends."""
 MAX_PASSED = 1 << 16
 """Functions, objects and the like of one criterion: each is kept until its end."""
 MAX_COPIES = 1 << 10
 """Copies of such objects that a student's code asks for."""
+_FEW_GRAPHS = 8
+"""How many there may be before what is between their ends is looked at as well: in a loop, each is soon let go of."""
 _ROUNDS = ("max_iter", "max_eval", "history_size")
 """Settings that say how long one step of an optimiser of ours may take."""
 
@@ -70,7 +73,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         self._names: dict[int, str] = {}
         self._numbers: dict[int, int] = {}  # of each of the objects, by what `id` says
         self._graphs: dict[int, Graph] = {}
-        self._weight = 0
+        self._weights = GraphWeights()
 
     def add(self, value: Callable[..., Any], parameter: str = "function") -> Tree:
         """Keep a function that stays here; return what stands for it in a tree.
@@ -148,20 +151,19 @@ class Callbacks(dict[int, Callable[..., Any]]):
         Raises:
             RuntimeError: there are too many, which is the student's to know.
         """
-        graph = Graph(leaves, outputs)
-        self._weight += _weight(graph)
-        if len(self._graphs) >= MAX_GRAPHS or self._weight > MAX_GRAPHS_BYTES:
-            self._weight -= _weight(graph)
+        number = self._next()
+        self._weights.add(number, [*leaves, *outputs], outputs if len(self._graphs) >= _FEW_GRAPHS else ())
+        if len(self._graphs) >= MAX_GRAPHS or self._weights.total > MAX_GRAPHS_BYTES:
+            self._weights.drop(number)
             raise RuntimeError("too many results with gradients are kept; detach those that need none")
-        self._graphs[number := self._next()] = graph
+        self._graphs[number] = Graph(leaves, outputs)
         return number
 
     def drop(self, numbers: object) -> None:
         """Let go of graphs that an untrusted message says are no longer used."""
         for number in as_list(numbers):
-            graph = self._graphs.pop(number, None)
-            if graph is not None:
-                self._weight -= _weight(graph)
+            if self._graphs.pop(number, None) is not None:
+                self._weights.drop(number)
 
     def products(self, message: BackwardRequest, received: list[Received]) -> tuple[CallbackResult, list[torch.Tensor]]:
         """Answer an untrusted request for vector-Jacobian products of an earlier callback."""
@@ -172,7 +174,7 @@ class Callbacks(dict[int, Callable[..., Any]]):
         roots = [graph.outputs[index_of(i, graph.outputs)] for i in outputs]
         # behind them come parameters that were changed since the last message, as by `zero_grad`
         vectors, encoder = tensors_of(received[: len(outputs)]), Encoder()
-        if message["create_graph"] is True and graph.leaves:
+        if message.get("create_graph") is True and graph.leaves:
             vectors = [vector.requires_grad_() for vector in vectors]
             found = torch.autograd.grad(roots, graph.leaves, vectors, create_graph=True, allow_unused=True)
             tree = encoder.encode(list(found))
@@ -188,12 +190,14 @@ class Callbacks(dict[int, Callable[..., Any]]):
 
         Those of other parameters are added here, as where the student's code runs in this process.
         """
-        (index,), vector = as_list(message["outputs"]), received[0].tensor
+        outputs = as_list(message["outputs"])
+        if len(outputs) != 1 or not received:
+            raise WireError("malformed request for gradients")
         wanted = [inputs[index_of(i, inputs)] for i in as_list(message.get("wanted"))]
-        root, encoder = inputs[index_of(index, inputs)], Encoder()
+        root, vector, encoder = inputs[index_of(outputs[0], inputs)], received[0].tensor, Encoder()
         if root.is_leaf or not root.requires_grad or not all(t.is_leaf and t.requires_grad for t in wanted):
             raise WireError("malformed request for gradients")
-        if message["create_graph"] is True and wanted:
+        if message.get("create_graph") is True and wanted:
             vector.requires_grad_()
             found = torch.autograd.grad([root], wanted, [vector], create_graph=True, allow_unused=True)
             return {
@@ -223,16 +227,18 @@ def _gradients_apart(leaves: Sequence[torch.Tensor]) -> Iterator[None]:
             leaf.grad = gradient
 
 
-def _weight(graph: Graph) -> int:
-    return sum(tensor.nbytes for tensor in (*graph.leaves, *graph.outputs))
-
-
 def run_network(
-    network: torch.nn.Module, described: Tree, state: Sequence[torch.Tensor], positional: Any, keywords: Any
+    ours: OurNetworks,
+    network: torch.nn.Module,
+    described: Tree,
+    state: Sequence[torch.Tensor],
+    positional: Any,
+    keywords: Any,
 ) -> tuple[Any, list[torch.Tensor]]:
     """Run a network of ours as an untrusted message says that it is now; return the result and its buffers.
 
     Args:
+        ours: those that were passed.
         network: the network, which stays as it is but for the mode of its layers.
         described: the name of a method, or None for a call, and the mode of each layer.
         state: parameters and buffers.
@@ -251,9 +257,10 @@ def run_network(
     with contextlib.nullcontext() if method is not None else networks.without_their_hooks(network):
         if not named:  # nothing of it is over there
             return getattr(network, method or "__call__")(*positional, **keywords), []
-        result: tuple[Any, list[torch.Tensor]] = functional_call(
-            _Run(network, method or "__call__"), present, (positional, keywords)
-        )
+        with ours.running_with(state, own):
+            result: tuple[Any, list[torch.Tensor]] = functional_call(
+                _Run(network, method or "__call__"), present, (positional, keywords)
+            )
     return result
 
 

@@ -6,7 +6,7 @@ Everything that arrives is untrusted: `WireError`, or what malformed values make
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,6 @@ import torch
 from autograder.sandbox import aliases, frozen
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.lists import CHANGEABLE
-from autograder.sandbox.operations import KEEPING
 from autograder.sandbox.protocol import CallRequest, Result
 from autograder.sandbox.values import Decoder
 from autograder.student import own_objects
@@ -37,9 +36,6 @@ class Effects:
         trained: the indices of those tensors that are of networks and optimisers.
     """
 
-    handed: Sequence[int] = ()
-    """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
-
     def __init__(
         self,
         request: CallRequest,
@@ -56,12 +52,20 @@ class Effects:
         self._takes_over = request.get("takes_over", ())
         self._containers, self._given_back = request.get("containers", ()), request.get("given_back", ())
         self._request = request
-        self._named = 0  # values in the lists that an answer has named
+        self._named = 0  # values in the lists that a message has named
+        self.handed: set[int] = set()
+        """The numbers of lists among the arguments that functions of the rubric's have got, until the call is over."""
         self.changed: list[str] = []
         """The parameters changed although they may not; the list grows while an iterator is advanced."""
 
+    @property
+    def are_shown(self) -> bool:
+        """Whether anything of what is done to the arguments is done here, or looked at."""
+        return bool(self._changes or self._takes_over or self._given_back or self._given.looked_at)
+
     def take(self, answer: Result, received: list[Received]) -> None:
         """Take over what an answer says of tensors."""
+        self._named = 0
         if "updates" in answer and (updates := as_list(answer["updates"])):
             decoder = Decoder(tensors_of(received))
             for index, values, gradient, requires_grad, is_leaf in updates:
@@ -99,7 +103,7 @@ class Effects:
                 raise WireError("malformed parameter")
             name = self._owners.get(index, "")
             shows = index in self._changes or name in self._given.looked_at
-            if not shows and (self._request.get("operation") in KEEPING or not tensor.requires_grad):
+            if not shows and ("object" in self._request or not tensor.requires_grad):
                 parameters.give(number, tensor)
             else:
                 parameters.adopt(number, tensor, None if shows else name)
@@ -126,6 +130,7 @@ class Effects:
             is_over: whether the call is; until then, its end tells whether what may not change has changed.
         """
         found, later = [], self._later()
+        self._named = 0 if not is_over else self._named
         for path, number in as_list(answer["kept_lists"]):
             own = self.find(path)
             if type(own) not in CHANGEABLE:

@@ -41,8 +41,9 @@ class Filling(Arriving):
         sent = Sent(self, "")
         sent.known_arrays = parameters.arrays()
         content, lists = self._tree_of(news.fresh, sent)
-        links = [(index, parameters.number_of(tensor)) for index, tensor in enumerate(sent.tensors)]
-        fresh = [index for index, link in links if link is None and index not in sent.made]
+        linked = parameters.among(sent.tensors)
+        known = {index for index, _ in linked} | set(sent.made)
+        fresh = [index for index in range(len(sent.tensors)) if index not in known]
         if not all(sent.tensors[index].is_leaf for index in fresh):
             raise WireError(
                 f"a {type(kept.value).__name__} of a student's object cannot hold a tensor with a graph that ends on"
@@ -56,7 +57,7 @@ class Filling(Arriving):
             "object": number,
             "part": [news.begin, news.end],
             "content": content,
-            "linked": [[index, link] for index, link in links if link is not None],
+            "linked": linked,
             "fresh": fresh,
             "lists": len(lists),
         }

@@ -28,15 +28,18 @@ class Changes:
         if self._is_learning:
             self._found.add((self.place, argument))
 
-    def gives_on(self, argument: str) -> bool:
+    def lends(self, argument: str) -> bool:
         """Return whether a function of the rubric's may get an argument itself, as it does of the reference's code.
 
         Elsewhere the code could let what changes it do so before the right answer is calculated from it.
         """
-        key = (self.place, f"{argument} is given on")
+        return self._is_learning or (self.place, f"{argument} is given on") in self._found
+
+    def gives_on(self, argument: str) -> bool:
+        """Return whether that is so of an argument that a function of the rubric's gets now."""
         if self._is_learning:
-            self._found.add(key)
-        return key in self._found
+            self._found.add((self.place, f"{argument} is given on"))
+        return self.lends(argument)
 
 
 def names_of(positional: Sequence[Any], keywords: Mapping[str, Any]) -> list[str]:

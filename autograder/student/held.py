@@ -207,15 +207,16 @@ class Held:
         if self.parameters and (changes := self.parameters.changes(tensors)):
             request["parameters"] = changes
         ours = self.callbacks.networks
-        if ours and (changed := ours.changes(tensors, self.parameters.number_of)):
+        if ours and (changed := ours.changes(tensors, self.parameters.among)):
             request["networks"] = changed
         if self._lists:
             self._release_lists()
 
     def release(self) -> list[int]:
-        """Return what has been let go of, for a message that is no request."""
+        """Return what has been let go of, for a message that is no request; who reads it names none of that again."""
         if self._lists:
             self._release_lists()
+        self._leaving.clear()
         released, self._released = self._released, []
         return released
 
@@ -226,8 +227,27 @@ class Held:
             if self._lists.pop(number, None) is not None:  # what the code had changed of it and may not
                 del self._counts[number]
 
+    def hand_over(self, lists: Iterable[tuple[Any, OwnList]]) -> list[int]:
+        """Know lists of the rubric's by a number that a function of its own gets: themselves, or others in their place.
+
+        Returns:
+            The numbers.
+
+        Raises:
+            WireError: a number is taken, or there are too many.
+        """
+        others: dict[int, Any] = {}
+        numbers: list[int] = []
+        for number, own in lists:
+            if own.is_given_on():
+                self.adopt_list(number, own)
+            else:
+                self.adopt_live(number, copied(own.value, others))
+            numbers.append(number)
+        return numbers
+
     def keep_back(self, values: tuple[Any, ...]) -> bool:
-        """Let lists of the rubric's that a function of its own may not get from the code be others there.
+        """Let lists that were kept in an earlier call, and a function may not get from the code, be others there.
 
         Args:
             values: what it would get.
@@ -246,8 +266,8 @@ class Held:
                 self.adopt_live(number, others[id(own.value)])
         return bool(others)
 
-    def adopt_list(self, number: object, own: OwnList) -> int:
-        """Know a list, dict or set of the rubric's by a number, which is returned: the student's code has kept it.
+    def adopt_list(self, number: object, own: OwnList) -> None:
+        """Know a list, dict or set of the rubric's by a number: the student's code has kept it.
 
         Raises:
             WireError: the number is taken, or there are too many.
@@ -257,7 +277,6 @@ class Held:
         if len(self.own_lists) >= MAX_OWN or any(own.value is other.value for other in self.own_lists.values()):
             raise WireError("malformed list of an object")
         self.own_lists[number] = own
-        return number
 
     def adopt_live(self, number: object, value: Any) -> None:
         """Know a list, dict or set by a number that the rubric has put into one of the worker's.

@@ -51,7 +51,7 @@ from autograder.student.noticed import Noticed
 from autograder.student.replies import as_line, as_list, as_names
 from autograder.student.seeding import SEEDS
 from autograder.student.shown import accept_shown
-from autograder.student.unparsed import Unparsed
+from autograder.student.unparsed import Unparsed, is_of_unwritten_class
 
 Value = TypeVar("Value")
 
@@ -283,6 +283,7 @@ class Host:
             lambda: [self._failure(tree) for tree in as_list(answer["result"])[:MAX_FAILURES_PER_CELL]]
         )
         own = [failure for failure in failures if not self.unparsed.add(position, cell, failure)]
+        own = [failure for failure in own if not is_of_unwritten_class(failure, cell, self._functions)]
         assert self._worker is not None
         if self._worker.was_interrupted:
             self._slow_cells.add(position)

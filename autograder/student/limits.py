@@ -252,6 +252,7 @@ _LIMITS = (
         _processes,
         place=r"subprocess\.py|multiprocessing/|concurrent/futures|\bfork|\bspawn|\bpopen",
     ),
+    _Limit(r"PermissionError", _REFUSED, _processes, place=r"\bos\.posix_spawn\("),
     _Limit(r"PermissionError", _REFUSED, _links, place=r"\b(?:sym|hard)?link(?:_to)?\(|\.mkfifo\("),
     _Limit(r"RuntimeError", r"^unable to open shared memory object", _processes),
     _Limit(r"PermissionError|FileNotFoundError", r"\[Errno (?:1|2|13)\]", _picture, place=r"\.savefig\("),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -223,6 +223,11 @@ class LinkedParameters:
     def number_of(self, tensor: torch.Tensor) -> int | None:
         """Return the number of a tensor that is linked."""
         return next((number for number, held in self._tensors.items() if held is tensor), None)
+
+    def among(self, tensors: Sequence[torch.Tensor]) -> list[list[int]]:
+        """Return index and number of each of the tensors that is linked."""
+        found = ((index, self.number_of(tensor)) for index, tensor in enumerate(tensors))
+        return [[index, number] for index, number in found if number is not None]
 
     def numbers(self) -> dict[int, int]:
         """Return the number of each that is linked, by what `id` says of it."""

@@ -5,7 +5,8 @@ The other way that a call's effects go is `effects`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from functools import partial
 from operator import is_
 from typing import Any
 
@@ -70,7 +71,7 @@ class FrozenArguments:
     def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and undo its changes after each of them and at its end."""
         counts: list[int] | None = None
-        sent = None
+        go_on: Callable[[], Any] = partial(next, iterator)
         while True:
             if counts is not None:
                 self._follow(counts)
@@ -79,7 +80,7 @@ class FrozenArguments:
             items: list[Any] = []
             returned = None
             try:
-                items = [advance(iterator, sent)]
+                items = [go_on()]
             except StopIteration as stop:
                 returned = stop.value
             finally:
@@ -89,7 +90,7 @@ class FrozenArguments:
             if not items:
                 return returned
             counts = self._counts()
-            sent = yield items[0]
+            go_on = yield from _going_on(items[0], iterator)
 
     def _counts(self) -> list[int]:
         return [change_count(kept.tensor) for _, kept in self._before]
@@ -163,15 +164,24 @@ class GivenContainers:
 
     def watch(self, iterator: Iterator[Any]) -> Generator[Any, Any, Any]:
         """Yield the iterator's items, and settle after each of them and at its end."""
-        sent = None
+        go_on: Callable[[], Any] = partial(next, iterator)
         while True:
             try:
-                item = advance(iterator, sent)
+                item = go_on()
             except StopIteration as stop:
                 return stop.value
             finally:
                 self.settle()
-            sent = yield self.as_passed(item)
+            go_on = yield from _going_on(self.as_passed(item), iterator)
+
+
+def _going_on(item: Any, iterator: Any) -> Generator[Any, Any, Callable[[], Any]]:
+    """Yield an item; return what takes the next one of its iterator, where what is sent or raised here arrives."""
+    try:
+        sent = yield item
+    except Exception as error:  # noqa: BLE001 -- the rubric's, who may throw anything
+        return partial(iterator.throw, error)
+    return partial(advance, iterator, sent)
 
 
 def _with_passed(value: Any, stands: dict[int, Any]) -> Any:

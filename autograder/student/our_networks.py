@@ -6,8 +6,9 @@ made another one of, which cannot reach ours, refuses to run here. All that an a
 
 from __future__ import annotations
 
+import contextlib
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -42,7 +43,9 @@ class OurNetworks:
         self._hooks: dict[int, dict[Any, Any]] = {}  # of the student's, by handle, with what removes them
         self._refusals: list[Any] = []
         self._taken: dict[int, StudentError] = {}
+        self._open: set[int] = set()  # whose trees are being made
         self._added: weakref.WeakKeyDictionary[torch.nn.Module, dict[str, Any]] = weakref.WeakKeyDictionary()
+        self._own_of: dict[int, int] = {}  # of tensors that stand for those of one that runs: what `id` says of both
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -59,8 +62,24 @@ class OurNetworks:
         return self._tree(number, network, encoder, is_known=False)
 
     def _tree(self, number: int, network: torch.nn.Module, encoder: Encoder, *, is_known: bool) -> Tree:
-        self._shapes[number] = networks.shape_of(network)
-        return networks.network_tree(network, encoder, self._number, number, self._added_to, is_known=is_known)
+        if number in self._open:
+            raise self._circle()
+        self._shapes[number] = self._shape_of(network)
+        self._open.add(number)
+        try:
+            return networks.network_tree(network, encoder, self._number, number, self._added_to, is_known=is_known)
+        finally:
+            self._open.discard(number)
+
+    def _circle(self) -> Exception:
+        if not self._added:
+            return WireError("a network that holds itself cannot be sent to a student's process")
+        return StudentError(
+            text(
+                "the code sets an attribute of a network that it was given to what holds this network; "
+                "return it instead"
+            )
+        )
 
     def _added_to(self, layer: torch.nn.Module) -> dict[str, Any]:
         """Return the attributes of a layer that the student's code has added, as it left them."""
@@ -69,26 +88,43 @@ class OurNetworks:
         return {name: value for name, value in added.items() if held.get(name) is value} if added else {}
 
     def changes(
-        self, tensors: list[torch.Tensor], number_of: Callable[[torch.Tensor], int | None]
+        self, tensors: list[torch.Tensor], links: Callable[[list[torch.Tensor]], list[list[int]]]
     ) -> list[list[object]]:
         """Return what has become of them since they were passed or came back, and add what it names to the tensors.
 
         Args:
             tensors: those of the message.
-            number_of: returns the number of a linked one.
+            links: returns index and number of those that are linked.
 
         Returns:
             Of each that has changed the number, the tree, and index and number of linked tensors.
         """
         found: list[list[object]] = []
+        if self._own_of:  # afterwards, when it has its own tensors again
+            return found
         for number, network in self._found.items():
-            if number not in self._taken and networks.shape_of(network) != self._shapes[number]:
+            if number not in self._taken and self._shape_of(network) != self._shapes[number]:
                 encoder = Encoder()
                 encoder.tensors = tensors
                 tree = self._tree(number, network, encoder, is_known=True)
-                links = [(index, number_of(tensor)) for index, tensor in enumerate(tensors)]
-                found.append([number, tree, [[index, link] for index, link in links if link is not None]])
+                found.append([number, tree, links(tensors)])
         return found
+
+    @contextlib.contextmanager
+    def running_with(self, tensors: Sequence[torch.Tensor], own: Sequence[torch.Tensor]) -> Iterator[None]:
+        """Others stand for a network's own tensors meanwhile, as it runs: its code may ask the worker in turn."""
+        before = self._own_of
+        self._own_of = {**before, **dict(zip(map(id, tensors), map(id, own), strict=True))}
+        try:
+            yield
+        finally:
+            self._own_of = before
+
+    def _shape_of(self, network: torch.nn.Module) -> networks.Shape:
+        found = networks.shape_of(network)
+        if not self._own_of:
+            return found
+        return [(*begin, [self._own_of.get(i, i) for i in tensors], hooks) for *begin, tensors, hooks in found]
 
     def layer(self, number: object, index: object) -> torch.nn.Module:
         """Return a layer of one, as an untrusted answer names it."""
@@ -102,7 +138,7 @@ class OurNetworks:
         layers, decoder = list(network.modules()), Decoder([])
         for index, name, tree in as_list(settings):
             _set(layers[index_of(index, layers)], name, decoder.decode(tree))
-        self._shapes[key] = networks.shape_of(network)
+        self._shapes[key] = self._shape_of(network)
 
     def add(self, number: object, index: object, name: object, value: object) -> None:
         """Give a layer of one an attribute that the student's code has added to it.
@@ -125,7 +161,7 @@ class OurNetworks:
                 )
             )
         added[name] = vars(layer)[name] = keep(value) if kept_of(value) is None else value
-        self._shapes[key] = networks.shape_of(network)
+        self._shapes[key] = self._shape_of(network)
 
     def set_hooks(self, number: object, told: object, find: Callable[[object], Callable[..., Any]]) -> None:
         """Let the student's hooks on one be those that are told.

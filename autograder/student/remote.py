@@ -23,7 +23,7 @@ from autograder.course.sections import Section
 from autograder.course.settings import Function, Limits
 from autograder.course.submission import Cell
 from autograder.results.grade_report import Problem
-from autograder.sandbox import trees
+from autograder.sandbox import transforms, trees
 from autograder.sandbox.frames import Received, WireError, tensors_of
 from autograder.sandbox.generators import CellSeed
 from autograder.sandbox.process import Workers
@@ -313,6 +313,12 @@ class RemoteRunner(Filling):
         Returns:
             The result, and the declared parameters that were changed although they may not be.
         """
+        if transforms.are_on():
+            known: Any = {"target": target, "operation": operation, "function": function}
+            known |= {"most": most, "looked_at": looked_at, "place": place}
+            return transforms.call_within(  # type: ignore[no-any-return]
+                lambda *args, **named: self.call_remote(origin, args, named, **known), positional, keywords
+            )
         self.host.tell_lists()
         with self.host.calling(origin) as late:
             sent = Sent(self, origin)
@@ -326,7 +332,7 @@ class RemoteRunner(Filling):
                 given, note = Given.to_object(changes, positional, keywords, looked_at), changes.note
                 later = partial(self.instances.changes_at, changes.place)
             request = call_request(positional, keywords, sent, given, is_declared=function is not None)
-            watch_containers(request, given)
+            watch_containers(request, given, later().lends if self.host.held.callbacks else None)
             if target is None:
                 request["name"] = origin
             else:
@@ -338,11 +344,7 @@ class RemoteRunner(Filling):
             is_given = len(positional) > (operation is not None) or bool(keywords)
             self.host.held.later.begin(place or f"{origin} {step}", is_given=is_given)
             if self.host.held.parameters:
-                request["linked"] = [
-                    [i, number]
-                    for i, tensor in enumerate(sent.tensors[: request["inputs"]])
-                    if (number := self.host.held.parameters.number_of(tensor)) is not None
-                ]
+                request["linked"] = self.host.held.parameters.among(sent.tensors[: request["inputs"]])
             inputs, owners = sent.tensors[: request["inputs"]], dict(enumerate(sent.owners))
             effects = sent.effects = Effects(request, inputs, owners, given, note, later, sent.trained)
             try:
@@ -386,7 +388,7 @@ class RemoteRunner(Filling):
         """Turn an untrusted answer to a call into values, and take over what may be changed."""
         if effects.handed:
             self.host.held.part_with(effects.handed)
-            effects.handed = ()
+            effects.handed.clear()
         accept_passed(answer, received, self.host.held.callbacks)
         if "hooks" in answer or "taken" in answer:
             self.accept_hooks(answer, sent.origin)

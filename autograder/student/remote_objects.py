@@ -294,17 +294,32 @@ class RemoteGenerator(RemoteIterator):
 
     def send(self, value: Any) -> Any:
         """Send a value to where the generator waits; return its next item."""
-        return self._item(self._reference.operate("send", self, value))
+        return self._item(self._resumed(lambda: self._reference.operate("send", self, value)))
 
     def throw(self, error: BaseException | type[BaseException]) -> Any:
         """Raise an exception where the generator waits; return its next item."""
         kind = error if isinstance(error, type) else type(error)
         words = "" if isinstance(error, type) else str(error)
-        return self._item(self._reference.operate("throw", self, kind.__name__, words))
+        return self._item(self._resumed(lambda: self._reference.operate("throw", self, kind.__name__, words)))
 
     def close(self) -> None:
         """End the generator."""
-        self.__getattr__("close")()
+        self._resumed(self.__getattr__("close"))
+
+    def _resumed(self, resume: Callable[[], Any]) -> Any:
+        """Let it go on, and take over what it has done meanwhile to the arguments of its call."""
+        try:
+            items = resume()
+        except StudentException:
+            self._take_over()
+            raise
+        self._take_over()
+        return items
+
+    def _take_over(self) -> None:
+        effects = self._reference.effects
+        if effects is not None and effects.are_shown:
+            self._reference.ask(lambda handle: TakeRequest(op="take", object=handle, most=0), "[]")
 
 
 class RemoteCoroutine(RemoteObject):

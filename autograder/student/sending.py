@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
@@ -189,8 +189,14 @@ class Sent(Encoder):
         return None
 
 
-def watch_containers(request: CallRequest, given: Given) -> None:
-    """Ask what a call does to lists, dicts and sets, where it gets any."""
+def watch_containers(request: CallRequest, given: Given, lends: Callable[[str], bool] | None) -> None:
+    """Ask what a call does to lists, dicts and sets, where it gets any.
+
+    Args:
+        request: the call.
+        given: its arguments.
+        lends: whether functions of the rubric's may get one of them from the code; None where none is there.
+    """
     if HOLDING_NOTHING.issuperset(map(type, given.values)):
         return
     places = [
@@ -201,14 +207,17 @@ def watch_containers(request: CallRequest, given: Given) -> None:
     if places:
         request["containers"] = places
         request["given_back"] = [place for place in places if given.shows(given.names[place])]
+        if lends is not None:
+            request["lent"] = [place for place in places if lends(given.names[place])]
 
 
 def _class_by_name(cls: type) -> Tree:
     name = known_classes.name_of_class(cls)
     if name is None:
+        is_trained = issubclass(cls, torch.nn.Module | torch.optim.Optimizer)  # over there, if they make it there
+        function = "" if is_trained else f"pass a function that makes one, `lambda: {cls.__name__}(...)`, or "
         raise WireError(
-            f"the class {cls.__name__} cannot be sent to a student's process; pass a function that makes one,"
-            f" `lambda: {cls.__name__}(...)`, or let an ordinary cell define it"
+            f"the class {cls.__name__} cannot be sent to a student's process; {function}let an ordinary cell define it"
         )
     return {"C": name}
 

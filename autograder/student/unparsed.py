@@ -80,6 +80,11 @@ def missing_in_kernel(name: str, cells: Iterable[Cell], defined: Iterable[str]) 
     return unreached_function(name, tell_label(last.label))
 
 
+def is_of_unwritten_class(failure: Failure, cell: Cell, declared: Iterable[str]) -> bool:
+    """Is it the stub of a declared class that raised? Its criteria say that it is not written yet."""
+    return is_stub(failure) and any(_is_class_stub(cell.source, name) for name in declared)
+
+
 def _is_class_stub(source: str, name: str) -> bool:
     """Does the body of a class raise what stubs raise, as soon as it is defined?"""
     try:

@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 import tiny_course as tiny
 from command_line import autograder
+from typer.testing import CliRunner
 
 from autograder.base.errors import UsageError
 from autograder.base.i18n import same
-from autograder.cli import options
+from autograder.cli import gradebook, options
+from autograder.cli.main import app
 from autograder.course import demo
 from autograder.results.grade_report import GradeReport
 
@@ -276,6 +278,7 @@ def test_check_takes_the_folder_that_holds_the_notebook(course, tmp_path):
     (folder / "tiny.ipynb").unlink()
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
     assert f"{folder / 'tiny.ipynb'}: there is no such file; your notebook must have this name" in errors
+    assert errors.endswith(": rename mine.ipynb, or rename the folder to mine if that was its name\n")
     (folder / "assignment.yaml").unlink()
     _, errors = autograder("check", folder, "--lang", "en", cwd=tmp_path, code=2)
     assert f"{folder}: what a check needs is neither in the notebook's first code cell nor in files beside it" in errors
@@ -397,6 +400,16 @@ def test_a_full_disk_is_one_line_and_a_reader_who_has_gone_none(monkeypatch, cap
         assert said in errors and bool(errors) == bool(said)
     with pytest.raises(OSError, match="mine"), options.full_disks_as_exit_codes():
         raise OSError(errno.ENOENT, "mine")
+
+
+def test_a_format_that_there_is_not_is_said_in_typers_own_words():
+    said = " ".join(CliRunner().invoke(app, ["export", "--to", "nosuch"]).stderr.split())
+    assert "Invalid value for '--to': 'nosuch' is not one of 'csv'" in said
+
+
+def test_regrade_advises_to_let_scores_count_only_where_some_change(capsys):
+    gradebook._tell_moves([], 2, "en", {}, is_written=False, as_json=False)
+    assert capsys.readouterr().out == "0 of 2 change\n"
 
 
 def test_no_bar_is_drawn_for_nothing_and_no_rate_guessed_from_little(capsys):

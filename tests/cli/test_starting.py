@@ -76,15 +76,25 @@ def test_what_is_not_there_is_said_in_the_courses_one_language(tmp_path, monkeyp
     assert said.startswith(f"autograder: {words}") and said.isascii()
 
 
+def test_a_time_that_is_none_is_said_in_the_courses_one_language(tmp_path, monkeypatch):
+    monkeypatch.delenv("AUTOGRADER_LANG", raising=False)
+    new_course(tmp_path, "深度学习", ["zh"])
+    _, said = autograder("extend", "ann", "first_steps", "--until", "2026-13-01", cwd=tmp_path, code=2)
+    assert said.startswith("autograder: 2026-13-01 不是时间；")
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
         (("init", "."), "has all that is needed already"),
+        (("init", ".", "--title", "T"), "--title is for a new course; "),
+        (("init", ".", "--language", "fr"), "nbgrader_config.py:4: c.Autograder.languages: declares en, zh, not fr"),
         (("new", "assignment", "first_steps", "--functions", "f(x)"), "exists already; choose another name"),
         (("new", "assignment", "my-net"), "a name has letters, digits and _"),
         (("new", "assignment", "ps3", "--functions", "f(x"), "is not a signature, such as"),
         (("new", "assignment", "ps3", "--functions", "f(x), f(y)"), "f is given twice"),
         (("new", "assignment", "ps3", "--functions", "f(x, torch)"), "torch: the rubric has this name itself"),
+        (("new", "assignment", "ps3", "--functions", "check(x)"), "check: the notebook imports this name itself"),
         (("new", "assignment", "ps3", "--functions", " "), "name at least one function"),
         (("new", "quiz", "first_quiz"), "exists already; choose another name"),
         (("new", "quiz", "../q"), "a name has letters, digits and _"),
@@ -93,7 +103,9 @@ def test_what_is_not_there_is_said_in_the_courses_one_language(tmp_path, monkeyp
 def test_what_cannot_be_begun_is_one_line(begun, command, words):
     root, _ = begun
     before = sorted(root.rglob("*"))
-    said, errors = autograder(*command, "--lang", "en", cwd=root, code=0 if command[0] == "init" else 2)
+    said, errors = autograder(
+        *command, "--lang", "en", cwd=root, code=0 if command[0] == "init" and "fr" not in command else 2
+    )
     assert words in said + errors and len(errors.splitlines()) <= 1
     assert sorted(root.rglob("*")) == before
 

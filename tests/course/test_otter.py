@@ -133,6 +133,7 @@ def test_what_is_wrong_is_said_in_one_line_with_file_and_cell(tmp_path, cells, s
         ("m.ipynb", '{"cells": [{"cell_type": "code"}]}', "is not a notebook"),
         ("m.ipynb", '{"cells": [{"cell_type": "code", "source": "", "metadata": 3}]}', "is not a notebook"),
         ("m.ipynb", '{"cells": [], "metadata": {"kernelspec": {"name": "ir"}}}', "is in R; only notebooks"),
+        ("table.csv", "a,b", r"is not a notebook \(\.ipynb\); name the master notebook"),
         ("m.Rmd", "# words", "is R Markdown or Quarto; only notebooks in Python"),
     ],
 )

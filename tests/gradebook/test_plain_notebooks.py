@@ -386,6 +386,21 @@ def test_a_cell_that_shows_many_pictures_shows_them_all(outcome):
     assert second[0].data == {"text/plain": "2"}
 
 
+@pytest.mark.parametrize(
+    ("source", "picture"),
+    [
+        ("class P:\n    def _repr_jpeg_(self): return b'j'\n    def __repr__(self): return 'p'\nP()", "image/jpeg"),
+        ("from IPython.display import Image\nImage(b'\\xff\\xd8j', format='jpeg')", "image/jpeg"),
+        ("display({'text/plain': 'p', 'image/jpeg': 'ag=='}, raw=True)", "image/jpeg"),
+        ("display({'text/plain': 'p', 'image/jpeg': 'ag==', 'image/png': 'ag=='}, raw=True)", "image/png"),
+    ],
+)
+def test_a_photograph_is_a_picture_as_well(outcome, source, picture):
+    """One form of it is enough: of those in Jupyter's notebooks, the first is shown."""
+    ((output,),) = outcome(source)
+    assert set(output.data) == {"text/plain", picture}
+
+
 def test_a_notebook_that_takes_too_long_in_all_is_not_run_to_its_end(outcome, monkeypatch):
     monkeypatch.setattr(runner, "_MOST_TIMES", 0.05)
     shown = outcome("import time\ntime.sleep(0.2)\n1", "2", "3")

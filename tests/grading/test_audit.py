@@ -138,6 +138,8 @@ def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp
          "double-triples: 'x' occurs 2 times in the solution of 'double', not once"),
         ([{**TRIPLE, "edits": [{"find": "def double(x):\n  return 2 * x", "replace": "x"}]}],
          "double-triples: 'def double(x):\\n  return 2 * x' stands in the solution of 'double' with other blanks"),
+        ([{**TRIPLE, "edits": [{"find": r"def double(x):\n    return 2 * x", "replace": "x"}]}],
+         r'\n is a line break in double quotes only; write find: "...\n..." instead of single quotes'),
         ([{**TRIPLE, "edits": [{"find": "2 * x", "replace": "2 * x"}]}], "double-triples: the edits change nothing"),
         ([{**TRIPLE, "edits": [{"find": "return 2 * x", "replace": "y = 3 * x\n  return y"}]}],
          "double-triples: with these edits the solution is not Python: line 3, '  return y': unindent does not match"),
@@ -146,7 +148,7 @@ def test_an_assignment_without_mutants_does_not_stop_the_audit_of_the_others(tmp
         ([{**TRIPLE, "explain": {"en": "Thrice."}}], "mutants.double-triples.explain.zh: this key is missing"),
         ([{**TRIPLE, "fails": ["double.valuse"]}], "double-triples: there is no criterion 'double.valuse'"),
     ],
-    ids=["edit", "blanks", "no change", "no Python", "exercise", "twice", "language", "criterion"],
+    ids=["edit", "blanks", "single quotes", "no change", "no Python", "exercise", "twice", "language", "criterion"],
 )  # fmt: skip
 def test_an_authors_mistake_is_refused_with_its_line(tmp_path, mutants, words):
     course = course_with(tmp_path, mutants=mutants)

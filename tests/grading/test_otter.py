@@ -70,8 +70,8 @@ def test_answers_get_what_otter_documents(imported, tmp_path):
 
 def test_what_was_made_and_what_was_not_is_told(imported):
     course, said = imported
-    assert "q1.b: 3 criteria, 3 points" in said and "q4: a person grades it" in said
-    notes = said.partition("not turned, or not quite:\n")[2]
+    assert "q1.b: criteria: 3, points: 3" in said and "q4: a person grades it" in said
+    notes = said.partition("left out, or changed on the way:\n")[2]
     for words in (
         "`solutions_pdf` was left out: the source notebook holds the solutions",
         "`files`: numbers.txt is data/numbers.txt now, in the notebook too",

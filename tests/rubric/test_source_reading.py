@@ -7,7 +7,7 @@ from autograder.base.errors import ConfigError
 from autograder.gradebook import releasing
 from autograder.grading import audit, batch
 from autograder.results.journal import Journal
-from autograder.rubric.source_reading import refuse_replacements, refuse_undeclared
+from autograder.rubric.source_reading import refuse_mistakes, refuse_replacements, refuse_undeclared
 
 IMPORTS = "import numpy as np\nimport torch.nn.functional as F\nimport helpers\nfrom unittest import mock\n"
 
@@ -61,6 +61,33 @@ def test_functions_that_nobody_declares_are_refused(tmp_path, source, said):
     with pytest.raises(ConfigError) as refused:
         refuse_undeclared(file, ["double"])
     assert said in str(refused.value) and refused.value.line in (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("email.massage", "no module email.massage here; is it misspelt? did you mean message? if not, install it"),
+        ("emial.message", "did you mean email?"),
+        ("qqzz.to_be_found", "is it misspelt? if not, install it where you grade"),
+        ("email.message as mail", "is it misspelt?"),
+        ("", "is it misspelt?"),
+        ("email.message", None),
+        ("sys", None),
+        ("os.path", None),
+        ("torch.ops", None),
+        ("torch.made_by_the_package_itself", None),
+    ],
+)
+def test_a_module_to_preload_that_is_missing_is_refused_at_its_line(tmp_path, module, said):
+    settings = f"{tiny.SETTINGS}preload:\n- torch\n- '{module}'\n"
+    assignment = tiny.make(tmp_path, settings=settings).assignment("tiny")
+    if said is None:
+        refuse_mistakes(assignment)
+        return
+    with pytest.raises(ConfigError) as refused:
+        refuse_mistakes(assignment)
+    assert said in str(refused.value) and refused.value.key == "preload"
+    assert module == "" or refused.value.line == settings.count("\n")
 
 
 def graded(course):

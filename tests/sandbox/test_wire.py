@@ -323,6 +323,14 @@ def test_sparse_tensors_stay_sparse(layout):
     assert torch.equal(arrived.to_dense(), tensor.to_dense())
 
 
+def test_a_sparse_tensor_says_whether_an_element_is_there_twice():
+    tensor = torch.sparse_coo_tensor(torch.tensor([[0, 0, 1]]), torch.ones(3), (3,), check_invariants=True)
+    assert not over_the_wire(tensor).is_coalesced()
+    assert over_the_wire(tensor).to_dense().tolist() == [2, 1, 0]
+    arrived = over_the_wire(tensor.coalesce())
+    assert (arrived.is_coalesced(), arrived.values().tolist()) == (True, [2, 1])
+
+
 @pytest.mark.parametrize(
     "lie",
     [
@@ -341,15 +349,17 @@ def test_sparse_tensors_stay_sparse(layout):
         ["structured", ["a", "a"], [1], {"n": 0}, {"n": 0}],
         ["structured", ["a"], [2], {"n": 0}],
         ["masked", {"n": 0}, {"n": 0}],
-        ["sparse", [1 << 30, 1 << 30], {"t": 1}, {"t": 0}],
-        ["sparse", [1, 1], {"t": 1}, {"t": 0}],
+        ["sparse", [1 << 30, 1 << 30], False, {"t": 1}, {"t": 0}],
+        ["sparse", [1, 1], False, {"t": 1}, {"t": 0}],
+        ["sparse", [8, 8], 1, {"t": 1}, {"t": 0}],
+        ["sparse", [8], True, {"t": 2}, {"t": 3}],
         ["__class__"],
         [],
     ],
     ids=str,
 )
 def test_a_standard_value_of_other_parts_is_refused(lie):
-    tensors = [torch.ones(1), torch.full((2, 1), 7)]
+    tensors = [torch.ones(1), torch.full((2, 1), 7), torch.full((1, 2), 7), torch.ones(2)]
     with pytest.raises(WireError):
         Decoder(tensors).decode({"v": lie})
 

@@ -16,11 +16,12 @@ import pytest
 import torch
 
 from autograder import checks
-from autograder.base.errors import StudentError
+from autograder.base.errors import StudentError, StudentException
 from autograder.sandbox import bounds
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import Decoder
 from autograder.sandbox.wire import Connection
+from autograder.student import callbacks
 from autograder.student.calls import describe
 from autograder.student.remote_objects import RemoteObject
 
@@ -303,3 +304,20 @@ def test_what_stands_for_too_much_is_refused(result):
 def test_equal_values_are_not_too_many(open_student):
     student = open_student("def f(): return [(1, 2)] * 5000 + [complex(i, -i) for i in range(5000)]")
     assert len(set(student.f())) == 5001
+
+
+HOARD = """
+def hoard(f, x, n):
+    kept = [f(x) for _ in range(n)]
+    return sum(kept).detach()
+"""
+
+
+def test_what_lies_between_the_ends_of_the_graphs_that_the_code_keeps_is_bounded(open_student, monkeypatch):
+    """But what all of them hold, such as the data, counts once."""
+    monkeypatch.setattr(callbacks, "MAX_GRAPHS_BYTES", 1 << 20)
+    student, x, data = open_student(HOARD), torch.ones(300, requires_grad=True), torch.ones(600, 300)
+    with pytest.raises(StudentException, match="too many results with gradients are kept"):
+        student.hoard(lambda x: (x[:, None] * x).exp().sum(), x, 20)
+    assert student.hoard(lambda x: (data @ x).sum(), x, 20) == 20 * 600 * 300
+    assert student.hoard(lambda x: (x[:, None] * x).exp().sum(), x, 5) > 0

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 
 import numpy as np
@@ -835,6 +836,19 @@ def test_lists_that_hold_one_another_do_not_go_on_for_ever(open_runner, lies):
         kept(open_runner, [[[0], 7], [[0, 1], 8]], *lies, changes=["x"])
 
 
+def test_a_list_that_stands_for_much_is_not_walked_through_again_and_again(open_runner):
+    """In lists thirty deep, each of which has a number, or by way of itself."""
+    row = [{"&": [1, [0] * 2000]}, *[{"=": 1}] * 1900]
+    deep, around = {"L": 7}, {"L": [8, [{"L": 7}]]}
+    for number in range(30):
+        deep = {"L": [100 + number, [deep]]}
+    begun = time.process_time()
+    kept(open_runner, [[[0], 7]], {"lists": [{"L": [7, row]}]}, {"lists": [deep]}, changes=["x"])
+    with pytest.raises(BadReply, match="contains itself"):
+        kept(open_runner, [[[0], 7], [[0, 1], 8]], {"lists": [around, {"L": [100, [{"L": 7}]]}]}, changes=["x"])
+    assert time.process_time() - begun < 2
+
+
 @pytest.mark.parametrize("lie", [{"lists": [{"L": [7, {"m": []}]}]}, {"lists": [{"L": [7, 3]}]}], ids=json.dumps)
 def test_a_list_of_ours_that_was_kept_stays_one(open_runner, lie):
     with pytest.raises(BadReply):
@@ -882,6 +896,24 @@ def test_a_function_of_ours_gets_no_tensor_that_it_is_not(open_runner, lie):
     with opened(open_runner, [lambda answer: asks + answer]) as (_, student), pytest.raises(BadReply):
         student.f({"f": lambda given: given.zero_(), "x": x}, y)
     assert (x.eq(3).all(), y.eq(5).all()) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"outputs": lie} for lie in (3, [], [0, 0], [1], [-1], [[0]], ["0"], [True])),
+        *({"wanted": lie} for lie in (3, [0], [7], [-1], ["1"])),
+        {"vectors": []},
+    ],
+    ids=json.dumps,
+)
+def test_gradients_go_back_from_one_tensor_that_was_passed(open_runner, lie):
+    asks = {"callback": None, "outputs": [0], "create_graph": False, "wanted": []} | lie
+    vectors = asks.pop("vectors", [torch.ones(2, 2)])
+    weight, y = arguments()
+    with opened(open_runner, [lambda answer: pack(asks, vectors) + answer]) as (_, student), pytest.raises(BadReply):
+        student.f({"x": weight * 2}, y)
+    assert weight.grad is None
 
 
 @pytest.mark.parametrize("said", [{"kept_lists": [[[0], 7]]}, {"aliases": [[0, 0]]}])

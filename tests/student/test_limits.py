@@ -27,6 +27,7 @@ FORBIDDEN = {
     "%%writefile doubling.py\nx = 1": "%%writefile doubling.py did nothing: no files can be written here",
     "import subprocess\nsubprocess.run(['ls'])": PROCESS,
     "import os\nos.popen('ls')": PROCESS,
+    "import subprocess\nsubprocess.run(['/bin/ls'], close_fds=False)": PROCESS,
     "import os\nos.fork()": PROCESS,
     "import multiprocessing\nmultiprocessing.Process(target=print).start()": PROCESS,
     "import multiprocessing\nmultiprocessing.Pool(2)": "the pool works with threads",

@@ -1,5 +1,7 @@
 """A list, dict or set that the code gives a function of the rubric's again and again is one on both sides."""
 
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from autograder.student.instances import Instances
 
 SOURCE = """
 import torch
+from collections import deque
 def fill(f, n=3):
     state = {}
     for i in range(n): f(state)
@@ -18,6 +21,26 @@ def own(f, n=3):
     for i in range(n):
         seen.append([i])
         f(seen, of=seen[0])
+def link(f, new):
+    first = [1]
+    f(first)
+    first.append(new)
+    f(new)
+    f(first)
+    return first
+def rows(f):
+    own = [[1], ([2],)]
+    f(own)
+    f(own)
+    return own
+def grow(f, state):
+    for i in range(3):
+        state.append([i])
+        f(state)
+def held(f, n):
+    for i in range(n):
+        one = deque([i])
+        f(one)
 def fresh(f, n):
     for i in range(n): f([i], {"i": [i]})
 def each(f, state, n=3):
@@ -95,6 +118,25 @@ def _theirs_by_name(student):
     return [rows is seen[0][0] for rows, _ in seen], seen[-1]
 
 
+def _one_in_another(student):
+    seen, inner = [], [6]
+
+    def f(given):
+        seen.append(given)
+        given.append(8)
+
+    first = student.link(f, [[5], inner, inner])
+    return first, seen[2] is seen[0] is first, seen[0][2] is seen[1]
+
+
+def _in_one(student):
+    def f(given):
+        given[0].append(3)
+        given[1][0].append(4)
+
+    return student.rows(f)
+
+
 def _ours(student):
     state, are_same = {}, []
 
@@ -138,6 +180,8 @@ def _until_it_raises(student):
     [
         (_theirs, ({0: 1, 1: 1, 2: 1}, [{0: 1, 1: 1, 2: 1}] * 3, [True] * 3)),
         (_theirs_by_name, ([True] * 3, ([[0], [1], [2]], True))),
+        (_one_in_another, ([1, 8, [[5], [6], [6], 8], 8], True, True)),
+        (_in_one, [[1, 3, 3], ([2, 4, 4],)]),
         (_of_an_object, (True, {0: 0, 1: 1, 2: 2}, [(True, True)] * 3)),
     ],
 )
@@ -175,6 +219,22 @@ def test_it_is_another_one_where_the_reference_gives_none_of_ours(open_student):
     trainer = student.Trainer(lambda trainer, given: f(given), kept := [[3], [1]])
     student.pass_on(trainer)
     assert (kept, seen) == ([[3], [1]], [[[1, 2], [3]]])
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"), [((), [[3]]), (("state",), [[3], [0], 8, [1], 8, [2], 8])], ids=["may not", "may"]
+)
+def test_the_code_may_go_on_with_that_other_one(open_student, changes, after):
+    student, rows, seen = open_student(SOURCE, changes={"grow": changes}), [[3]], []
+
+    def f(given):
+        given.append(8)
+        seen.append(len(given))
+
+    with criterion_scope(hidden=False):
+        student.grow(f, rows)
+        assert last_call().changed == ([] if changes else ["state"])
+    assert (rows, seen) == (after, [3, 5, 7])
 
 
 def test_what_a_function_of_ours_does_to_it_is_not_held_against_the_code(open_student):
@@ -244,6 +304,17 @@ def test_what_nobody_has_any_more_costs_nothing(open_student):
     student.fill(lambda state: None)
     student.each(lambda state: None, {})
     assert not held.has_lists
+
+
+def test_what_nobody_has_any_more_is_not_there_until_the_call_is_over(student):
+    seen, there = [], []
+
+    def f(given):
+        there.append(sum(one() is not None for one in seen))
+        seen.append(weakref.ref(given))
+
+    student.held(f, 10)
+    assert max(there) <= 1
 
 
 def test_what_is_as_it_was_by_the_end_has_not_been_changed(judged):

@@ -43,12 +43,26 @@ class Transferred(nn.Module):
         nn.init.ones_(net[-1].weight)
     def forward(self, x): return self.net(x)
 
+class Graph:
+    def __init__(self, x): self.x = x
+    def doubled(self): return 2 * self.x
+def train(net, graph):
+    optimiser, losses = torch.optim.SGD(net.parameters(), lr=0.01), []
+    for _ in range(3):
+        optimiser.zero_grad()
+        loss = net(graph).square().sum()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
 class Trainer:
     def __init__(self, net): self.net = net
     def fit(self):
         self.net.best_loss, self.net.history = 0.5, [1]
     def more(self): self.net.history.append(len(self.net.history) + 1)
     def told(self): return self.net.best_loss, list(self.net.history)
+def hold_itself(net): net.parts = (net,)
 def adorn(net):
     net.best_loss, net.history, net.mask = 0.3, [1.0], torch.ones(2)
     net.trainer, net.act = Trainer(net), lambda x: x + 1
@@ -106,7 +120,7 @@ def last_of_keeper(keeper): return keeper.net[-1][-1]
 def count_layers(net): return len(net)
 def items(net): return [layer for layer in net]
 """
-DECLARED = ["Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
+DECLARED = ["Graph(x)", "Extractor(net, name)", "GradCam(net, name)", "Keeper(net)", "Transferred(net)"]
 
 
 @pytest.fixture(params=["open_student", "open_local"])
@@ -140,6 +154,31 @@ def test_a_hook_runs_wherever_the_network_is_called(student, make, name):
     extractor.remove()
     net(torch.ones(1, 2))
     assert extractor.seen == expected
+
+
+class OfGraphs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 1)
+
+    def forward(self, graph):
+        return self.fc(graph.x) + self.fc(graph.doubled())
+
+
+@pytest.mark.parametrize("wrap", [lambda net: net, nn.Sequential])
+def test_a_network_that_asks_their_object_while_it_runs_is_trained(student, wrap):
+    net, twin = wrap(OfGraphs()), wrap(OfGraphs())
+    twin.load_state_dict(net.state_dict())
+    graph = student.Graph(torch.ones(3, 2))
+    losses = student.train(net, graph)
+    assert losses[2] < losses[1] < losses[0]
+    optimiser = torch.optim.SGD(twin.parameters(), lr=0.01)
+    for _ in range(3):
+        optimiser.zero_grad()
+        twin(graph).square().sum().backward()
+        optimiser.step()
+    assert all(map(torch.allclose, net.parameters(), twin.parameters()))
+    assert student.train(net, graph)[0] < losses[2]
 
 
 def test_a_hook_runs_in_the_call_that_puts_it_on(student):
@@ -365,6 +404,13 @@ def test_attributes_that_the_rubric_has_written_stay_its_own(open_student):
     with pytest.raises(StudentError, match="has a `name` of its own"):
         student.call_it_forward(net)
     assert (net.calls, net.name) == (0, "ours")
+
+
+def test_a_network_that_the_code_lets_hold_itself_is_not_walked_through_for_ever(open_student):
+    student, net = open_student(SOURCE), nn.Sequential(nn.Linear(2, 2))
+    student.hold_itself(net)
+    with pytest.raises(StudentError, match="to what holds this network"):
+        student.call(net, torch.ones(1, 2))
 
 
 def test_a_layer_that_comes_back_is_the_one_that_was_passed(student):

@@ -30,6 +30,8 @@ def yields(a):
     yield a
     a.append(1)
     yield a
+def again_and_again(a, n):
+    for _ in range(n): yield a
 def each(a, b):
     for i in range(2):
         a.append(i)
@@ -77,6 +79,11 @@ def test_it_is_one_in_several_arguments(runner, request):
     student.put(row, other)
     assert row[-1] is other
     assert student.call(lambda a, b: (a.append(a is b["x"]), b["x"].append(2))) == [1, True, 2]
+
+
+def test_it_may_come_back_again_and_again(open_student):
+    large = ["x" * 200_000]
+    assert all(one is large for one in open_student(SOURCE).again_and_again(large, 30))
 
 
 @pytest.mark.parametrize("runner", ["open_student", "open_local"])

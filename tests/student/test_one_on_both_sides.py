@@ -12,6 +12,7 @@ from torch import nn
 
 from autograder.base.errors import StudentError
 from autograder.sandbox.frames import WireError
+from autograder.student.instances import Instances
 
 OBJECTS = """
 import random
@@ -28,9 +29,12 @@ class Descent:
     def step(self):
         for p in self.params:
             if p.grad is not None: p -= self.lr * p.grad
+    def add(self, params): self.params += params
+    def add_param_group(self, group): self.params += group["params"]
 
 class Optimizer(torch.optim.Optimizer):
     def __init__(self, params, lr): super().__init__(params, {"lr": lr})
+    def moments(self): return {p: torch.zeros_like(p) for group in self.param_groups for p in group["params"]}
     def step(self, closure):
         with torch.enable_grad(): first = closure()
         with torch.no_grad():
@@ -59,6 +63,8 @@ class Trainer:
         ((self.net(X) - y) ** 2).mean().backward()
         self.step.step()
 
+def named(names, net): return [names[p] for p in net.parameters()]
+def vectors(net): return {p for p in net.parameters() if p.dim() == 1}
 def groups(net):
     return [{"params": [net.q.weight, net.k.weight], "weight_decay": 0.1}, {"params": [net.q.bias, net.k.bias]}]
 
@@ -132,6 +138,8 @@ CLASSES = (
     "Affine(w)",
     "Attention(d, activation)",
     "groups(net)",
+    "named(names, net)",
+    "vectors(net)",
     "Trainer(net)",
     "Learner(net, loss, lr)",
     "Layer()",
@@ -254,6 +262,41 @@ def test_a_closure_of_ours_asks_their_object_in_turn(student):
 
     assert optimiser.step(closure) == (4.0, 1.0)
     assert weight.grad.tolist() == [2.0]
+
+
+@pytest.mark.parametrize("is_done_by_reference", [True, False])
+@pytest.mark.parametrize(
+    ("name", "add", "arguments"),
+    [
+        ("Descent", lambda optimiser, p: optimiser.add([p]), []),
+        ("Descent", lambda optimiser, p: optimiser.add_param_group({"params": [p]}), []),
+        ("Optimizer", lambda optimiser, p: optimiser.add_param_group({"params": [p]}), [lambda: torch.zeros(())]),
+    ],
+)
+def test_a_parameter_that_a_method_gets_is_trained_where_the_reference_does_so(
+    open_student, name, add, arguments, is_done_by_reference
+):
+    instances = Instances({name}, is_learning=is_done_by_reference)
+    first, later = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.ones(2))
+    first.grad, later.grad = torch.ones(1), torch.ones(2)
+    for _ in range(2):
+        student = open_student(OBJECTS, declare=CLASSES, changes=CHANGES, instances=instances)
+        optimiser = getattr(student, name)([first], 0.5)
+        add(optimiser, later)
+        optimiser.step(*arguments)
+        instances.is_learning = False
+    assert (first.tolist(), later.tolist()) == ([-1], [0, 0] if is_done_by_reference else [1, 1])
+
+
+def test_parameters_may_be_keys(student):
+    net = nn.Linear(2, 1)
+    for params in (list(net.parameters()), list(student.Attention(2, nn.Identity()).parameters())):
+        moments = student.Optimizer(params, 0.1).moments()
+        assert list(moments) == params
+        assert moments[params[1]].shape == params[1].shape
+    names = {p: name for name, p in net.named_parameters()}
+    assert student.named(names, net) == ["weight", "bias"]
+    assert student.vectors(net) == {net.bias}
 
 
 def test_what_an_object_may_not_change_is_held_against_it(open_student):

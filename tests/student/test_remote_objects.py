@@ -543,7 +543,11 @@ def test_classes_that_both_sides_have_can_be_passed(open_student):
     student = open_student(CONTAINERS, declare=["make(cls)"])
     assert student.make(nn.Linear)(torch.zeros(4, 2)).shape == (4, 1)
     assert [student.kind(x) for x in ({1}, frozenset({1}), b"a")] == ["set", "frozenset", "bytes"]
-    for thing, way_round in ((type("Own", (), {}), r"pass a function that makes one"), (object(), "instead")):
+    for thing, way_round in (
+        (type("Own", (), {}), "pass a function that makes one"),
+        (type("Own", (nn.Linear,), {}), "process; let an ordinary cell define it"),
+        (object(), "instead"),
+    ):
         with pytest.raises(WireError, match=f"cannot be sent .*{way_round}"):
             student.kind(thing)
 

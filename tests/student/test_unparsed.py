@@ -61,6 +61,19 @@ def test_a_class_whose_stub_raises_while_it_is_defined_is_not_written_yet(open_s
     student = open_student("class Mean:\n    # your code here\n    raise NotImplementedError()", declare=["Mean()"])
     with pytest.raises(NotDefined, match=r"^`Mean` is not written yet"):
         student.Mean()
+    assert problems(student) == []  # that is all there is to say
+
+
+def test_a_stub_of_what_nobody_declares_is_a_problem_of_its_cell(open_student):
+    student = open_student(
+        "class Helper:\n    raise NotImplementedError()",
+        "raise NotImplementedError()",
+        "def f(): return Helper()",
+        declare=["f()"],
+    )
+    with pytest.raises(StudentError, match="Helper"):
+        student.f()
+    assert [(kind, cell) for kind, cell, _ in problems(student)] == [("cell-error", 1), ("cell-error", 2)]
 
 
 def test_what_stands_before_the_error_is_there(open_student):

@@ -10,6 +10,7 @@ import inspect
 import math
 
 import pytest
+import torch
 from torch import nn
 
 from autograder.base.errors import StudentException
@@ -234,11 +235,36 @@ def test_what_a_partial_function_is_of_is_known(open_student):
     assert (found(5), found.args) == (5, (3,))
 
 
-def test_an_exception_is_thrown_into_a_generator(open_student):
-    generator = open_student(SOURCE).echo()
+def test_an_exception_is_thrown_into_a_generator(student):
+    generator = student.echo()
     assert (next(generator), generator.throw(ValueError("x"))) == ("ready", "caught")
     with pytest.raises(KeyError):
         generator.throw(KeyError("k"))
+
+
+@pytest.mark.parametrize("runner", ["open_student", "open_local"])
+def test_what_a_generator_does_when_it_is_resumed_is_done_to_its_arguments(request, runner):
+    source = """
+def noted(log, x):
+    try:
+        while True:
+            try: log.append((yield len(log)))
+            except ValueError as error: log.append(str(error))
+            x += 1
+    finally: log.append("closed")
+"""
+    student = request.getfixturevalue(runner)(source, changes={"noted": ["log", "x"]})
+    log, x = [], torch.zeros(1)
+    generator = student.noted(log, x)
+    assert (next(generator), generator.send(3), log, x.item()) == (0, 1, [3], 1)
+    assert (generator.throw(ValueError("no")), log, x.item()) == (2, [3, "no"], 2)
+    with pytest.raises(KeyError):
+        generator.throw(KeyError("k"))
+    assert log == [3, "no", "closed"]
+    other = student.noted(log, x)
+    next(other)
+    other.close()
+    assert log == [3, "no", "closed", "closed"]
 
 
 def test_what_is_asynchronous_is_awaited(student):

@@ -57,6 +57,8 @@ def read_cells(path: Path) -> list[Cell]:
     if path.suffix.lower() in (".rmd", ".qmd"):
         words = text("{file}: is R Markdown or Quarto; only notebooks in Python (.ipynb) can be imported", file=path)
         raise UsageError(words)
+    if path.suffix.lower() != ".ipynb":
+        raise UsageError(text("{file}: is not a notebook (.ipynb); name the master notebook", file=path))
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         language = _language(content.get("metadata", {}))

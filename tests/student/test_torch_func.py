@@ -1,0 +1,100 @@
+"""Transforms of `torch.func` stand around functions in the other process as around one's own, and around each other."""
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+
+SOURCE = """
+import torch
+from torch import nn
+from torch.func import functional_call, grad, vmap
+
+def bent(x, weights, *, by=2.0):
+    y = torch.tanh(x * weights["w"]).pow(2).sum() * by
+    return {"y": y, "n": len(x), "positive": (x > 0).sum()}
+
+def transformed(how, f, *arguments):
+    return eval(how, vars(torch.func))(f, *arguments)
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+    def forward(self, x): return torch.sin(self.layer(x)).sum(-1)
+
+def per_sample(net, X):
+    weights = {name: p.detach() for name, p in net.named_parameters()}
+    return vmap(grad(lambda weights, x: functional_call(net, weights, (x,))), (None, 0))(weights, X)
+"""
+HOWS = [
+    "lambda f, x, w: grad(lambda x: f(x, w)['y'])(x[0])",
+    "lambda f, x, w: grad(lambda w: f(x, w, by=3.0)['y'])(w)['w']",
+    "lambda f, x, w: grad(lambda v: v.sum() * f(x, w)['y'])(x[0])",
+    "lambda f, x, w: grad(lambda x: grad(lambda x: f(x, w)['y'])(x).sum())(x[0])",
+    "lambda f, x, w: vmap(lambda x: f(x, w)['positive'])(x)",
+    "lambda f, x, w: vmap(lambda x: f(x, {'w': w['w'][:1]})['y'], in_dims=1)(x)",
+    "lambda f, x, w: vmap(grad(lambda x: f(x, w)['y']))(x)",
+    "lambda f, x, w: jacrev(lambda x: f(x, w)['y'])(x)",
+    "lambda f, x, w: hessian(lambda x: f(x, w)['y'])(x[0])",
+    "lambda f, x, w: jvp(grad(lambda x: f(x, w)['y']), (x[0],), (x[1],))[1]",
+    "lambda f, x, w: vjp(lambda x: f(x, w)['y'], x)[1](x.new_tensor(2.0))[0]",
+]
+
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # torch's `jvp`
+
+
+def bent(x, weights, *, by=2.0):
+    y = torch.tanh(x * weights["w"]).pow(2).sum() * by
+    return {"y": y, "n": len(x), "positive": (x > 0).sum()}
+
+
+@pytest.fixture(params=["open_student", "open_local"])
+def student(request):
+    declare = ["bent(x, weights, *, by=2.0)", "transformed(how, f, *arguments)", "Net()", "per_sample(net, X)"]
+    limits = {"call_s": 20} if request.param == "open_student" else {}  # torch imports much with its first transform
+    return request.getfixturevalue(request.param)(SOURCE, declare=declare, **limits)
+
+
+@pytest.fixture
+def x():
+    return torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+
+
+def test_ours_around_their_function_and_theirs_around_ours(student, x):
+    weights = {"w": torch.tensor([0.5, -1.0, 2.0])}
+    for how in HOWS:
+        transformed = eval(how, vars(torch.func))
+        expected = transformed(bent, x, weights)
+        torch.testing.assert_close(transformed(student.bent, x, weights), expected, msg=how)
+        torch.testing.assert_close(student.transformed(how, bent, x, weights), expected, msg=how)
+
+
+def test_what_a_batch_gave_has_its_gradient(student, x):
+    weight = torch.ones(3, requires_grad=True)
+    vmap(lambda row: student.bent(row, {"w": weight})["y"])(x).sum().backward()
+    torch.testing.assert_close(weight.grad, grad(lambda w: bent(x, {"w": w})["y"])(torch.ones(3)))
+
+
+def test_a_network_of_theirs_is_called_with_other_weights(student, x):
+    net = student.Net()
+    torch.testing.assert_close(vmap(net)(x), net(x))
+    weights = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
+    assert functional_call(net, weights, (x,)).tolist() == [0] * 4
+    assert net(x).abs().min() > 0
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, x):
+        return torch.sin(self.layer(x)).sum(-1)
+
+
+def test_a_network_of_ours_is_called_with_each_row(student, x):
+    for net in (Net(), student.Net()):
+        found = student.per_sample(net, x)
+        net(x).sum().backward()
+        torch.testing.assert_close(found["layer.weight"].sum(0), net.layer.weight.grad)
