@@ -6,6 +6,7 @@ place, so that a person finds the reason where they would look for the work.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +94,8 @@ def _find(
         found = printable(fitting[0].name)
         words = text("{expected} was expected; {found} was graded", expected=expected, found=found)
         return HandedIn(fitting[0], Problem.of("missing", words))
-    if not fitting:
-        return None
+    if not fitting:  # a folder or a link that leads nowhere is nothing to be read, but it is not nothing
+        return HandedIn(folder / expected) if os.path.lexists(folder / expected) else None
     names = same(", ".join(printable(file.name) for file in fitting))
     words = text("{expected} was expected; it is unclear which of {found} to grade", expected=expected, found=names)
     return HandedIn(None, Problem.of("missing", words), is_lost=True)

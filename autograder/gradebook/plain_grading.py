@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from autograder.base.files import FolderInPlace, replaced_together
 from autograder.base.i18n import Text, first_of, text
@@ -197,8 +197,8 @@ class PlainGrading:
         self._gradebook = self._opened.enter_context(self._nbgrader.open())
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._opened.close()
+    def __exit__(self, *error: Any) -> None:
+        self._opened.__exit__(*error)  # which says in one line what cannot be written
 
 
 def _completed(

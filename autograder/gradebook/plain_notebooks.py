@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from autograder.base.errors import SandboxError, StudentCrash, StudentError, StudentTimeout
+from autograder.base.errors import SandboxError, StudentError, StudentTimeout
 from autograder.base.i18n import Text, same, text
 from autograder.base.run_folder import RunFolder
 from autograder.gradebook import autograded
@@ -46,7 +46,6 @@ _TEMPORARY, _WORK = "tmp", "work"
 UNDONE = "autograder_undone"
 """In a cell's metadata once it has run: it asked for a program, which was not started."""
 _PRETTY = "IPython.lib.pretty"
-_ENDED = {StudentTimeout: "cell-timeout", StudentCrash: "cell-crash"}
 
 
 class NotebookRunner:
@@ -195,8 +194,8 @@ class NotebookRunner:
                                 cell.metadata[UNDONE] = True
                     except StudentError as error:
                         cell.outputs = [error_output(type(error).__name__, error.text.en)]
-                        if (kind := _ENDED.get(type(error))) is not None:
-                            self._ended.append(Problem.of(kind, error.text, cell=number + 1))
+                        kind = "cell-timeout" if isinstance(error, StudentTimeout) else "cell-crash"
+                        self._ended.append(Problem.of(kind, error.text, cell=number + 1))
                         return number
                     except WireError:
                         words = text("this cell is too long and was left out")

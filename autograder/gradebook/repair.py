@@ -92,6 +92,10 @@ def parse(content: str) -> tuple[NotebookNode, tuple[Problem, ...]]:
             values = json.loads(content)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # Python's words are for those who can set its limit
+        raise ValueError("a number in it has too many digits") from None
     problems = format_problems(values)
     return repaired(values), problems
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,14 +20,25 @@ from command_line import autograder
 from listening import all_standing_by
 from nbgrader.apps.api import NbGraderAPI
 from rich.console import Console
+from sqlalchemy.exc import OperationalError
 
+from autograder.base.errors import GradebookError
 from autograder.base.run_folder import RunFolder
 from autograder.course.configuration import CONFIG_FILE
 from autograder.course.course import Course
-from autograder.gradebook import cell_outputs, counting, plain_feedback, plain_grading, releasing, source_check
+from autograder.gradebook import (
+    cell_outputs,
+    counting,
+    handed_in,
+    plain_feedback,
+    plain_grading,
+    releasing,
+    source_check,
+)
 from autograder.gradebook.nbgrader_course import NbgraderCourse
 from autograder.gradebook.plain_grading import PlainGrading
 from autograder.gradebook.plain_reports import reports_of
+from autograder.gradebook.released_notebook import SourceNotebook
 from autograder.report import terminal
 from autograder.results import journal
 from autograder.results.journal import Journal
@@ -227,6 +239,23 @@ worker._send({"failed": None})
 """
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (Path.mkdir, "a.ipynb is not a file"),
+        (os.mkfifo, "a.ipynb is not a file"),
+        (lambda path: path.symlink_to("nowhere"), "a.ipynb is a link; hand in the file itself"),
+        (lambda path: path.write_text('{"cells": [], "n": ' + "9" * 5000 + "}"), "a number in it has too many digits"),
+    ],
+    ids=["folder", "pipe", "link", "digits"],
+)
+def test_what_stands_in_the_place_of_a_notebook_is_called_what_it_is(tmp_path, make, words):
+    source = SourceNotebook("", "a", {}, {})
+    assert handed_in.find(tmp_path, [source])["a"].odd.kind == "missing"
+    make(tmp_path / "a.ipynb")
+    assert words in handed_in.read(handed_in.find(tmp_path, [source])["a"]).unread.en
+
+
 def test_an_answer_whose_cell_is_lost_waits_for_a_person_unless_there_is_nothing_to_read(course):
     """As when cells are copied into another notebook: tests are added and run, words may stand in any cell."""
     copied, cut = notebook("a", RIGHT), notebook("a", RIGHT)
@@ -387,6 +416,21 @@ def test_another_answer_in_words_is_asked_about_once_more_whenever_the_run_was_k
     assert grade(course)[1].written == bool(killed)
     assert scores(course, "ann", "a_why") == (None, 3, None, True)
     assert not list(place.parent.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(28, "disk full", "autograded/fay"), OperationalError("", {}, sqlite3.OperationalError("disk full"))],
+    ids=["folders", "database"],
+)
+def test_what_cannot_be_written_is_one_line(course, error):
+    with (
+        pytest.raises(GradebookError, match="disk full") as raised,
+        Journal(course.root / "results.jsonl") as journal,
+        PlainGrading(course, journal, processes=1),
+    ):
+        raise error
+    assert "\n" not in raised.value.text.en
 
 
 def test_the_command_grades_both_kinds_and_says_what_cannot_be_run(course):

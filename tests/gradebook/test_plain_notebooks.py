@@ -278,6 +278,20 @@ def test_a_cell_that_ended_its_process_keeps_its_number(ours, tmp_path):
     assert notebook.cells[3].outputs[0].data["text/plain"] == "('2', 1)"
 
 
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        ("import os; os._exit(0)", "cell-crash", "ended its own process"),
+        ("import os\nfor n in range(3, 30):\n    try: os.write(n, b'\\xff' * 5000)\n    except OSError: pass",
+         "cell-crash", "what came back cannot be used"),
+        ("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass", "cell-timeout", "did not finish"),
+    ],
+)  # fmt: skip
+def test_whatever_ends_a_process_is_said_in_the_report(ours, tmp_path, code, kind, words):
+    (problem,) = ours.run(from_dict(tiny.notebook("1", code)), tmp_path)
+    assert (problem.kind, problem.cell) == (kind, 2) and words in problem.text.en
+
+
 def test_folders_inside_folders_do_no_harm_to_the_next_one(ours, outcome, tmp_path):
     deep = "import os\nfor n in range(3000):\n    os.mkdir('d' * 200)\n    os.chdir('d' * 200)"
     outcome(deep)
