@@ -28,19 +28,22 @@ def in_words(said: str) -> Text:
         said: the author's own words, if there are any, and what pytest adds: the condition and where its values are
             from.
     """
-    lines = said.splitlines()
-    explained = [found.groups() for line in lines if (found := _EXPLAINS.fullmatch(line))]
-    others = [line for line in lines if not _EXPLAINS.fullmatch(line)]
-    place = next((place for place, line in enumerate(others) if line.startswith(_ASSERTS)), None)
-    if place is None:
+    lines = said.split("\n")  # pytest writes those in values as `\\n`
+    places = [place for place, line in enumerate(lines) if line.startswith(_ASSERTS)]
+    if not places:
         return same(said)
-    condition, values = others[place].removeprefix(_ASSERTS), list(_values(explained))
-    if condition in ("False", "not True") and values:
-        condition = condition.removesuffix("False").removesuffix("True") + values.pop(0)[1]
+    place = places[-1]  # the author's own words stand before it
+    found = [_EXPLAINS.fullmatch(line) for line in lines[place + 1 :]]
+    others = [line for line, explains in zip(lines[place + 1 :], found, strict=True) if not explains and line.strip()]
+    condition = lines[place].removeprefix(_ASSERTS)
+    values = list(_values([explains.groups() for explains in found if explains]))
+    for value, prefix in (("False", ""), ("True", "not ")):
+        if condition == prefix + value and values and values[0][0] == value:
+            condition = prefix + values.pop(0)[1]
     return (
-        same("".join(f"{line}\n" for line in others[:place]))
+        same("".join(f"{line}\n" for line in lines[:place]))
         + _does_not_hold(condition)
-        + same("".join(f"\n{line}" for line in others[place + 1 :] if line.strip()))
+        + same("".join(f"\n{line}" for line in others))
         + same("".join(f"\n  {value} = {source}" for value, source in values))
     )
 

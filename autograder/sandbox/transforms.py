@@ -8,38 +8,110 @@ kind, so that transforms may stand around each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch._C._functorch import TransformType
 from torch.utils import _pytree as trees
 
 _Function = Callable[..., tuple[torch.Tensor, ...]]
+_Graph = tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]
+"""What a function was called with and what it returned."""
 
 
 def are_on() -> bool:
-    """Return whether a transform is at work."""
-    return torch._C._functorch.peek_interpreter_stack() is not None  # nothing public tells
+    """Return whether a transform is at work, or tensors have tangents."""
+    return torch._C._functorch.peek_interpreter_stack() is not None or _has_tangents()  # nothing public tells
+
+
+def _has_tangents() -> bool:
+    return torch.autograd.forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
 
 
 def call_within(call: Callable[..., Any], positional: Sequence[Any], keywords: dict[str, Any]) -> Any:
-    """Call a function of the other process while a transform is at work."""
-    values, form = trees.tree_flatten((list(positional), keywords))
-    places = [place for place, value in enumerate(values) if isinstance(value, torch.Tensor)]
-    results: list[Any] = []
+    """Call a function of the other process while a transform is at work.
 
-    def on_tensors(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        own = list(values)
-        for place, tensor in zip(places, tensors, strict=True):
+    Raises:
+        RuntimeError: what the function does is to be traced, or it does not give the same kind of result for each row.
+    """
+    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None:
+        raise RuntimeError("a function that runs in another process cannot be traced, as by `linearize`; use `jvp`")
+    function = _OnTensors(call, positional, keywords)
+    found = iter(_Called.apply(function, *function.tensors))
+    values, form = trees.tree_flatten(function.result, is_leaf=_is_without_tensors)
+    return trees.tree_unflatten([next(found) if isinstance(value, torch.Tensor) else value for value in values], form)
+
+
+class _OnTensors:
+    """A function of the other process, which gets the tensors among some arguments.
+
+    Attributes:
+        tensors: those that are there.
+        is_only_batched: whether the transforms that are at work do nothing but `vmap`.
+        result: what it has returned last, with tensors of one row.
+    """
+
+    def __init__(self, call: Callable[..., Any], positional: Sequence[Any], keywords: dict[str, Any]) -> None:
+        self._call = call
+        # a list without tensors is passed itself: the code may be meant to change it
+        self._values, self._form = trees.tree_flatten((list(positional), keywords), is_leaf=_is_without_tensors)
+        self._places = [place for place, value in enumerate(self._values) if isinstance(value, torch.Tensor)]
+        self.tensors = [self._values[place] for place in self._places]
+        stack = torch._C._functorch.get_interpreter_stack() or ()
+        self.is_only_batched = not _has_tangents() and all(one.key() == TransformType.Vmap for one in stack)
+        self._records = torch.is_grad_enabled()
+        self._differentiated = [self._records and _is_differentiated(one) for one in self.tensors]
+        self._places_found: Any = None
+        self._known: dict[Any, tuple[Any, _Graph]] = {}
+
+    def __call__(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        if not self._records or torch.is_grad_enabled():
+            return self._results(tensors)
+        # that torch records nothing here is for its own sake: the code may look at it, and may go back itself
+        with torch.enable_grad():
+            pairs = zip(tensors, self._differentiated, strict=True)
+            inputs = [_leaf(one) if is_differentiated else one for one, is_differentiated in pairs]
+            outputs = self._results(inputs)
+        if any(self._differentiated):
+            self._known[tuple(map(_version, tensors))] = tensors, (inputs, outputs)
+        return tuple(one.detach() for one in outputs)
+
+    def _results(self, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        own = list(self._values)
+        for place, tensor in zip(self._places, tensors, strict=True):
             own[place] = tensor
-        arguments, named = trees.tree_unflatten(own, form)
-        results[:] = trees.tree_flatten(call(*arguments, **named))
-        return tuple(value for value in results[0] if isinstance(value, torch.Tensor))
+        positional, keywords = trees.tree_unflatten(own, self._form)
+        self.result = self._call(*positional, **keywords)
+        values, form = trees.tree_flatten(self.result)
+        found = form, [isinstance(value, torch.Tensor) for value in values]
+        if self._places_found not in (None, found):
+            raise RuntimeError("under `vmap`, the results for all rows must have the same structure")
+        self._places_found = found
+        return tuple(value for value in values if isinstance(value, torch.Tensor))
 
-    found = iter(_Called.apply(on_tensors, *(values[place] for place in places)))
-    contents, result_form = results
-    return trees.tree_unflatten(
-        [next(found) if isinstance(value, torch.Tensor) else value for value in contents], result_form
-    )
+    def graph(self, tensors: Sequence[torch.Tensor]) -> _Graph | None:
+        """Return the graph of an earlier call with the same tensors: the code shall not run twice."""
+        known = None if any(one.requires_grad for one in tensors) else self._known.get(tuple(map(_version, tensors)))
+        return None if known is None else known[1]
+
+
+def _is_without_tensors(value: Any) -> bool:
+    return not any(isinstance(one, torch.Tensor) for one in trees.tree_leaves(value))
+
+
+def _is_differentiated(tensor: torch.Tensor) -> bool:
+    """Return whether any transform, or autograd, is to go back to a tensor."""
+    while not tensor.requires_grad:
+        if not torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+            return False
+        tensor = torch._C._functorch.get_unwrapped(tensor)
+    return True
+
+
+def _version(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """Return what is the same of tensors that show the same memory, as long as that does not change."""
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor._version
 
 
 class _Called(torch.autograd.Function):
@@ -48,7 +120,8 @@ class _Called(torch.autograd.Function):
     @staticmethod
     def forward(function: _Function, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         # a gradient may stand for one number in many places, which no tangent can be written to
-        return tuple(one.contiguous() for one in function(*tensors))
+        given = set(map(id, tensors))
+        return tuple(one.clone() if id(one) in given else one.contiguous() for one in function(*tensors))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[torch.Tensor, ...]) -> None:
@@ -70,13 +143,23 @@ class _Called(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], function: _Function, *tensors: torch.Tensor) -> Any:
-        dims = in_dims[1:]
+        dims, count = in_dims[1:], info.batch_size
+        if not count:  # one row tells what there would be of each
+            tensors = tuple(t if d is None else _one_row(t, d) for t, d in zip(tensors, dims, strict=True))
+        is_alone = isinstance(function, _OnTensors) and function.is_only_batched and not are_on()
+        apply = function if is_alone else partial(_Called.apply, function)  # autograd needs no help
         rows = [
-            _Called.apply(function, *(t if d is None else t.select(d, i) for t, d in zip(tensors, dims, strict=True)))
-            for i in range(info.batch_size)
+            apply(*(t if d is None else t.select(d, i) for t, d in zip(tensors, dims, strict=True)))
+            for i in range(count or 1)
         ]
-        found = tuple(map(torch.stack, zip(*rows, strict=True)))
+        found = tuple(torch.stack(ones)[:count] for ones in zip(*rows, strict=True))
         return found, (0,) * len(found)
+
+
+def _one_row(tensor: torch.Tensor, dim: int) -> torch.Tensor:
+    shape = list(tensor.shape)
+    shape[dim] = 1
+    return tensor.new_zeros(shape)
 
 
 def _has_slope(tensor: torch.Tensor) -> bool:
@@ -89,8 +172,7 @@ def _products_of(function: _Function, count: int) -> _Function:
     def products(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         is_differentiated = torch.is_grad_enabled()
         with torch.enable_grad():
-            inputs = _leaves(tensors[:count])
-            outputs = function(*inputs)
+            inputs, outputs = _graph(function, tensors[:count])
             return _gradients(outputs, inputs, tensors[count:], create_graph=is_differentiated)
 
     return products
@@ -102,8 +184,7 @@ def _tangents_of(function: _Function, count: int) -> _Function:
     def tangents(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         is_differentiated = torch.is_grad_enabled()
         with torch.enable_grad():
-            inputs = _leaves(tensors[:count])
-            outputs = function(*inputs)
+            inputs, outputs = _graph(function, tensors[:count])
             vectors = _leaves([torch.zeros_like(one) for one in outputs])
             products = _gradients(outputs, inputs, vectors, create_graph=True)
             return _gradients(products, vectors, tensors[count:], create_graph=is_differentiated)
@@ -111,8 +192,20 @@ def _tangents_of(function: _Function, count: int) -> _Function:
     return tangents
 
 
+def _graph(function: _Function, tensors: Sequence[torch.Tensor]) -> _Graph:
+    known = function.graph(tensors) if isinstance(function, _OnTensors) else None
+    if known is not None:
+        return known
+    inputs = _leaves(tensors)
+    return inputs, function(*inputs)
+
+
 def _leaves(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    return [t if t.requires_grad or not _has_slope(t) else t.detach().requires_grad_() for t in tensors]
+    return [_leaf(t) if _has_slope(t) else t for t in tensors]
+
+
+def _leaf(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.requires_grad else tensor.detach().requires_grad_()
 
 
 def _gradients(
@@ -129,6 +222,7 @@ def _gradients(
             [out for out, _ in live],
             wanted,
             [vector for _, vector in live],
+            retain_graph=True,  # another vector may come
             create_graph=create_graph,
             allow_unused=True,
             materialize_grads=True,

@@ -40,6 +40,15 @@ assert 1 == 2
             "assert [1] == [2]\n  \n  At index 0 diff: 1 != 2",
             "this does not hold: [1] == [2]\n  At index 0 diff: 1 != 2",
         ),
+        (
+            "assert what is asked\n +  where it = this\nassert 1 == 2",
+            "assert what is asked\n +  where it = this\nthis does not hold: 1 == 2",
+        ),
+        (
+            "assert False\n +  where False = <f>(2)\n +    where 2 = g()",
+            "this does not hold: False\n  2 = g()",
+        ),
+        ("assert 'a\u2028b' == ''", "this does not hold: 'a\u2028b' == ''"),
         ("assert False", "this does not hold: False"),
         ("\nArrays are not equal", "\nArrays are not equal"),
         ("", ""),

@@ -21,7 +21,7 @@ from autograder.sandbox import bounds
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.values import Decoder
 from autograder.sandbox.wire import Connection
-from autograder.student import callbacks
+from autograder.student import callbacks, graph_weights
 from autograder.student.calls import describe
 from autograder.student.remote_objects import RemoteObject
 
@@ -321,3 +321,15 @@ def test_what_lies_between_the_ends_of_the_graphs_that_the_code_keeps_is_bounded
         student.hoard(lambda x: (x[:, None] * x).exp().sum(), x, 20)
     assert student.hoard(lambda x: (data @ x).sum(), x, 20) == 20 * 600 * 300
     assert student.hoard(lambda x: (x[:, None] * x).exp().sum(), x, 5) > 0
+
+
+def test_a_graph_that_grows_with_each_call_is_not_looked_at_as_a_whole_for_ever(monkeypatch):
+    monkeypatch.setattr(graph_weights, "_STEPS", 600)
+    weights, x = graph_weights.GraphWeights(), torch.ones(100, requires_grad=True)
+    for _ in range(500):
+        x = x.exp()
+    weights.add(0, [], [x])
+    assert weights.total == 500 * x.nbytes
+    weights.drop(0)
+    weights.add(1, [], [x])
+    assert weights.total == 256 * x.nbytes  # those next to the result
