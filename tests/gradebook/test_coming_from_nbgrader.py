@@ -151,8 +151,9 @@ def course(tmp_path_factory):
     return course
 
 
-def test_what_needs_a_rubric_says_so_in_one_line_with_both_ways_on(course):
-    _, errors = autograder("grade", "--no-gradebook", "--assignment", "ps1", "--lang", "en", cwd=course.root, code=2)
+@pytest.mark.parametrize("asked", [("--assignment", "ps1"), ()])
+def test_what_needs_a_rubric_says_so_in_one_line_with_both_ways_on(course, asked):
+    _, errors = autograder("grade", "--no-gradebook", *asked, "--lang", "en", cwd=course.root, code=2)
     (line,) = errors.splitlines()
     assert line.startswith("autograder: ps1: no rubric; either `autograder grade --assignment ps1` grades it")
     assert "assignment.yaml, test_*.py and private/test_*.py" in line and "`autograder new assignment`" in line
