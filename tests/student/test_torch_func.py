@@ -147,6 +147,11 @@ def test_a_network_of_theirs_is_called_with_other_weights(student, x):
     torch.testing.assert_close(net.layer.bias.grad, torch.cos(net.layer(x)).sum(0).detach())
     weights = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
     assert functional_call(net, weights, (x,)).tolist() == [0] * 4
+    weights = {name: torch.stack([p, p * 0]) for name, p in net.named_parameters()}
+    torch.testing.assert_close(vmap(lambda w: functional_call(net, w, (x[0],)))(weights)[1].item(), 0.0)
+    weights = {name: p[0].detach() for name, p in weights.items()}
+    found = vmap(grad(lambda weights, x: functional_call(net, weights, (x,))), (None, 0))(weights, x)
+    torch.testing.assert_close(found["layer.bias"], torch.cos(net.layer(x)).detach())
     assert net(x).abs().min() > 0
 
 
