@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,7 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
             text("{file} is not a notebook: {reason}", file=file, reason=same(type(error).__name__))
         ) from None
     try:
-        problems = [*submission.problems, *format_problems(notebook)]
+        problems = (*submission.problems, *problems_of(notebook))
     except SubmissionError as error:
         raise SubmissionError(text("{file} cannot be read: {reason}", file=file, reason=error.text)) from None
     cells = _raw_cells(notebook)
@@ -185,8 +185,7 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         raise SubmissionError(
             text("{file} is a notebook for {language}, not for Python", file=file, language=same(language))
         )
-    code = tuple(_code_cells(cells, problems))
-    return replace(submission, cells=code, problems=tuple(problems))
+    return replace(submission, cells=tuple(_code_cells(cells)), problems=problems)
 
 
 def tell_not_json(file: str, error: json.JSONDecodeError) -> Text:
@@ -218,8 +217,8 @@ def _raw_cells(notebook: Any) -> list[Any] | None:
     ]
 
 
-def format_problems(notebook: Any) -> tuple[Problem, ...]:
-    """Return what its author should know of a notebook in a format newer than the one it is read as.
+def problems_of(notebook: Any) -> tuple[Problem, ...]:
+    """Return what its author should know of a notebook that is read all the same: a newer format, damaged cells.
 
     Args:
         notebook: the values in its file.
@@ -227,6 +226,10 @@ def format_problems(notebook: Any) -> tuple[Problem, ...]:
     Raises:
         SubmissionError: its cells are not those of the known format, so that code would be lost without a word.
     """
+    return (*_format_problems(notebook), *islice(_damage(_raw_cells(notebook) or []), _DAMAGE_TOLD))
+
+
+def _format_problems(notebook: Any) -> tuple[Problem, ...]:
     version = _dict(notebook).get("nbformat")
     if not isinstance(version, int) or version <= _NEWEST_FORMAT:
         return ()
@@ -260,24 +263,31 @@ def _language(notebook: dict[str, Any]) -> str:
     return language[:40]
 
 
-def _code_cells(cells: list[Any], problems: list[Problem]) -> Iterator[Cell]:
+def _damage(cells: list[Any]) -> Iterator[Problem]:
     number = 0
     for position, cell in enumerate(cells, start=1):
         if not isinstance(cell, dict):
-            if len(problems) < _DAMAGE_TOLD:
-                words = text("cell {position} is damaged and was left out", position=position)
-                problems.append(Problem.of("cell-skipped", words))
-            continue
-        if cell.get("cell_type") != "code":
-            continue
-        number += 1
-        source = cell.get("source", cell.get("input", ""))
-        if isinstance(source, list) and all(isinstance(line, str) for line in source):
-            source = "".join(source)
-        if not isinstance(source, str):
-            if len(problems) < _DAMAGE_TOLD:
+            yield Problem.of("cell-skipped", text("cell {position} is damaged and was left out", position=position))
+        elif cell.get("cell_type") == "code":
+            number += 1
+            if _source_of(cell) is None:
                 words = text("code cell {number} has no text and was left out", number=number)
-                problems.append(Problem.of("cell-skipped", words, cell=number))
+                yield Problem.of("cell-skipped", words, cell=number)
+
+
+def _source_of(cell: dict[str, Any]) -> str | None:
+    """Return the text of a cell, which is written whole or in lines; None if it is something else."""
+    source = cell.get("source", cell.get("input", ""))
+    if isinstance(source, list) and all(isinstance(line, str) for line in source):
+        return "".join(source)
+    return source if isinstance(source, str) else None
+
+
+def _code_cells(cells: list[Any]) -> Iterator[Cell]:
+    code = (cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code")
+    for number, cell in enumerate(code, start=1):
+        source = _source_of(cell)
+        if source is None:
             continue
         metadata = _dict(cell.get("metadata"))
         mark = _dict(metadata.get("nbgrader"))

@@ -121,10 +121,10 @@ def read(one: HandedIn) -> Reading:
         return _unread(file, error.text)
     try:
         content, of_encoding = submissions.decode(read)
-        notebook, of_format = repair.parse(content)
+        notebook, of_notebook = repair.parse(content)
     except (SubmissionError, ValueError) as error:
         return _unread(file, repair.tell_unreadable(file, error))
-    return Reading(notebook, file, (*of_encoding, *of_format))
+    return Reading(notebook, file, (*of_encoding, *of_notebook))
 
 
 def _unread(file: str, words: Text) -> Reading:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.base.errors import SubmissionError
 from autograder.base.garbage import without_collections
 from autograder.base.i18n import Text, printable, same, text
-from autograder.course.submission import format_problems, tell_not_json
+from autograder.course.submission import problems_of, tell_not_json
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
 
@@ -78,7 +78,7 @@ _MARK: dict[str, Check] = {
 
 
 def parse(content: str) -> tuple[NotebookNode, tuple[Problem, ...]]:
-    """Return a notebook as a well-formed one, whatever version of the format it has, and what to know of its format.
+    """Return a notebook as a well-formed one, whatever version of the format it has, and what its author should know.
 
     Args:
         content: the text of an ``.ipynb`` file.
@@ -96,7 +96,7 @@ def parse(content: str) -> tuple[NotebookNode, tuple[Problem, ...]]:
         raise
     except ValueError:  # Python's words are for those who can set its limit
         raise ValueError("a number in it has too many digits") from None
-    problems = format_problems(values)
+    problems = problems_of(values)
     return repaired(values), problems
 
 

@@ -57,12 +57,9 @@ class Regrading:
             A move for each student whose score or verdicts differ, by student.
         """
         with Journal(self._results) as journal:
-            known, before = (
-                {key: report for key, report in reports.items() if report.assignment == self.assignment.name}
-                for reports in (journal.reports, journal.before)
-            )
+            before = {key: r for key, r in journal.reports.items() if r.assignment == self.assignment.name}
         with Journal(self.pending, is_draft=True) as pending:
-            pending.reports = {**known, **pending.reports}
+            pending.reports = {**before, **pending.reports}
             for report in grade_all(self._course, self._jobs, pending, processes=processes, confined=confined):
                 self.reports.append(report)
                 advance()

@@ -137,6 +137,17 @@ def test_a_notebook_of_an_older_format_keeps_its_words():
     ]  # fmt: skip
 
 
+def test_what_is_lost_of_a_damaged_notebook_is_said():
+    """As where a rubric reads it; without one its author only saw that points were missing."""
+    cells = [5, {"cell_type": "code", "source": {"0": "x = 1"}}, {"cell_type": "code", "source": "x = 2"}]
+    notebook, problems = repair.parse(json.dumps({"nbformat": 4, "cells": cells}))
+    assert [cell.source for cell in notebook.cells] == ["", "x = 2"]
+    assert [(problem.kind, problem.cell, problem.text.en) for problem in problems] == [
+        ("cell-skipped", None, "cell 1 is damaged and was left out"),
+        ("cell-skipped", 1, "code cell 1 has no text and was left out"),
+    ]
+
+
 def test_a_cell_of_an_unknown_type_is_shown_as_it_was_written(site, tmp_path):
     notebook = malformed.put(malformed.whole(REAL), ("cells", 1), {"cell_type": "widget", "source": "<b>mine</b>"})
     handed_in, shown = tmp_path / "in.ipynb", tmp_path / "tiny.ipynb"
