@@ -20,6 +20,9 @@ _Function = Callable[..., tuple[torch.Tensor, ...]]
 _Graph = tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]
 """What a function was called with and what it returned."""
 
+_VALUES = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+"""What may come back from a call that has got tensors of a transform: anything else may hold those of one row."""
+
 
 def are_on() -> bool:
     """Return whether a transform is at work, or tensors have tangents."""
@@ -100,6 +103,7 @@ class _OnTensors:
         self.is_only_batched = not _has_tangents() and all(one.key() == TransformType.Vmap for one in stack)
         self._records = torch.is_grad_enabled()
         self._differentiated = [self._records and _is_differentiated(one) for one in self.tensors]
+        self._is_transformed = any(map(_is_wrapped, self.tensors))
         self._places_found: Any = None
         self._known: dict[Any, tuple[Any, _Graph]] = {}
 
@@ -123,6 +127,8 @@ class _OnTensors:
         self.result = self._call(*positional, **keywords)
         values, form = trees.tree_flatten(self.result)
         found = form, [isinstance(value, torch.Tensor) for value in values]
+        if self._is_transformed and not all(isinstance(value, _VALUES) for value in values):
+            raise RuntimeError("what holds tensors of a transform cannot come from another process; return tensors")
         if self._places_found not in (None, found):
             raise RuntimeError("under `vmap`, the results for all rows must have the same structure")
         self._places_found = found

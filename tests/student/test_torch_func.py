@@ -27,6 +27,8 @@ def noted(x, calls):
     calls.append(len(calls))
     return x.pow(3).sum()
 
+def held(x): return lambda: x
+
 def ragged(x): return [x] * int(x[0] > 0)
 
 def transformed(how, f, *arguments):
@@ -132,6 +134,12 @@ def test_the_code_runs_once_where_a_gradient_is_taken(student, x):
 def test_each_row_gives_the_same_structure(student):
     with pytest.raises(RuntimeError, match="same structure"):
         vmap(student.ragged)(torch.tensor([[1.0], [-1.0]]))
+
+
+def test_what_holds_a_row_cannot_come_back(student, x):
+    with pytest.raises(RuntimeError, match="holds tensors of a transform"):
+        vmap(lambda row: student.held(row)())(x)
+    assert vmap(lambda row: row + student.held(2.0)())(x).shape == x.shape
 
 
 def test_what_a_batch_gave_has_its_gradient(student, x):
