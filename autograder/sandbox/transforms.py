@@ -40,7 +40,8 @@ def set_aside() -> Iterator[None]:
     try:
         while torch._C._functorch.peek_interpreter_stack() is not None:
             stack.append(torch._C._functorch.pop_dynamic_layer_stack())
-        yield
+        with torch.autograd.forward_ad._set_fwd_grad_enabled(False):
+            yield
     finally:
         while stack:
             torch._C._functorch.push_dynamic_layer_stack(stack.pop())

@@ -160,6 +160,9 @@ def test_a_network_of_theirs_is_called_with_other_weights(student, x):
     weights = {name: p[0].detach() for name, p in weights.items()}
     found = vmap(grad(lambda weights, x: functional_call(net, weights, (x,))), (None, 0))(weights, x)
     torch.testing.assert_close(found["layer.bias"], torch.cos(net.layer(x)).detach())
+    one = torch.ones(1)
+    tangent = jvp(lambda bias: functional_call(net, {**weights, "layer.bias": bias}, (x,)), (one,), (one,))[1]
+    torch.testing.assert_close(tangent, torch.cos(x @ weights["layer.weight"][0] + 1).detach())
     assert net(x).abs().min() > 0
 
 
