@@ -7,7 +7,8 @@ kind, so that transforms may stand around each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,9 @@ _Function = Callable[..., tuple[torch.Tensor, ...]]
 _Graph = tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]
 """What a function was called with and what it returned."""
 
+_VALUES = (torch.Tensor, bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
+"""What may come back from a call that has got tensors of a transform: anything else may hold those of one row."""
+
 
 def are_on() -> bool:
     """Return whether a transform is at work, or tensors have tangents."""
@@ -29,15 +33,53 @@ def _has_tangents() -> bool:
     return torch.autograd.forward_ad._current_level >= 0 and torch._C._is_fwd_grad_enabled()
 
 
-def call_within(call: Callable[..., Any], positional: Sequence[Any], keywords: dict[str, Any]) -> Any:
+@contextmanager
+def set_aside() -> Iterator[None]:
+    """No transform is at work meanwhile: what is asked and answered has nothing to do with any."""
+    stack = []
+    try:
+        while torch._C._functorch.peek_interpreter_stack() is not None:
+            stack.append(torch._C._functorch.pop_dynamic_layer_stack())
+        with torch.autograd.forward_ad._set_fwd_grad_enabled(False):
+            yield
+    finally:
+        while stack:
+            torch._C._functorch.push_dynamic_layer_stack(stack.pop())
+
+
+def call_within(
+    call: Callable[..., Any],
+    positional: Sequence[Any],
+    keywords: dict[str, Any],
+    held: Iterable[dict[Any, Any]] = (),
+) -> Any:
     """Call a function of the other process while a transform is at work.
+
+    Args:
+        call: calls it with arguments.
+        positional: those in order.
+        keywords: those by name.
+        held: dicts that the function holds, where `functional_call` puts other parameters.
 
     Raises:
         RuntimeError: what the function does is to be traced, or it does not give the same kind of result for each row.
     """
     if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None:
         raise RuntimeError("a function that runs in another process cannot be traced, as by `linearize`; use `jvp`")
-    function = _OnTensors(call, positional, keywords)
+    held = list(filter(are_parts_in, held))
+    present = [{name: value for name, value in one.items() if _is_wrapped(value)} for one in held]
+
+    def call_holding(contents: list[dict[Any, Any]], *positional: Any, **keywords: Any) -> Any:
+        for one, content in zip(held, contents, strict=True):
+            one.update(content)
+        try:
+            return call(*positional, **keywords)
+        finally:
+            for one, content in zip(held, present, strict=True):
+                one.update(content)
+
+    function = _OnTensors(call_holding, (present, *positional), keywords)
+    function.is_only_batched &= not held  # they hold no tensors with graphs
     found = iter(_Called.apply(function, *function.tensors))
     values, form = trees.tree_flatten(function.result, is_leaf=_is_without_tensors)
     return trees.tree_unflatten([next(found) if isinstance(value, torch.Tensor) else value for value in values], form)
@@ -62,6 +104,7 @@ class _OnTensors:
         self.is_only_batched = not _has_tangents() and all(one.key() == TransformType.Vmap for one in stack)
         self._records = torch.is_grad_enabled()
         self._differentiated = [self._records and _is_differentiated(one) for one in self.tensors]
+        self._is_transformed = any(map(_is_wrapped, self.tensors))
         self._places_found: Any = None
         self._known: dict[Any, tuple[Any, _Graph]] = {}
 
@@ -71,7 +114,7 @@ class _OnTensors:
         # that torch records nothing here is for its own sake: the code may look at it, and may go back itself
         with torch.enable_grad():
             pairs = zip(tensors, self._differentiated, strict=True)
-            inputs = [_leaf(one) if is_differentiated else one for one, is_differentiated in pairs]
+            inputs = [one.detach().requires_grad_() if has else one for one, has in pairs]
             outputs = self._results(inputs)
         if any(self._differentiated):
             self._known[tuple(map(_version, tensors))] = tensors, (inputs, outputs)
@@ -85,6 +128,8 @@ class _OnTensors:
         self.result = self._call(*positional, **keywords)
         values, form = trees.tree_flatten(self.result)
         found = form, [isinstance(value, torch.Tensor) for value in values]
+        if self._is_transformed and not all(isinstance(value, _VALUES) for value in values):
+            raise RuntimeError("what holds tensors of a transform cannot come from another process; return tensors")
         if self._places_found not in (None, found):
             raise RuntimeError("under `vmap`, the results for all rows must have the same structure")
         self._places_found = found
@@ -92,7 +137,7 @@ class _OnTensors:
 
     def graph(self, tensors: Sequence[torch.Tensor]) -> _Graph | None:
         """Return the graph of an earlier call with the same tensors: the code shall not run twice."""
-        known = None if any(one.requires_grad for one in tensors) else self._known.get(tuple(map(_version, tensors)))
+        known = self._known.get(tuple(map(_version, tensors)))
         return None if known is None else known[1]
 
 
@@ -100,10 +145,19 @@ def _is_without_tensors(value: Any) -> bool:
     return not any(isinstance(one, torch.Tensor) for one in trees.tree_leaves(value))
 
 
+def are_parts_in(value: Any) -> bool:
+    """Return whether a dict holds tensors that a transform has made and that have no values to be sent."""
+    return isinstance(value, dict) and any(map(_is_wrapped, value.values()))
+
+
+def _is_wrapped(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and torch._C._functorch.is_functorch_wrapped_tensor(value)
+
+
 def _is_differentiated(tensor: torch.Tensor) -> bool:
     """Return whether any transform, or autograd, is to go back to a tensor."""
     while not tensor.requires_grad:
-        if not torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        if not _is_wrapped(tensor):
             return False
         tensor = torch._C._functorch.get_unwrapped(tensor)
     return True
@@ -172,7 +226,7 @@ def _products_of(function: _Function, count: int) -> _Function:
     def products(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         is_differentiated = torch.is_grad_enabled()
         with torch.enable_grad():
-            inputs, outputs = _graph(function, tensors[:count])
+            inputs, outputs = _graph(function, tensors[:count], is_differentiated=is_differentiated)
             return _gradients(outputs, inputs, tensors[count:], create_graph=is_differentiated)
 
     return products
@@ -184,7 +238,7 @@ def _tangents_of(function: _Function, count: int) -> _Function:
     def tangents(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         is_differentiated = torch.is_grad_enabled()
         with torch.enable_grad():
-            inputs, outputs = _graph(function, tensors[:count])
+            inputs, outputs = _graph(function, tensors[:count], is_differentiated=is_differentiated)
             vectors = _leaves([torch.zeros_like(one) for one in outputs])
             products = _gradients(outputs, inputs, vectors, create_graph=True)
             return _gradients(products, vectors, tensors[count:], create_graph=is_differentiated)
@@ -192,8 +246,8 @@ def _tangents_of(function: _Function, count: int) -> _Function:
     return tangents
 
 
-def _graph(function: _Function, tensors: Sequence[torch.Tensor]) -> _Graph:
-    known = function.graph(tensors) if isinstance(function, _OnTensors) else None
+def _graph(function: _Function, tensors: Sequence[torch.Tensor], *, is_differentiated: bool) -> _Graph:
+    known = function.graph(tensors) if isinstance(function, _OnTensors) and not is_differentiated else None
     if known is not None:
         return known
     inputs = _leaves(tensors)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from autograder.base.i18n import text
-from autograder.sandbox import aliases
+from autograder.sandbox import aliases, transforms
 from autograder.sandbox.frames import WireError
 from autograder.sandbox.links import MOST_HELD
 from autograder.sandbox.lists import News
@@ -29,7 +29,10 @@ class Filling(Arriving):
         changed = self.host.held.changed_lists()
         try:
             for number, kept, news in changed:
-                self._fill(number, kept, news)
+                if isinstance(kept, Live) and transforms.are_parts_in(kept.value):
+                    kept.put_off()  # a call of a function gets what stands behind them
+                else:
+                    self._fill(number, kept, news)
         except BaseException:
             for _, kept, _ in changed:
                 kept.forget()

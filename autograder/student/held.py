@@ -165,6 +165,10 @@ class Held:
             raise WireError("malformed list of an object")
         return held.value
 
+    def dicts_of_theirs(self) -> list[dict[Any, Any]]:
+        """Return the dicts of the worker's objects that the rubric has."""
+        return [held.value for held in self._lists.values() if isinstance(held.value, dict)]
+
     def trees_of_lists(self) -> dict[int, Tree]:
         """Return the tree of each list, dict or set that is one on both sides, by what `id` says of it."""
         own = {id(kept.value): {"h": number} for number, kept in self.own_lists.items() if not kept.has_parted}

@@ -38,6 +38,7 @@ class Live:
         """How one gets to it; see `instances`."""
         _live[id(value)] = self
         self._known: list[Any] = []
+        self._waits: Any = None
         self.is_plain = False
         """Whether there is nothing in it that could change, or is anything but a value."""
         self.note()
@@ -49,6 +50,7 @@ class Live:
             self.was_changed_here = True
             self.is_plain = is_plain(items_of(news.fresh)) and (self.is_plain or not news.end)
             self._known = items_of(self.value)
+            self._waits = None
         return news
 
     def note(self) -> None:
@@ -60,6 +62,11 @@ class Live:
         """Note that the other side knows nothing of it."""
         self._known = []
 
+    def put_off(self) -> None:
+        """Note that the other side is told later what it holds, though nobody else may hold it by then."""
+        self.forget()
+        self._waits = self.value
+
     def let_hold(self, content: Any) -> None:
         """Let it hold what its student's holds now.
 
@@ -68,6 +75,8 @@ class Live:
         """
         if type(self.value) is not type(content):
             raise WireError("a list that is none any more")
+        if self._waits is not None:  # what is not told yet is newer
+            return
         fill(self.value, content)
         self.was_changed_here = False
         self.note()

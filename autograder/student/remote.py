@@ -317,7 +317,10 @@ class RemoteRunner(Filling):
             known: Any = {"target": target, "operation": operation, "function": function}
             known |= {"most": most, "looked_at": looked_at, "place": place}
             return transforms.call_within(  # type: ignore[no-any-return]
-                lambda *args, **named: self.call_remote(origin, args, named, **known), positional, keywords
+                lambda *args, **named: self.call_remote(origin, args, named, **known),
+                positional,
+                keywords,
+                self.host.held.dicts_of_theirs(),
             )
         self.host.tell_lists()
         with self.host.calling(origin) as late:
@@ -370,6 +373,9 @@ class RemoteRunner(Filling):
     ) -> tuple[Any, int]:
         """Send a request about an object that stays in the worker; return the answer and its size in bytes."""
         origin = target.origin
+        if transforms.are_on():
+            with transforms.set_aside():
+                return self.ask_object(request, target, place)
         with self.host.calling(origin) as late:
             asked = request(target.number)
             self.host.held.later.begin(place or origin, is_given=False)

@@ -27,6 +27,8 @@ def noted(x, calls):
     calls.append(len(calls))
     return x.pow(3).sum()
 
+def held(x): return lambda: x
+
 def ragged(x): return [x] * int(x[0] > 0)
 
 def transformed(how, f, *arguments):
@@ -134,6 +136,12 @@ def test_each_row_gives_the_same_structure(student):
         vmap(student.ragged)(torch.tensor([[1.0], [-1.0]]))
 
 
+def test_what_holds_a_row_cannot_come_back(student, x):
+    with pytest.raises(RuntimeError, match="holds tensors of a transform"):
+        vmap(lambda row: student.held(row)())(x)
+    assert vmap(lambda row: row + student.held(2.0)())(x).shape == x.shape
+
+
 def test_what_a_batch_gave_has_its_gradient(student, x):
     weight = torch.ones(3, requires_grad=True)
     vmap(lambda row: student.bent(row, {"w": weight})["y"])(x).sum().backward()
@@ -147,6 +155,14 @@ def test_a_network_of_theirs_is_called_with_other_weights(student, x):
     torch.testing.assert_close(net.layer.bias.grad, torch.cos(net.layer(x)).sum(0).detach())
     weights = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
     assert functional_call(net, weights, (x,)).tolist() == [0] * 4
+    weights = {name: torch.stack([p, p * 0]) for name, p in net.named_parameters()}
+    torch.testing.assert_close(vmap(lambda w: functional_call(net, w, (x[0],)))(weights)[1].item(), 0.0)
+    weights = {name: p[0].detach() for name, p in weights.items()}
+    found = vmap(grad(lambda weights, x: functional_call(net, weights, (x,))), (None, 0))(weights, x)
+    torch.testing.assert_close(found["layer.bias"], torch.cos(net.layer(x)).detach())
+    one = torch.ones(1)
+    tangent = jvp(lambda bias: functional_call(net, {**weights, "layer.bias": bias}, (x,)), (one,), (one,))[1]
+    torch.testing.assert_close(tangent, torch.cos(x @ weights["layer.weight"][0] + 1).detach())
     assert net(x).abs().min() > 0
 
 
