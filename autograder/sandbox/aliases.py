@@ -6,7 +6,7 @@ Code that walks through a value meets such a list wherever it stands, so both si
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from autograder.sandbox.frames import WireError
@@ -95,22 +95,8 @@ def check_sizes(values: Iterable[Any]) -> None:
     """
     sizes: dict[int, int] = {}
     for value in values:
-        _check(value, sizes)
-
-
-def _check(value: Any, sizes: dict[int, int]) -> int:
-    known = sizes.get(id(value))
-    if known is not None:
-        if known == OPEN:
-            raise WireError("a list that contains itself")
-        return known
-    sizes[id(value)] = OPEN
-    inside = value.values() if isinstance(value, dict) else value
-    size = len(value) + sum(_check(inner, sizes) for inner in inside if isinstance(inner, _NESTED))
-    if size > MAX_SIZE:
-        raise WireError("one list stands for too much in too many places")
-    sizes[id(value)] = size
-    return size
+        if _total(value, _values_in, sizes) > MAX_SIZE:
+            raise WireError("one list stands for too much in too many places")
 
 
 def size_of(value: Any) -> int:
@@ -122,25 +108,30 @@ def size_of(value: Any) -> int:
     Raises:
         WireError: one holds itself.
     """
-    return _size_of(value, {}) if isinstance(value, _NESTED) else 1
+    return 1 + _total(value, _values_and_words_in, {}) if isinstance(value, _NESTED) else 1
 
 
-def _size_of(value: Any, sizes: dict[int, int]) -> int:
+def _total(value: Any, look: Callable[[Any], tuple[int, Iterable[Any]]], sizes: dict[int, int]) -> int:
+    """Return what a list, dict or set comes to with those that lie in it; each of them is looked at once."""
     known = sizes.get(id(value))
     if known is not None:
         if known == OPEN:
             raise WireError("a list that contains itself")
         return known
     sizes[id(value)] = OPEN
+    own, inside = look(value)
+    total = own + sum(_total(inner, look, sizes) for inner in inside if isinstance(inner, _NESTED))
+    sizes[id(value)] = total
+    return total
+
+
+def _values_in(value: Any) -> tuple[int, Iterable[Any]]:
+    return len(value), value.values() if isinstance(value, dict) else value
+
+
+def _values_and_words_in(value: Any) -> tuple[int, Iterable[Any]]:
     inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value
-    size = 1 + len(inside)
-    for inner in inside:
-        if isinstance(inner, str):
-            size += len(inner)
-        elif isinstance(inner, _NESTED):
-            size += _size_of(inner, sizes) - 1
-    sizes[id(value)] = size
-    return size
+    return len(inside) + sum(len(inner) for inner in inside if isinstance(inner, str)), inside
 
 
 _NUMBERED, _NAMED = ("&", "L"), ("&", "L", "=")
