@@ -82,7 +82,7 @@ def grade(
         runs_tests = is_known and not no_gradebook
         plain = _plain_handed_in(found, assignment, paths or [], language) if runs_tests else {}
         rubrics = _with_rubric(found, assignment, is_needed=not plain)
-        if is_known and not runs_tests and not rubrics:
+        if is_known and no_gradebook and not rubrics:
             found.assignment(found.plain()[0])  # is refused, with both ways on
         for one in rubrics:
             one.require_notebook()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -177,7 +177,7 @@ def _read_notebook(source: str, submission: Submission) -> Submission:
         problems = (*submission.problems, *problems_of(notebook))
     except SubmissionError as error:
         raise SubmissionError(text("{file} cannot be read: {reason}", file=file, reason=error.text)) from None
-    cells = _raw_cells(notebook)
+    cells = raw_cells(notebook)
     if cells is None:
         raise SubmissionError(text("{file} is not a notebook: it has no list of cells", file=file))
     language = _language(notebook)
@@ -200,8 +200,8 @@ def tell_not_json(file: str, error: json.JSONDecodeError) -> Text:
     )
 
 
-def _raw_cells(notebook: Any) -> list[Any] | None:
-    """Return the cells of nbformat 4, or of nbformat 2 and 3, which keep them in worksheets."""
+def raw_cells(notebook: Any) -> list[Any] | None:
+    """Return the cells of nbformat 4, or of nbformat 2 and 3, which keep them in worksheets; None if it has no list."""
     if not isinstance(notebook, dict):
         return None
     if isinstance(notebook.get("cells"), list):
@@ -226,7 +226,7 @@ def problems_of(notebook: Any) -> tuple[Problem, ...]:
     Raises:
         SubmissionError: its cells are not those of the known format, so that code would be lost without a word.
     """
-    return (*_format_problems(notebook), *islice(_damage(_raw_cells(notebook) or []), _DAMAGE_TOLD))
+    return (*_format_problems(notebook), *islice(_damage(raw_cells(notebook) or []), _DAMAGE_TOLD))
 
 
 def _format_problems(notebook: Any) -> tuple[Problem, ...]:
@@ -270,23 +270,27 @@ def _damage(cells: list[Any]) -> Iterator[Problem]:
             yield Problem.of("cell-skipped", text("cell {position} is damaged and was left out", position=position))
         elif cell.get("cell_type") == "code":
             number += 1
-            if _source_of(cell) is None:
+            if source_of(cell) is None:
                 words = text("code cell {number} has no text and was left out", number=number)
                 yield Problem.of("cell-skipped", words, cell=number)
 
 
-def _source_of(cell: dict[str, Any]) -> str | None:
-    """Return the text of a cell, which is written whole or in lines; None if it is something else."""
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list) and all(isinstance(line, str) for line in source):
-        return "".join(source)
-    return source if isinstance(source, str) else None
+def source_of(cell: Mapping[str, Any]) -> str | None:
+    """Return the text of a cell, in nbformat 4 or an older one; None if it is something else."""
+    return text_in(cell.get("source", cell.get("input", "")))
+
+
+def text_in(value: object) -> str | None:
+    """Return what is written whole or in lines; None if it is something else."""
+    if isinstance(value, list) and all(isinstance(line, str) for line in value):
+        return "".join(value)
+    return value if isinstance(value, str) else None
 
 
 def _code_cells(cells: list[Any]) -> Iterator[Cell]:
     code = (cell for cell in cells if isinstance(cell, dict) and cell.get("cell_type") == "code")
     for number, cell in enumerate(code, start=1):
-        source = _source_of(cell)
+        source = source_of(cell)
         if source is None:
             continue
         metadata = _dict(cell.get("metadata"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autograder.base.errors import SubmissionError
 from autograder.base.garbage import without_collections
 from autograder.base.i18n import Text, printable, same, text
-from autograder.course.submission import problems_of, tell_not_json
+from autograder.course.submission import problems_of, raw_cells, sendable, source_of, tell_not_json, text_in
 from autograder.gradebook.nbgrader_course import as_node
 from autograder.results.grade_report import Problem
 
@@ -117,21 +117,14 @@ def repaired(values: Any) -> NotebookNode:
     Raises:
         ValueError: they have no list of cells.
     """
-    given = _mapping(values)
-    cells = [_cell(cell) for cell in _cells(given) if isinstance(cell, dict)]
+    given, found = _mapping(values), raw_cells(values)
+    if found is None:
+        raise ValueError("no list of cells")
+    cells = [_cell(cell) for cell in found if isinstance(cell, dict)]
     name_cells(cells)
     return as_node(
         {"nbformat": 4, "nbformat_minor": _MINOR, "metadata": metadata(_mapping(given.get("metadata"))), "cells": cells}
     )
-
-
-def _cells(values: Mapping[str, Any]) -> list[Any]:
-    """Return the cells of nbformat 4, or of nbformat 2 and 3, which keep them in worksheets."""
-    if isinstance(values.get("cells"), list):
-        return list(values["cells"])
-    if not isinstance(values.get("worksheets"), list):
-        raise ValueError("no list of cells")
-    return [cell for sheet in values["worksheets"] for cell in _list(_mapping(sheet).get("cells"))]
 
 
 def metadata(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,7 +160,7 @@ def _mark(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cell(values: Mapping[str, Any]) -> dict[str, Any]:
-    kind, source = values.get("cell_type"), _text(values.get("source", values.get("input", "")))
+    kind, source = values.get("cell_type"), sendable(source_of(values) or "")
     if kind == "heading":
         level = values.get("level")
         kind = "markdown"
@@ -188,7 +181,7 @@ def _cell(values: Mapping[str, Any]) -> dict[str, Any]:
 def _attachments(values: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:
     """Yield the pictures in a Markdown cell."""
     for name, bundle in values.items():
-        pictures = {kind: _text(data) for kind, data in _mapping(bundle).items() if kind in _PICTURES}
+        pictures = {kind: sendable(text_in(data) or "") for kind, data in _mapping(bundle).items() if kind in _PICTURES}
         if is_name(name) and (kept := {k: data for k, data in pictures.items() if _BASE64.fullmatch(data)}):
             yield sendable(name), kept
 
@@ -232,18 +225,6 @@ def _without(values: Mapping[str, Any], added: Collection[str]) -> list[Any]:
     for part in kept:
         part["metadata"] = {k: v for k, v in _mapping(part.get("metadata")).items() if k not in added}
     return kept
-
-
-def sendable(words: str) -> str:
-    """Replace halves of surrogate pairs, which JSON may hold but no file can."""
-    return words.encode("utf-8", "replace").decode()
-
-
-def _text(value: Any) -> str:
-    """Return a text that is written whole or in lines; anything else is none."""
-    if isinstance(value, list) and all(isinstance(line, str) for line in value):
-        value = "".join(value)
-    return sendable(value) if isinstance(value, str) else ""
 
 
 def _checked(values: Mapping[str, Any], checks: Mapping[str, Check]) -> dict[str, Any]:
